@@ -1,0 +1,42 @@
+#!/bin/sh
+# Fetch again the style sheet, the icons and the font that Guichet keeps under static/vendor/.
+# Needs npm, in a scratch folder, with no install script run; nothing of npm stays in the repository and
+# nothing is fetched when Guichet runs. Change a version here, run it, look at the pages, commit the result.
+set -eu
+
+BOOTSTRAP=5.3.9
+ICONS=1.13.2
+INTER=5.3.0        # of the package; it carries Inter 4
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+cd "$scratch"
+npm init -y >/dev/null
+npm install --ignore-scripts --no-audit --no-fund \
+    "bootstrap@$BOOTSTRAP" "bootstrap-icons@$ICONS" "@fontsource-variable/inter@$INTER"
+
+vendor="$here/static/vendor"
+rm -rf "$vendor"/bootstrap-[0-9]* "$vendor"/bootstrap-icons-[0-9]* "$vendor"/inter-[0-9]*
+mkdir -p "$vendor/bootstrap-$BOOTSTRAP" "$vendor/bootstrap-icons-$ICONS" "$vendor/inter-$INTER"
+
+# The style sheet alone: menus are <details>, so that none of Bootstrap's script is needed. The line that
+# names a source map goes, for the map is not kept.
+sed '/^\/\*# sourceMappingURL=/d' node_modules/bootstrap/dist/css/bootstrap.min.css \
+    > "$vendor/bootstrap-$BOOTSTRAP/bootstrap.min.css"
+cp node_modules/bootstrap/LICENSE "$vendor/bootstrap-$BOOTSTRAP/LICENSE"
+
+# The icons that we name in tools/icons.py, then the sprite made of them.
+cp node_modules/bootstrap-icons/LICENSE "$vendor/bootstrap-icons-$ICONS/LICENSE"
+python3 "$here/tools/icons.py" --from node_modules/bootstrap-icons/icons
+
+# Inter with its weight axis. The browser takes the second file only when a page holds such letters.
+for subset in latin latin-ext; do
+    cp "node_modules/@fontsource-variable/inter/files/inter-$subset-wght-normal.woff2" \
+        "$vendor/inter-$INTER/inter-$subset.woff2"
+done
+cp node_modules/@fontsource-variable/inter/LICENSE "$vendor/inter-$INTER/LICENSE"
+
+grep -rn "vendor/inter-\|vendor/bootstrap-" "$here/static/css" "$here/templates" || true
+echo "If a version changed, change the paths above."
