@@ -1,0 +1,739 @@
+"""What a row is: tables, named constraints, and indexes with the query each one serves.
+
+What may happen to a row is in domain/. Times are aware UTC; a naive value is refused at the edge.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from peewee import (
+    SQL,
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    Check,
+    Database,
+    DatabaseProxy,
+    DateField,
+    Field,
+    ForeignKeyField,
+    IntegerField,
+    JSONField,
+    Model,
+    TextField,
+)
+from playhouse.db_url import connect
+
+db = DatabaseProxy()
+
+SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "foreign_keys": 1,
+    "busy_timeout": 5000,
+    # FULL: an answer that was acknowledged survives a power cut, not only a crash of the process.
+    "synchronous": "full",
+    "cache_size": -16000,
+    "temp_store": "memory",
+    "mmap_size": 268435456,
+}
+
+
+def make_database(url: str, **extra: Any) -> Database:
+    """Open a database from its address.
+
+    Arguments: url, sqlite:///path or postgresql://...; extra, passed to the driver.
+    Returns a pooled database, safe under threads. Raises ValueError for another scheme.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme.startswith("sqlite"):
+        if "+pool" not in scheme:
+            url = url.replace(scheme, "sqlite+pool", 1)
+        options: dict[str, Any] = {
+            "pragmas": SQLITE_PRAGMAS,
+            "timeout": 5,
+            # A transaction that reads and then writes would otherwise lose to a concurrent writer.
+            "lock_type": "IMMEDIATE",
+            "check_same_thread": False,
+            "max_connections": 32,
+            "stale_timeout": None,
+        }
+    elif scheme.startswith("postgres"):
+        if "+pool" not in scheme:
+            url = url.replace(scheme, "postgresql+pool", 1)
+        options = {
+            "prefer_psycopg3": True,
+            "unquote_password": True,
+            "unquote_user": True,
+            "max_connections": 20,
+            "stale_timeout": 300,
+            "timeout": 10,
+        }
+    else:
+        raise ValueError(f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme}:")
+    options.update(extra)
+    return connect(url, **options)
+
+
+def is_sqlite() -> bool:
+    """True when the portal runs on SQLite: few places need to know (search, sequences)."""
+    return type(db.obj).__name__.lower().find("sqlite") >= 0
+
+
+class UtcField(Field):
+    """An instant. Aware datetimes in, aware UTC datetimes out, stored with fixed width so that text sorts."""
+
+    field_type = "TIMESTAMP"
+
+    def db_value(self, value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        if value.tzinfo is None:
+            raise ValueError(f"{self.name}: an instant needs its time zone")
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    def python_value(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        return value.replace(tzinfo=UTC)
+
+
+class Table(Model):
+    """Base of all tables."""
+
+    id = AutoField()
+
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+
+# ---- What the portal offers: rows that an admin edits --------------------------------------------------
+
+
+class PortalSetting(Table):
+    """A choice of the support team (registration, lock policy, who may open ...), by key, as JSON."""
+
+    key = CharField(max_length=60, unique=True)
+    value = JSONField(null=True)
+
+
+class Portal(Table):
+    """A counter with its own prefix and its own gapless numbers (SUP-2041)."""
+
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    prefix = CharField(max_length=8, unique=True)
+    last_number = IntegerField(default=2000)
+
+
+class Calendar(Table):
+    """Working days and hours of a team: a country's holidays, its own closing days, its zone."""
+
+    name = CharField(max_length=80, unique=True)
+    country = CharField(max_length=2, default="FR")
+    subdivision = CharField(max_length=10, null=True)
+    time_zone = CharField(max_length=60, default="Europe/Paris")
+    # {"0": [["09:00", "18:00"]], ...}: Monday is 0; a day without hours is not worked.
+    hours = JSONField(default=dict)
+    is_default = BooleanField(default=False)
+
+
+class CalendarClosingDay(Table):
+    """A day on which the team is closed besides public holidays."""
+
+    calendar = ForeignKeyField(Calendar, backref="closing_days", on_delete="CASCADE")
+    day = DateField()
+    label_fr = CharField(max_length=120, default="")
+    label_en = CharField(max_length=120, default="")
+
+    class Meta:
+        indexes = ((("calendar", "day"), True),)
+
+
+class Team(Table):
+    """Who takes a request. The icon and the public sentence are shown to customers (REQ-12)."""
+
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=80)
+    name_en = CharField(max_length=80)
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    icon = CharField(max_length=40, default="headset")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class Product(Table):
+    """A product of the vendor that a request can be about."""
+
+    slug = CharField(max_length=60, unique=True)
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    current_version = CharField(max_length=40, default="")
+    editions = JSONField(default=list)
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class Kind(Table):
+    """Kind of request (question, incident, problem, task), with its definition and example (REQ-8)."""
+
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=80)
+    name_en = CharField(max_length=80)
+    definition_fr = CharField(max_length=300, default="")
+    definition_en = CharField(max_length=300, default="")
+    example_fr = CharField(max_length=300, default="")
+    example_en = CharField(max_length=300, default="")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class Scale(Table):
+    """A priority scale: severity or criticality (REQ-7)."""
+
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=80)
+    name_en = CharField(max_length=80)
+
+
+class ScaleLevel(Table):
+    """One level of a scale, with its definition, example and targets in minutes of the team's working hours."""
+
+    scale = ForeignKeyField(Scale, backref="levels", on_delete="CASCADE")
+    value = CharField(max_length=20)
+    name_fr = CharField(max_length=80)
+    name_en = CharField(max_length=80)
+    definition_fr = CharField(max_length=400, default="")
+    definition_en = CharField(max_length=400, default="")
+    example_fr = CharField(max_length=300, default="")
+    example_en = CharField(max_length=300, default="")
+    response_minutes = IntegerField(null=True)
+    resolution_minutes = IntegerField(null=True)
+    # 1 is the most pressing; lists sort on it whatever the scale.
+    position = IntegerField(default=0)
+
+    class Meta:
+        indexes = ((("scale", "value"), True),)
+
+
+class Category(Table):
+    """A family of request forms in the catalogue (REQ-1)."""
+
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=80)
+    name_en = CharField(max_length=80)
+    when_fr = CharField(max_length=400, default="")
+    when_en = CharField(max_length=400, default="")
+    example_fr = CharField(max_length=300, default="")
+    example_en = CharField(max_length=300, default="")
+    icon = CharField(max_length=40, default="question-circle")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class RequestForm(Table):
+    """The words around a form and where it stands; its fields are a class of forms/requests/."""
+
+    slug = CharField(max_length=40, unique=True)
+    category = ForeignKeyField(Category, backref="forms", on_delete="RESTRICT")
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    purpose_fr = CharField(max_length=400, default="")
+    purpose_en = CharField(max_length=400, default="")
+    when_fr = CharField(max_length=400, default="")
+    when_en = CharField(max_length=400, default="")
+    include_fr = TextField(default="")
+    include_en = TextField(default="")
+    example_fr = CharField(max_length=300, default="")
+    example_en = CharField(max_length=300, default="")
+    warning_fr = TextField(default="")
+    warning_en = TextField(default="")
+    default_kind = ForeignKeyField(Kind, null=True, on_delete="RESTRICT")
+    scale = ForeignKeyField(Scale, null=True, on_delete="RESTRICT")
+    asks_consent = BooleanField(default=True)
+    icon = CharField(max_length=40, default="chat-left-text")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class StatusLabel(Table):
+    """What customers and the team read for a status, whose turn it is, icon and tone (LIFE-1).
+
+    The statuses themselves are code (domain/lifecycle.py); their words are data.
+    """
+
+    status = CharField(max_length=30, unique=True)
+    customer_fr = CharField(max_length=80)
+    customer_en = CharField(max_length=80)
+    team_fr = CharField(max_length=80)
+    team_en = CharField(max_length=80)
+    turn_fr = CharField(max_length=160, default="")
+    turn_en = CharField(max_length=160, default="")
+    icon = CharField(max_length=40)
+    position = IntegerField(default=0)
+
+
+class ConsentText(Table):
+    """A version of the text that a requester consents to (REQ-3). Published versions are never changed."""
+
+    version = IntegerField(unique=True)
+    text_fr = TextField()
+    text_en = TextField()
+    published_at = UtcField()
+
+
+# ---- People ------------------------------------------------------------------------------------------
+
+
+class Person(Table):
+    """Somebody who can sign in: a customer's contact or a member of staff."""
+
+    email = CharField(max_length=254, unique=True)
+    username = CharField(max_length=254, unique=True)
+    full_name = CharField(max_length=120)
+    password_hash = CharField(max_length=255, null=True)
+    language = CharField(max_length=2, default="fr")
+    time_zone = CharField(max_length=60, default="Europe/Paris")
+    # None for customers; agent, account_manager or admin for staff.
+    staff_role = CharField(max_length=20, null=True)
+    is_supervisor = BooleanField(default=False)
+    is_active = BooleanField(default=True)
+    # The staff lock policy (ACC-8) writes here; the temporary one lives in SignInFailure.
+    locked_at = UtcField(null=True)
+    email_verified_at = UtcField(null=True)
+    first_signed_in_at = UtcField(null=True)
+    last_signed_in_at = UtcField(null=True)
+    # The organisation named at registration, until staff attach the person (ACC-2).
+    claimed_organisation = CharField(max_length=120, default="")
+    created_at = UtcField()
+
+    class Meta:
+        constraints = [
+            Check("staff_role IS NULL OR staff_role IN ('agent', 'account_manager', 'admin')", "person_staff_role_known"),
+            Check("language IN ('fr', 'en')", "person_language_known"),
+            Check("email = lower(email)", "person_email_lowercase"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.full_name} <{self.email}>"
+
+
+class Organisation(Table):
+    """A customer: its people, its profile, its account manager."""
+
+    name = CharField(max_length=120, unique=True)
+    slug = CharField(max_length=120, unique=True)
+    account_manager = ForeignKeyField(Person, null=True, backref="managed_organisations", on_delete="SET NULL")
+    # E-mail domains whose registrations are proposed for it and that customers may put in CC (ACC-2, VIEW-5).
+    domains = JSONField(default=list)
+    product_version = CharField(max_length=40, default="")
+    companies = JSONField(default=list)
+    country = CharField(max_length=2, default="FR")
+    note = TextField(default="")
+    is_active = BooleanField(default=True)
+    created_at = UtcField()
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+class Membership(Table):
+    """A person in an organisation: role and rights. Removal takes the rights, the row stays (ACC-3)."""
+
+    person = ForeignKeyField(Person, backref="memberships", on_delete="RESTRICT")
+    organisation = ForeignKeyField(Organisation, backref="memberships", on_delete="RESTRICT")
+    role = CharField(max_length=20, default="member")
+    can_open = BooleanField(default=False)
+    can_see_all = BooleanField(default=False)
+    can_answer = BooleanField(default=False)
+    approved_at = UtcField(null=True)
+    approved_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", backref="approvals")
+    removed_at = UtcField(null=True)
+    removed_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", backref="removals")
+    reason = CharField(max_length=300, default="")
+
+    class Meta:
+        # Serves the visibility of every customer query, and the list of an organisation's contacts.
+        indexes = ((("person", "organisation"), True), (("organisation", "role"), False))
+        constraints = [Check("role IN ('member', 'contact', 'administrator')", "membership_role_known")]
+
+
+class TeamMember(Table):
+    """An agent in a team."""
+
+    team = ForeignKeyField(Team, backref="members", on_delete="CASCADE")
+    person = ForeignKeyField(Person, backref="teams", on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("team", "person"), True), (("person",), False))
+
+
+class UserSession(Table):
+    """One signed-in browser. The row is the session: ending it acts on the very next request."""
+
+    token_hash = CharField(max_length=64, unique=True)
+    person = ForeignKeyField(Person, backref="sessions", on_delete="CASCADE")
+    created_at = UtcField()
+    last_seen_at = UtcField()
+    expires_at = UtcField()
+    # When the password (or a factor) was last typed: dangerous acts ask for a fresh one.
+    fresh_at = UtcField()
+    origin = CharField(max_length=64, default="")
+    user_agent = CharField(max_length=200, default="")
+    ended_at = UtcField(null=True)
+
+
+class AccountToken(Table):
+    """A single-use link (password, invitation, address). Only its hash is kept."""
+
+    person = ForeignKeyField(Person, backref="tokens", on_delete="CASCADE")
+    purpose = CharField(max_length=30)
+    token_hash = CharField(max_length=64, unique=True)
+    created_at = UtcField()
+    expires_at = UtcField()
+    used_at = UtcField(null=True)
+
+
+class SignInFailure(Table):
+    """A failed sign-in, counted for (account, origin) and for the origin (ACC-8, ACC-16)."""
+
+    account_key = CharField(max_length=64)
+    origin = CharField(max_length=64)
+    at = UtcField()
+
+    class Meta:
+        indexes = ((("account_key", "origin", "at"), False), (("origin", "at"), False))
+
+
+class HeldForm(Table):
+    """What somebody had typed when the session or the token had ended; given back after sign-in (REQ-16)."""
+
+    key_hash = CharField(max_length=64, unique=True)
+    path = CharField(max_length=500)
+    data = JSONField(default=dict)
+    # The person signed in at that moment, when known: nobody else gets the text.
+    person = ForeignKeyField(Person, null=True, on_delete="CASCADE")
+    created_at = UtcField()
+
+
+# ---- Rules that admins edit ----------------------------------------------------------------------------
+
+
+class RoutingRule(Table):
+    """Which team gets a request: the first rule that matches, by position (REQ-12). Empty means any."""
+
+    position = IntegerField(default=100)
+    category = ForeignKeyField(Category, null=True, on_delete="CASCADE")
+    form = ForeignKeyField(RequestForm, null=True, on_delete="CASCADE")
+    product = ForeignKeyField(Product, null=True, on_delete="CASCADE")
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE")
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
+    team = ForeignKeyField(Team, on_delete="RESTRICT")
+    is_active = BooleanField(default=True)
+
+
+class ClosingRule(Table):
+    """Reminders and closing from one status, in days or working days (LIFE-12). The most precise wins."""
+
+    status = CharField(max_length=30)
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
+    form = ForeignKeyField(RequestForm, null=True, on_delete="CASCADE")
+    unit = CharField(max_length=20, default="days")
+    reminders = JSONField(default=list)
+    after = IntegerField()
+    final_status = CharField(max_length=30)
+    calendar = ForeignKeyField(Calendar, null=True, on_delete="RESTRICT")
+    is_active = BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            Check("unit IN ('days', 'working_days')", "closing_rule_unit_known"),
+            # Zero would close a request in the moment it starts to wait.
+            Check("after BETWEEN 1 AND 366", "closing_rule_after_sensible"),
+        ]
+
+
+# ---- Requests ------------------------------------------------------------------------------------------
+
+
+class Ticket(Table):
+    """The record of a request that a customer submitted."""
+
+    # Public number such as SUP-2041; not the key.
+    number = CharField(max_length=20, unique=True)
+    portal = ForeignKeyField(Portal, on_delete="RESTRICT", index=False)
+    organisation = ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    requester = ForeignKeyField(Person, on_delete="RESTRICT", backref="requests", index=False)
+    # Who typed it, when an administrator opened it for a colleague.
+    opened_by = ForeignKeyField(Person, on_delete="RESTRICT", backref="opened", index=False)
+    form_slug = CharField(max_length=40)
+    category_slug = CharField(max_length=40)
+    kind_slug = CharField(max_length=40)
+    product = ForeignKeyField(Product, null=True, on_delete="RESTRICT", index=False)
+    summary = CharField(max_length=200)
+    status = CharField(max_length=30, default="registered")
+    team = ForeignKeyField(Team, null=True, on_delete="RESTRICT", index=False)
+    assignee = ForeignKeyField(Person, null=True, on_delete="SET NULL", backref="assigned", index=False)
+    # Asked by the customer and retained by the team are two things (REQ-17). Positions: 1 is most pressing.
+    scale_slug = CharField(max_length=40, null=True)
+    priority_asked = CharField(max_length=20, null=True)
+    priority = CharField(max_length=20, null=True)
+    priority_position = IntegerField(default=9)
+    audience = CharField(max_length=20, default="organisation")
+    shared_with_account_manager = BooleanField(default=False)
+    # Snapshots [{key, label_fr, label_en, value, kind}] of the answers that no rule reads.
+    answers = JSONField(default=list)
+    created_at = UtcField()
+    updated_at = UtcField()
+    status_since = UtcField()
+    # The silence clock (LIFE-14): the last message a person wrote on the thread the customer can read.
+    last_message_at = UtcField()
+    last_message_side = CharField(max_length=10, default="customer")
+    # When the next reminder or closing is due; null when nothing is (domain/closing.py keeps it).
+    act_at = UtcField(null=True)
+    closes_at = UtcField(null=True)
+    reminders_sent = IntegerField(default=0)
+    first_response_at = UtcField(null=True)
+    resolved_at = UtcField(null=True)
+    closed_at = UtcField(null=True)
+    close_reason = CharField(max_length=40, default="")
+    follow_up_of = ForeignKeyField("self", null=True, on_delete="RESTRICT", backref="follow_ups", index=False)
+    # A double click or a repeated POST makes one request.
+    idempotency_key = CharField(max_length=64, unique=True)
+    # Counts the changes, so that two agents never overwrite one another.
+    version = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            Check(
+                "status IN ('registered','qualified','in_progress','waiting_customer','waiting_engineering',"
+                "'customer_testing','awaiting_rollback','blocked','escalated_l2','escalated_product',"
+                "'escalated_development','resolved','expired','closed')",
+                "ticket_status_known",
+            ),
+            Check("audience IN ('organisation', 'only_me', 'people')", "ticket_audience_known"),
+            Check("last_message_side IN ('customer', 'team')", "ticket_side_known"),
+        ]
+        indexes = (
+            # "My requests", newest first, with and without a status.
+            (("requester", "id"), False),
+            (("requester", "status", "id"), False),
+            # "My organisation's", likewise.
+            (("organisation", "id"), False),
+            (("organisation", "status", "id"), False),
+            # Queues of the desk: unassigned, mine, my team's.
+            (("status", "id"), False),
+            (("assignee", "status", "id"), False),
+            (("team", "status", "id"), False),
+            # A request and its follow-ups.
+            (("follow_up_of",), False),
+        )
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+# The sweep reads what is due and nothing else: a partial index stays small whatever the number of tickets.
+Ticket.add_index(Ticket.index(Ticket.act_at, where=Ticket.act_at.is_null(False), name="ticket_act_at_due"))
+# Lists sorted by last change read only the requests that are not over.
+
+
+class Message(Table):
+    """A public reply or an internal note. The first reply of a ticket is its description. Markdown as typed."""
+
+    ticket = ForeignKeyField(Ticket, backref="messages", on_delete="RESTRICT", index=False)
+    kind = CharField(max_length=10, default="reply")
+    author = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    side = CharField(max_length=10, default="customer")
+    body = TextField()
+    via = CharField(max_length=10, default="page")
+    created_at = UtcField()
+    idempotency_key = CharField(max_length=64, unique=True)
+
+    class Meta:
+        indexes = ((("ticket", "id"), False),)
+        constraints = [
+            Check("kind IN ('reply', 'note')", "message_kind_known"),
+            Check("side IN ('customer', 'team')", "message_side_known"),
+            # A customer cannot write a note: what a customer writes is public by definition.
+            Check("kind = 'reply' OR side = 'team'", "message_note_by_team"),
+        ]
+
+
+class Attachment(Table):
+    """A file of a request. Until the request is sent it belongs to its uploader only (ticket is null)."""
+
+    ticket = ForeignKeyField(Ticket, null=True, backref="attachments", on_delete="RESTRICT", index=False)
+    message = ForeignKeyField(Message, null=True, backref="attachments", on_delete="RESTRICT", index=False)
+    uploader = ForeignKeyField(Person, on_delete="RESTRICT", index=False)
+    # Unguessable name in addresses.
+    key = CharField(max_length=43, unique=True)
+    name = CharField(max_length=200)
+    stored_name = CharField(max_length=80, unique=True)
+    size = BigIntegerField()
+    content_type = CharField(max_length=100)
+    sha256 = CharField(max_length=64)
+    is_internal = BooleanField(default=False)
+    created_at = UtcField()
+
+    class Meta:
+        indexes = ((("ticket", "id"), False), (("uploader", "ticket"), False))
+
+
+class Participant(Table):
+    """Somebody besides the requester who gets the news: in CC, a collaborator, or a named reader (VIEW-5, 6, 13)."""
+
+    ticket = ForeignKeyField(Ticket, backref="participants", on_delete="RESTRICT", index=False)
+    # Null when the address belongs to no account: then mails only.
+    person = ForeignKeyField(Person, null=True, on_delete="CASCADE", index=False)
+    email = CharField(max_length=254)
+    role = CharField(max_length=20, default="cc")
+    added_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    added_at = UtcField()
+
+    class Meta:
+        # Uniqueness; "those I get in CC"; addresses that get an account later.
+        indexes = ((("ticket", "email", "role"), True), (("person", "ticket"), False), (("email",), False))
+        constraints = [Check("role IN ('cc', 'collaborator', 'reader')", "participant_role_known")]
+
+
+class NamedPerson(Table):
+    """A person named in a deletion or a factor reset: whom the request is about."""
+
+    ticket = ForeignKeyField(Ticket, backref="named_people", on_delete="CASCADE")
+    full_name = CharField(max_length=120)
+    employee_number = CharField(max_length=40)
+    url = CharField(max_length=500, default="")
+    details = TextField(default="")
+
+
+class LicenceRequest(Table):
+    """The record behind a licence request (REQ-13)."""
+
+    ticket = ForeignKeyField(Ticket, unique=True, backref="licence_requests", on_delete="RESTRICT")
+    organisation = ForeignKeyField(Organisation, on_delete="RESTRICT")
+    product = ForeignKeyField(Product, on_delete="RESTRICT")
+    edition = CharField(max_length=80, default="")
+    quantity = IntegerField(null=True)
+    due_on = DateField()
+    status = CharField(max_length=20, default="received")
+    # Where the numbers came from: the page or a filled form that was attached.
+    source = CharField(max_length=10, default="page")
+    delivered_on = DateField(null=True)
+    note = TextField(default="")
+
+    class Meta:
+        constraints = [
+            Check("quantity IS NULL OR quantity BETWEEN 1 AND 1000000", "licence_quantity_sensible"),
+            Check("status IN ('received', 'in_preparation', 'delivered', 'refused')", "licence_status_known"),
+        ]
+
+
+class Consent(Table):
+    """Who consented to which text, when, in which language, for which request (REQ-3)."""
+
+    person = ForeignKeyField(Person, backref="consents", on_delete="RESTRICT")
+    text = ForeignKeyField(ConsentText, on_delete="RESTRICT")
+    ticket = ForeignKeyField(Ticket, null=True, on_delete="RESTRICT")
+    form_slug = CharField(max_length=40)
+    language = CharField(max_length=2)
+    given_at = UtcField()
+    withdrawn_at = UtcField(null=True)
+
+
+class TicketEvent(Table):
+    """The history of a request: append-only, each row chained to the one before by hash."""
+
+    ticket = ForeignKeyField(Ticket, backref="events", on_delete="RESTRICT", index=False)
+    kind = CharField(max_length=40)
+    actor = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    data = JSONField(default=dict)
+    is_public = BooleanField(default=True)
+    created_at = UtcField()
+    previous_hash = CharField(max_length=64, default="")
+    hash = CharField(max_length=64)
+
+    class Meta:
+        indexes = ((("ticket", "id"), False),)
+
+
+class AuditEntry(Table):
+    """Accounts, approved lists, admin screens, security: append-only, chained by hash (STAFF-6)."""
+
+    kind = CharField(max_length=60)
+    actor = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    target = CharField(max_length=120, default="")
+    data = JSONField(default=dict)
+    origin = CharField(max_length=64, default="")
+    created_at = UtcField()
+    previous_hash = CharField(max_length=64, default="")
+    hash = CharField(max_length=64)
+
+    class Meta:
+        indexes = ((("kind", "id"), False), (("target",), False))
+
+
+class OutboxMessage(Table):
+    """A mail to send: written in the transaction of its event, sent after, once for each recipient."""
+
+    # What made it ("event:412", "account:17:reset"): with recipient and template it is unique.
+    source = CharField(max_length=80)
+    recipient = CharField(max_length=254)
+    person = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    ticket = ForeignKeyField(Ticket, null=True, on_delete="RESTRICT", index=False)
+    template = CharField(max_length=40)
+    language = CharField(max_length=2, default="fr")
+    context = JSONField(default=dict)
+    message_id = CharField(max_length=120, unique=True)
+    status = CharField(max_length=10, default="waiting")
+    skip_reason = CharField(max_length=60, default="")
+    attempts = IntegerField(default=0)
+    created_at = UtcField()
+    next_try_at = UtcField(null=True)
+    # Claimed by a delivery that has not come back yet: another one leaves it alone until then.
+    claimed_until = UtcField(null=True)
+    sent_at = UtcField(null=True)
+    last_error = CharField(max_length=300, default="")
+
+    class Meta:
+        indexes = ((("source", "recipient", "template"), True), (("ticket", "id"), False))
+        constraints = [
+            Check("status IN ('waiting', 'sent', 'failed', 'skipped')", "outbox_status_known"),
+        ]
+
+
+OutboxMessage.add_index(
+    OutboxMessage.index(
+        OutboxMessage.next_try_at, where=OutboxMessage.status == SQL("'waiting'"), name="outbox_waiting"
+    )
+)
+
+
+class JobRun(Table):
+    """One run of a scheduled job: when, how it went, what it did."""
+
+    name = CharField(max_length=40)
+    started_at = UtcField()
+    ended_at = UtcField(null=True)
+    outcome = CharField(max_length=10, default="running")
+    done = IntegerField(default=0)
+    error = TextField(default="")
+
+    class Meta:
+        indexes = ((("name", "id"), False),)
+
+
+TABLES: list[type[Table]] = [
+    PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
+    RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
+    AccountToken, SignInFailure, HeldForm, RoutingRule, ClosingRule, Ticket, Message, Attachment, Participant,
+    NamedPerson, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage, JobRun,
+]  # fmt: skip
