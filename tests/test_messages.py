@@ -87,6 +87,7 @@ def test_typesetting_twice_changes_nothing(text):
         (("Hello %(name)s",), ("Bonjour %(nom)s",), "unknown"),
         (("Hello %(name)s",), ("Bonjour",), "missing in French"),
         (("Hello",), ("",), "no French"),
+        (("Hello {name}",), ("Bonjour {nom}",), "braces"),
         (("Half of it",), ("50\u00a0%",), "lone %"),
         (("50 %% of it",), ("50\u00a0% de cela",), "lone %"),
         (("50% of it",), ("50\u00a0%% de cela",), "single %"),

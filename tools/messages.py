@@ -10,8 +10,8 @@ portal runs without a build step.
     python tools/messages.py check              fail when French is missing, stale or badly typeset
     python tools/messages.py compile            write messages.mo again
 
-A file for `add` is a JSON object: {"English": "Français"}, and for plurals
-{"plurals": [{"msgid": "%(num)s file", "plural": "%(num)s files", "fr": ["%(num)s fichier", "%(num)s fichiers"]}]}.
+A file for `add` is a JSON object: {"English": "Français"}. Plurals are a list in it:
+"plurals": [{"msgid": "%(num)s file", "plural": "%(num)s files", "fr": ["%(num)s fichier", "%(num)s fichiers"]}].
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ HEADER = (
 KEYWORDS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2), "lazy_pgettext": ((1, "c"), 2)}
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)[-#0 +]*\d*(?:\.\d+)?[sdifr]")
+BRACES = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 LONE_PERCENT = re.compile(r"(?<!%)(?:%%)*%(?!%|\(\w+\))")
 
 # What typography must leave alone: placeholders, addresses, tags, entities, code and times.
@@ -115,6 +116,7 @@ def faults(msgids: tuple[str, ...], strings: tuple[str, ...]) -> list[str]:
         known.add("num")
     singular_may_drop = {"num", "n", "count"} if len(msgids) > 1 else set()
     needed = set(PLACEHOLDER.findall(msgids[-1])) - singular_may_drop
+    braces = {name for msgid in msgids for name in BRACES.findall(msgid)}
     literal = any(LONE_PERCENT.search(PLACEHOLDER.sub("", msgid)) for msgid in msgids)
     for string in strings:
         used = set(PLACEHOLDER.findall(string))
@@ -125,6 +127,8 @@ def faults(msgids: tuple[str, ...], strings: tuple[str, ...]) -> list[str]:
             found.append(f"placeholder unknown to the English: {', '.join(sorted(used - known))}")
         if needed - used:
             found.append(f"placeholder missing in French: {', '.join(sorted(needed - used))}")
+        if set(BRACES.findall(string)) != braces:
+            found.append("words in braces differ from the English")
         if not literal and LONE_PERCENT.search(PLACEHOLDER.sub("", string)):
             found.append("a lone % in French: write %% as the English does")
         if literal and "%%" in string:

@@ -1,0 +1,40 @@
+"""Run every check that looks at the code without running it; say which failed. `make check` calls it.
+
+All of them run, whatever the first says: one run shows everything that is to mend.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+
+
+def checks() -> list[tuple[str, list[str]]]:
+    """Return what is checked, with the command of each."""
+    return [
+        ("lint", [PYTHON, "-m", "ruff", "check", "--quiet", "."]),
+        ("layout", [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]),
+        ("types", [PYTHON, "-m", "mypy", "--no-error-summary"]),
+        ("icons", [PYTHON, "tools/icons.py", "--check"]),
+        ("French", [PYTHON, "tools/messages.py", "check"]),
+    ]
+
+
+def main() -> int:
+    failed = []
+    for name, command in checks():
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+        print(f"{name:10} {'ok' if not done.returncode else 'FAILED'}", flush=True)
+        if done.returncode:
+            failed.append(name)
+    if failed:
+        print(f"To mend: {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
