@@ -1,0 +1,142 @@
+"""What the portal offers: categories and forms, products, kinds, scales, words of statuses, and who gets a request.
+
+All of it is rows that admins edit; presets write the first ones (domain/presets.py).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import NamedTuple
+
+from peewee import JOIN
+
+from domain.refusals import Missing
+from models import (
+    Category,
+    Kind,
+    Organisation,
+    Product,
+    RequestForm,
+    RoutingRule,
+    Scale,
+    ScaleLevel,
+    StatusLabel,
+    Team,
+)
+
+# Labels of statuses stand on every page; a change made by another process is seen after this many seconds.
+CACHE_SECONDS = 3.0
+_labels: dict[str, StatusLabel] = {}
+_labels_read_at: float | None = None
+_lock = threading.Lock()
+
+
+class CategoryForms(NamedTuple):
+    """A category of the catalogue with its forms, both in the order of their positions (REQ-1)."""
+
+    category: Category
+    forms: list[RequestForm]
+
+
+def forget() -> None:
+    """Drop what this process remembers: the next read asks the database."""
+    global _labels_read_at
+    _labels_read_at = None
+
+
+def categories_with_forms() -> list[CategoryForms]:
+    """The active categories with their active forms, in order; categories without forms are left out. One query."""
+    groups: dict[int, CategoryForms] = {}
+    query = (
+        RequestForm.select(RequestForm, Category)
+        .join(Category)
+        .where(RequestForm.is_active, Category.is_active)
+        .order_by(Category.position, Category.id, RequestForm.position, RequestForm.id)
+    )
+    for form in query:
+        groups.setdefault(form.category_id, CategoryForms(form.category, [])).forms.append(form)
+    return list(groups.values())
+
+
+def form(slug: str) -> RequestForm:
+    """The active form with this slug, with its category, default kind and scale. One query.
+
+    Raises Missing when there is none, or when it or its category is switched off.
+    """
+    found = (
+        RequestForm.select(RequestForm, Category, Kind, Scale)
+        .join(Category)
+        .switch(RequestForm)
+        .join(Kind, JOIN.LEFT_OUTER)
+        .switch(RequestForm)
+        .join(Scale, JOIN.LEFT_OUTER)
+        .where(RequestForm.slug == slug, RequestForm.is_active, Category.is_active)
+        .first()
+    )
+    if found is None:
+        raise Missing("form-unknown", form=slug)
+    return found
+
+
+def levels(scale: Scale | str) -> list[ScaleLevel]:
+    """The levels of a scale, the most pressing first (REQ-7). Arguments: scale, a row or its slug. One query."""
+    query = ScaleLevel.select(ScaleLevel, Scale).join(Scale).order_by(ScaleLevel.position, ScaleLevel.id)
+    return list(query.where(Scale.slug == scale if isinstance(scale, str) else Scale.id == scale.id))
+
+
+def kinds() -> list[Kind]:
+    """The active kinds of request, with definitions and examples, in order (REQ-8)."""
+    return list(Kind.select().where(Kind.is_active).order_by(Kind.position, Kind.id))
+
+
+def products() -> list[Product]:
+    """The active products, in order."""
+    return list(Product.select().where(Product.is_active).order_by(Product.position, Product.id))
+
+
+def route(
+    category: Category | int | None,
+    form: RequestForm | int | None,
+    product: Product | int | None,
+    kind: Kind | int | None,
+    organisation: Organisation | int | None,
+) -> Team:
+    """The team that gets a request: the first active rule, by position, whose conditions all hold (REQ-12).
+
+    Arguments are rows or ids; None matches rules that say nothing about it. Rules whose team is switched off
+    are passed over. Without any rule that matches, the first active team by position gets it.
+    One query, two without a match. Raises Missing("no-team") for a portal without active teams.
+    """
+    facts = (
+        (RoutingRule.category, category),
+        (RoutingRule.form, form),
+        (RoutingRule.product, product),
+        (RoutingRule.kind, kind),
+        (RoutingRule.organisation, organisation),
+    )
+    query = RoutingRule.select(RoutingRule, Team).join(Team).where(RoutingRule.is_active, Team.is_active)
+    for condition, fact in facts:
+        query = query.where(
+            condition.is_null() if fact is None else condition.is_null() | (condition == fact)
+        )
+    rule = query.order_by(RoutingRule.position, RoutingRule.id).first()
+    if rule is not None:
+        return rule.team
+    team = Team.select().where(Team.is_active).order_by(Team.position, Team.id).first()
+    if team is None:
+        raise Missing("no-team")
+    return team
+
+
+def labels() -> dict[str, StatusLabel]:
+    """The words of each status, by status, in order (LIFE-1). Remembered for a few seconds: do not change the rows."""
+    global _labels, _labels_read_at
+    read_at = _labels_read_at
+    if read_at is None or time.monotonic() - read_at > CACHE_SECONDS:
+        rows = {
+            row.status: row for row in StatusLabel.select().order_by(StatusLabel.position, StatusLabel.id)
+        }
+        with _lock:
+            _labels, _labels_read_at = rows, time.monotonic()
+    return _labels
