@@ -1,0 +1,106 @@
+"""A real browser on the served portal: what a page says to its console, breaks or hides fails the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+NARROW = {"width": 320, "height": 640}
+
+
+@dataclass
+class Watch:
+    """Everything a browser complained about. `allowed` holds pieces of complaints that a test expects."""
+
+    complaints: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+
+    def follow(self, context: Any) -> None:
+        """Listen to every page of a browser context."""
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.complaints.append(f"script: {error.error}"))
+        context.on("requestfailed", self._failed)
+        context.on("response", self._response)
+
+    def _console(self, message: Any) -> None:
+        # The console repeats refused addresses; _response() says them better.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self.complaints.append(f"console {message.type}: {message.text}")
+
+    def _failed(self, request: Any) -> None:
+        # A download, or a page left before it was whole, is no failure.
+        if request.failure not in {"net::ERR_ABORTED", None}:
+            self.complaints.append(f"request failed: {request.method} {request.url}: {request.failure}")
+
+    def _response(self, response: Any) -> None:
+        wanted = response.request.is_navigation_request() and response.status < 500
+        if response.status >= 400 and not wanted:
+            self.complaints.append(f"{response.status} for {response.request.method} {response.url}")
+
+    def allow(self, piece: str) -> None:
+        """Expect complaints that contain `piece`."""
+        self.allowed.append(piece)
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [said for said in self.complaints if not any(piece in said for piece in self.allowed)]
+
+
+def axe_source() -> str:
+    """Return the text of axe-core."""
+    import axe_playwright_python
+
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+AXE_SOURCE = axe_source()
+
+
+def assert_accessible(page: Any, within: str | None = None) -> None:
+    """Fail with every rule of WCAG 2.2 AA and best practice that the page breaks.
+
+    Arguments: within, a CSS selector when only a part of the page is looked at.
+    """
+    # Evaluated from outside the page: the content security policy of the page stays as it is.
+    page.evaluate(AXE_SOURCE)
+    result = page.evaluate(
+        "([within, tags]) => axe.run(within || document, {runOnly: {type: 'tag', values: tags},"
+        " resultTypes: ['violations']})",
+        [within, AXE_TAGS],
+    )
+    said = [
+        f"{violation['id']} ({violation['help']}): "
+        + "; ".join(
+            f"{node['target']} [{node['html'][:120]}] {node['failureSummary'].splitlines()[-1].strip()}"
+            for node in violation["nodes"][:4]
+        )
+        for violation in result["violations"]
+    ]
+    assert not said, f"{page.url}: " + "\n".join(said)
+
+
+def assert_looks(page: Any) -> None:
+    """Fail when the page scrolls sideways or an image is broken."""
+    seen = page.evaluate(
+        """() => {
+          const wide = document.documentElement.clientWidth;
+          const out = [...document.querySelectorAll('body *')].filter(e => {
+            const box = e.getBoundingClientRect();
+            return box.width > 0 && box.right > wide + 1 && getComputedStyle(e).position !== 'fixed';
+          });
+          return {
+            scroll: document.documentElement.scrollWidth, wide,
+            out: out.slice(0, 5).map(e => e.tagName.toLowerCase() + '.' + e.className),
+            broken: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
+          };
+        }"""
+    )
+    assert seen["scroll"] <= seen["wide"], (
+        f"{page.url} scrolls sideways at {seen['wide']} px because of {seen['out']}"
+    )
+    assert not seen["broken"], f"{page.url}: broken images {seen['broken']}"

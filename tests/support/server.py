@@ -1,0 +1,52 @@
+"""Serves the real portal on the loopback, in a thread, with the server it has in production."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from typing import Any
+
+from waitress.server import create_server
+
+# Browsers refuse to open these; the system may well offer one of them.
+UNSAFE_PORTS = {5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10080}
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on and that browsers accept."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in UNSAFE_PORTS:
+            return port
+
+
+class LiveServer:
+    """The portal behind an address. `errors` holds what it logged at the level of an error."""
+
+    def __init__(self, application: Any, port: int) -> None:
+        self.application = application
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.errors: list[str] = []
+
+    def start(self) -> None:
+        outer = self
+
+        class Keep(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                outer.errors.append(logging.Formatter().format(record))
+
+        self.keep = Keep(logging.ERROR)
+        logging.getLogger().addHandler(self.keep)
+        self.server = create_server(self.application, host="127.0.0.1", port=self.port, threads=4)
+        self.thread = threading.Thread(target=self.server.run, daemon=True, name="portal")
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.close()
+        self.server.task_dispatcher.shutdown()
+        self.thread.join(timeout=5)
+        logging.getLogger().removeHandler(self.keep)
