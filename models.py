@@ -500,7 +500,11 @@ class Ticket(Table):
     # When the next reminder or closing is due; null when nothing is (domain/closing.py keeps it).
     act_at = UtcField(null=True)
     closes_at = UtcField(null=True)
+    # The clock of closing_rules.py: reminders that went out, the instant the last of them counts from, and the
+    # days of "keep it open" since then (LIFE-15).
     reminders_sent = IntegerField(default=0)
+    counted_from = UtcField(null=True)
+    extension_days = IntegerField(default=0)
     first_response_at = UtcField(null=True)
     resolved_at = UtcField(null=True)
     closed_at = UtcField(null=True)
@@ -543,7 +547,6 @@ class Ticket(Table):
 
 # The sweep reads what is due and nothing else: a partial index stays small whatever the number of tickets.
 Ticket.add_index(Ticket.index(Ticket.act_at, where=Ticket.act_at.is_null(False), name="ticket_act_at_due"))
-# Lists sorted by last change read only the requests that are not over.
 
 
 class Message(Table):

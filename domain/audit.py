@@ -1,0 +1,158 @@
+"""The two append-only records: the history of a request, and the audit trail of the portal.
+
+Each row carries the hash of the one before, so that a change made behind the product's back shows (STAFF-6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from models import AuditEntry, Ticket, TicketEvent, db, is_sqlite
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
+
+# What can happen to a request. Words are made by presenters.py, recipients by notifications.py.
+EVENT_KINDS: dict[str, str] = {
+    "ticket:created": "the request was sent",
+    "ticket:routed": "a team was chosen by the rules or by staff",
+    "ticket:replied": "somebody wrote on the public thread",
+    "ticket:noted": "staff wrote an internal note",
+    "ticket:assigned": "an agent took it or was given it",
+    "ticket:moved": "the status changed",
+    "ticket:resolved": "a solution was provided",
+    "ticket:reopened": "the customer wrote again, or staff took it up again",
+    "ticket:closed": "it was closed: by the customer, by staff, or by silence",
+    "ticket:reminded": "the customer was reminded that an answer is awaited",
+    "ticket:expired": "the change was undone after the test period",
+    "ticket:cc_added": "somebody was put in copy",
+    "ticket:cc_removed": "somebody was taken out of copy",
+    "ticket:collaborator_added": "a colleague joined the request",
+    "ticket:priority_changed": "the priority retained by the team changed",
+    "ticket:priority_lowered": "the team retained a lower priority than asked, with the reason",
+    "ticket:audience_changed": "who may read it changed",
+    "ticket:shared": "it was shared with the account manager, or no longer is",
+    "ticket:follow_up_created": "a follow-up of this request was opened",
+    "ticket:licence_changed": "the licence request moved on",
+    "ticket:reply_refused": "an answer came after the request was closed",
+}
+
+AUDIT_KINDS: dict[str, str] = {
+    "setting:changed": "a setting of the portal changed",
+    "session:started": "somebody signed in",
+    "session:failed": "a sign-in failed",
+    "session:locked": "sign-in was locked after too many failures",
+    "session:ended": "somebody signed out",
+    "session:ended_everywhere": "all the sessions of an account were ended",
+    "account:created": "an account was made",
+    "account:changed": "a profile changed",
+    "account:invited": "an invitation was sent",
+    "account:disabled": "an account was disabled",
+    "account:enabled": "an account was enabled again",
+    "account:unlocked": "staff unlocked an account",
+    "account:role_changed": "the role of a member of staff changed",
+    "account:password_asked": "a password link was asked",
+    "account:password_changed": "a password was chosen",
+    "contact:attached": "a person was attached to an organisation",
+    "contact:approved": "a person joined the approved contacts",
+    "contact:removed": "a person left the approved contacts",
+    "contact:changed": "the role of a contact changed",
+    "admin:created": "a row was made on an admin screen",
+    "admin:changed": "a row was changed on an admin screen",
+    "admin:deleted": "a row was deleted on an admin screen",
+    "admin:exported": "rows were exported from an admin screen",
+    "preset:applied": "a preset was applied",
+    "mail:retried": "failed mails were put back in the queue",
+}
+
+
+def _digest(previous: str, parts: list[Any]) -> str:
+    text = json.dumps([previous, *parts], ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def record_event(
+    ticket: Ticket, kind: str, by: Viewer | None, now: datetime, *, public: bool = True, **data: Any
+) -> TicketEvent:
+    """Append one line to the history of a request, inside the caller's transaction (LIFE-2).
+
+    Arguments: ticket; kind, a key of EVENT_KINDS; by, who acts (None: the portal itself); now, aware UTC;
+    public, whether the customer may read it; data, what the sentence will need (JSON values).
+    Returns the row. Raises KeyError for an unknown kind.
+    """
+    if kind not in EVENT_KINDS:
+        raise KeyError(kind)
+    previous = (
+        TicketEvent.select(TicketEvent.hash)
+        .where(TicketEvent.ticket == ticket.id)
+        .order_by(TicketEvent.id.desc())
+        .limit(1)
+        .tuples()
+        .first()
+    )
+    previous_hash = previous[0] if previous else ""
+    actor_id = by.id if by else None
+    return TicketEvent.create(
+        ticket=ticket.id,
+        kind=kind,
+        actor=actor_id,
+        data=data,
+        is_public=public,
+        created_at=now,
+        previous_hash=previous_hash,
+        hash=_digest(previous_hash, [ticket.id, kind, actor_id, data, public, _stamp(now)]),
+    )
+
+
+def record(
+    kind: str, *, by: Viewer | None, now: datetime, target: str = "", origin: str = "", **data: Any
+) -> AuditEntry:
+    """Append one line to the audit trail, inside the caller's transaction (STAFF-6).
+
+    Arguments: kind, a key of AUDIT_KINDS; by, who acts; target, what it is about ("person:12");
+    origin, address of the browser; data, JSON values, never a secret. Raises KeyError for an unknown kind.
+    """
+    if kind not in AUDIT_KINDS:
+        raise KeyError(kind)
+    if not is_sqlite():
+        # The chain has one end: two transactions must not both build on it. Released at commit.
+        db.execute_sql("SELECT pg_advisory_xact_lock(7241001)")
+    last = AuditEntry.select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1).tuples().first()
+    previous_hash = last[0] if last else ""
+    actor_id = by.id if by else None
+    return AuditEntry.create(
+        kind=kind,
+        actor=actor_id,
+        target=target,
+        data=data,
+        origin=origin,
+        created_at=now,
+        previous_hash=previous_hash,
+        hash=_digest(previous_hash, [kind, actor_id, target, data, origin, _stamp(now)]),
+    )
+
+
+def verify() -> list[str]:
+    """Walk both records and return a line for each break: an empty list means that nothing was altered."""
+    faults: list[str] = []
+    previous_hash = ""
+    for row in AuditEntry.select().order_by(AuditEntry.id).iterator():
+        parts = [row.kind, row.actor_id, row.target, row.data, row.origin, _stamp(row.created_at)]
+        if row.previous_hash != previous_hash or row.hash != _digest(previous_hash, parts):
+            faults.append(f"audit entry {row.id}")
+        previous_hash = row.hash
+    ends: dict[int, str] = {}
+    for row in TicketEvent.select().order_by(TicketEvent.ticket, TicketEvent.id).iterator():
+        previous_hash = ends.get(row.ticket_id, "")
+        parts = [row.ticket_id, row.kind, row.actor_id, row.data, row.is_public, _stamp(row.created_at)]
+        if row.previous_hash != previous_hash or row.hash != _digest(previous_hash, parts):
+            faults.append(f"event {row.id} of request {row.ticket_id}")
+        ends = {row.ticket_id: row.hash}
+    return faults

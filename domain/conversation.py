@@ -1,0 +1,293 @@
+"""What people write on a request: public replies, internal notes, copies. Moves that go with a reply are here too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from domain import audit, closing, lifecycle, notifications, policies, search
+from domain.refusals import Invalid, Missing, NotAllowed, NotNow
+from models import Message, Participant, Person, Ticket, db
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
+
+BODY_MAX_CHARACTERS = 20_000
+
+
+def _body(body: str, has_files: bool) -> str:
+    body = body.strip()
+    if not body and not has_files:
+        raise Invalid("body-empty", field="body")
+    if len(body) > BODY_MAX_CHARACTERS:
+        raise Invalid("body-too-long", field="body", limit=BODY_MAX_CHARACTERS)
+    return body
+
+
+def _same_message(idempotency_key: str, ticket: Ticket, by: Viewer) -> Message | None:
+    """The message already written with this key, by the same person on the same request; else a refusal."""
+    message = Message.get_or_none(Message.idempotency_key == idempotency_key)
+    if message is not None and (message.ticket_id != ticket.id or message.author_id != by.id):
+        raise NotNow("key-reused")
+    return message
+
+
+def reply(
+    ticket: Ticket,
+    body: str,
+    by: Viewer,
+    now: datetime,
+    *,
+    idempotency_key: str,
+    attachment_keys: Sequence[str] = (),
+    move_to: str | None = None,
+    seen: int | None = None,
+    via: str = "page",
+) -> Message:
+    """Write on the thread that the customer reads (LIFE-3, LIFE-4, LIFE-5, LIFE-7).
+
+    A customer's answer puts a waiting or resolved request back to work. An agent's answer takes an unassigned
+    request, and may move it in the same step (`move_to`: waiting_customer to ask, resolved to solve).
+    Arguments: body, Markdown as typed; by, who; now, aware UTC; idempotency_key, one for each form shown;
+    attachment_keys, pending files of the same person; seen, the version an agent was looking at.
+    Returns the message; the first one again when the key was already used for it.
+    Raises Invalid("body-empty"), NotAllowed, NotNow("ticket-closed") once it takes no word any more.
+    """
+    from domain import files
+
+    body = _body(body, bool(attachment_keys))
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        again = _same_message(idempotency_key, ticket, by)
+        if again is not None:
+            return again
+        if ticket.status in lifecycle.CLOSED_TO_ANSWERS:
+            raise NotNow("ticket-closed", number=ticket.number)
+        if not policies.may_answer(by, ticket):
+            raise NotAllowed("reply-not-yours")
+        if by.is_staff:
+            lifecycle.check_version(ticket, seen)
+        side = "team" if by.is_staff else "customer"
+        message = Message.create(
+            ticket=ticket.id,
+            kind="reply",
+            author=by.id,
+            side=side,
+            body=body,
+            via=via,
+            created_at=now,
+            idempotency_key=idempotency_key,
+        )
+        files.claim(attachment_keys, ticket, message, by)
+        origin = ticket.status
+        target = _target_after_reply(ticket, by, move_to)
+        changes: dict[str, object] = {"last_message_at": now, "last_message_side": side}
+        if side == "team":
+            if ticket.first_response_at is None:
+                changes["first_response_at"] = now
+            if ticket.assignee_id is None and origin != "expired":
+                changes["assignee"] = by.id
+        if target != origin:
+            if not lifecycle.may_move(origin, target, "staff" if by.is_staff else "customer"):
+                raise NotNow("move-refused", origin=origin, target=target, number=ticket.number)
+            changes |= lifecycle.status_changes(ticket, target, now)
+            if target == "closed":
+                changes["close_reason"] = "staff"
+        elif origin in lifecycle.AWAITING_CUSTOMER:
+            # The silence clock starts anew, and so do the reminders (LIFE-14).
+            changes |= lifecycle.CLOCK_ANEW
+        lifecycle.claim(ticket, now, **changes)
+        closing.reschedule(ticket, now)
+        search.index_ticket(ticket.id)
+        data = {"message_id": message.id, "side": side, "from": origin, "to": target}
+        # One event and one mail say both: the words and the move that came with them.
+        kind = "ticket:replied"
+        if target != origin:
+            if target == "resolved":
+                kind = "ticket:resolved"
+            elif target == "closed":
+                kind, data = "ticket:closed", {**data, "reason": "staff"}
+            elif origin == "resolved":
+                kind = "ticket:reopened"
+        event = audit.record_event(ticket, kind, by, now, **data)
+        notifications.tell(event, ticket, now, by)
+    return message
+
+
+def _target_after_reply(ticket: Ticket, by: Viewer, move_to: str | None) -> str:
+    """The status after an answer: LIFE-4 and LIFE-5 for a customer, the agent's choice for an agent."""
+    if not by.is_staff:
+        if ticket.status in lifecycle.AWAITING_CUSTOMER:
+            return lifecycle.reopen_target(ticket)
+        return ticket.status
+    if move_to:
+        if move_to not in lifecycle.STATUSES:
+            raise Invalid("status-unknown", field="status")
+        return move_to
+    if ticket.status in ("registered", "qualified"):
+        # An agent who answers has taken it.
+        return "in_progress"
+    return ticket.status
+
+
+def note(
+    ticket: Ticket,
+    body: str,
+    by: Viewer,
+    now: datetime,
+    *,
+    idempotency_key: str,
+    attachment_keys: Sequence[str] = (),
+) -> Message:
+    """Write an internal note: no customer ever sees it, and the silence clock does not move (LIFE-14).
+
+    Returns the message. Raises NotAllowed for anybody who is not at the desk.
+    """
+    from domain import files
+
+    body = _body(body, bool(attachment_keys))
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        if not policies.can_note(by, ticket):
+            raise NotAllowed("note-not-yours")
+        again = _same_message(idempotency_key, ticket, by)
+        if again is not None:
+            return again
+        message = Message.create(
+            ticket=ticket.id,
+            kind="note",
+            author=by.id,
+            side="team",
+            body=body,
+            created_at=now,
+            idempotency_key=idempotency_key,
+        )
+        files.claim(attachment_keys, ticket, message, by, internal=True)
+        search.index_ticket(ticket.id)
+        event = audit.record_event(ticket, "ticket:noted", by, now, public=False, message_id=message.id)
+        notifications.tell(event, ticket, now, by)
+    return message
+
+
+def normal_address(address: str) -> str:
+    """An e-mail address as it is compared: checked for form, lower case. Raises Invalid("address-bad")."""
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return validate_email(address.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise Invalid("address-bad", field="cc", address=address[:120]) from None
+
+
+def check_cc(address: str, organisation_id: int, by: Viewer) -> str:
+    """Whether `by` may put this address in CC of a request of this organisation (VIEW-5).
+
+    Customers choose among the organisation's members and its mail domains; agents choose anybody.
+    Returns the normal form of the address. Raises Invalid("address-bad") or Invalid("cc-outside").
+    """
+    from models import Membership, Organisation
+
+    email = normal_address(address)
+    if by.is_agent:
+        return email
+    organisation = Organisation.get_by_id(organisation_id)
+    if email.rpartition("@")[2] in {str(domain).lower() for domain in organisation.domains}:
+        return email
+    member = (
+        Membership.select()
+        .join(Person, on=(Membership.person == Person.id))
+        .where(
+            (Membership.organisation == organisation_id)
+            & Membership.removed_at.is_null()
+            & (Person.email == email)
+            & (Person.is_active == True)  # noqa: E712
+        )
+        .exists()
+    )
+    if not member:
+        raise Invalid("cc-outside", field="cc", address=email)
+    return email
+
+
+def put_in_cc(ticket: Ticket, email: str, by: Viewer, now: datetime, *, role: str = "cc") -> Participant | None:
+    """Add an address to a request within the caller's transaction; None when it was there already."""
+    person = Person.get_or_none(Person.email == email)
+    if person is not None and person.id == ticket.requester_id:
+        return None
+    exists = Participant.get_or_none(
+        (Participant.ticket == ticket.id) & (Participant.email == email) & (Participant.role == role)
+    )
+    if exists is not None:
+        return None
+    return Participant.create(
+        ticket=ticket.id, person=person.id if person else None, email=email, role=role, added_by=by.id, added_at=now
+    )
+
+
+def add_cc(ticket: Ticket, address: str, by: Viewer, now: datetime) -> Participant | None:
+    """Put somebody in CC: they are told, get every answer, and read the thread if the account is theirs (VIEW-5).
+
+    Returns the row, or None when the address was there already. Raises Invalid, NotAllowed, Missing.
+    """
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        if not policies.can_change_cc(by, ticket):
+            raise NotAllowed("cc-not-yours")
+        email = check_cc(address, ticket.organisation_id, by)
+        participant = put_in_cc(ticket, email, by, now)
+        if participant is None:
+            return None
+        search.index_ticket(ticket.id)
+        event = audit.record_event(
+            ticket, "ticket:cc_added", by, now, person_id=participant.person_id, email=email
+        )
+        notifications.tell(event, ticket, now, by)
+    return participant
+
+
+def remove_cc(ticket: Ticket, participant_id: int, by: Viewer, now: datetime) -> None:
+    """Take somebody out of CC; it counts at their next request. Anybody may take themselves out."""
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        participant = Participant.get_or_none(
+            (Participant.id == participant_id)
+            & (Participant.ticket == ticket.id)
+            & (Participant.role.in_(("cc", "collaborator")))
+        )
+        if participant is None:
+            raise Missing()
+        if participant.person_id != by.id and not policies.can_change_cc(by, ticket):
+            raise NotAllowed("cc-not-yours")
+        participant.delete_instance()
+        search.index_ticket(ticket.id)
+        audit.record_event(
+            ticket, "ticket:cc_removed", by, now, person_id=participant.person_id, email=participant.email
+        )
+
+
+def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None:
+    """A colleague joins a request of the organisation, and gets its news from then on (VIEW-6)."""
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        rights = policies.rights_in(by, ticket.organisation_id)
+        if rights is None or not rights.can_answer or by.id == ticket.requester_id:
+            raise NotAllowed("collaborate-not-yours")
+        if ticket.status in ("closed", "expired"):
+            raise NotNow("ticket-closed", number=ticket.number)
+        participant = put_in_cc(ticket, by.email, by, now, role="collaborator")
+        if participant is not None:
+            search.index_ticket(ticket.id)
+            event = audit.record_event(ticket, "ticket:collaborator_added", by, now, person_id=by.id)
+            notifications.tell(event, ticket, now, by)
+    return participant

@@ -1,0 +1,370 @@
+"""The life of a request: its fourteen statuses, the table of allowed moves, and one verb for each (LIFE-1 to LIFE-11).
+
+A verb claims the row by a conditional UPDATE, writes its event, tells who is concerned and recomputes the
+closing date, all in one transaction. Conversation verbs (reply, note) are in conversation.py.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from domain.refusals import Invalid, Missing, NotAllowed, NotNow
+from models import ScaleLevel, Scale, Team, Ticket, db
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
+
+
+class Status(NamedTuple):
+    """One status: whose hands it is in, and the tone of its badge."""
+
+    key: str
+    # support, engineering (another department of the vendor), customer, nobody (it is over)
+    hands: str
+    tone: str
+
+
+STATUSES: dict[str, Status] = {
+    status.key: status
+    for status in (
+        Status("registered", "support", "new"),
+        Status("qualified", "support", "new"),
+        Status("in_progress", "support", "ours"),
+        Status("waiting_customer", "customer", "yours"),
+        Status("waiting_engineering", "department", "away"),
+        Status("customer_testing", "customer", "yours"),
+        Status("awaiting_rollback", "support", "stuck"),
+        Status("blocked", "support", "stuck"),
+        Status("escalated_l2", "department", "away"),
+        Status("escalated_product", "department", "away"),
+        Status("escalated_development", "department", "away"),
+        Status("resolved", "customer", "done"),
+        Status("expired", "nobody", "over"),
+        Status("closed", "nobody", "over"),
+    )
+}
+
+# The team works on it, or another department does.
+TEAM_STATUSES = (
+    "registered",
+    "qualified",
+    "in_progress",
+    "waiting_engineering",
+    "awaiting_rollback",
+    "blocked",
+    "escalated_l2",
+    "escalated_product",
+    "escalated_development",
+)
+# The customer is awaited: only from these does silence close a request (LIFE-14).
+AWAITING_CUSTOMER = ("waiting_customer", "customer_testing", "resolved")
+# Not over and not solved.
+OPEN_STATUSES = (*TEAM_STATUSES, "waiting_customer", "customer_testing")
+# No word is taken any more: only a follow-up (LIFE-5). An expired change still takes comments (LIFE-7).
+CLOSED_TO_ANSWERS = ("closed",)
+
+# What the filters of lists mean (design: addresses that are shared keep working).
+FILTERS: dict[str, tuple[str, ...]] = {
+    "open": TEAM_STATUSES,
+    "waiting": ("waiting_customer", "customer_testing"),
+    "resolved": ("resolved", "expired", "closed"),
+    "all": (),
+}
+
+# Where an agent may send a request from any open status.
+_DESK_MOVES = tuple(status for status in (*OPEN_STATUSES, "resolved", "closed") if status != "registered")
+
+# from -> {to: who may}. "staff" the desk, "customer" those who may answer, "rule" a closing rule.
+MOVES: dict[str, dict[str, frozenset[str]]] = {
+    **{
+        origin: {
+            target: frozenset({"staff"})
+            for target in _DESK_MOVES
+            if target != origin and not (target == "awaiting_rollback" and origin != "customer_testing")
+        }
+        for origin in OPEN_STATUSES
+    },
+    "resolved": {
+        "in_progress": frozenset({"staff", "customer"}),
+        "qualified": frozenset({"staff", "customer"}),
+        "closed": frozenset({"staff", "customer", "rule"}),
+    },
+    "expired": {"closed": frozenset({"staff"})},
+    "closed": {},
+}
+for _origin in OPEN_STATUSES:
+    # The customer may say at any time that it is no longer needed (LIFE-8).
+    MOVES[_origin]["closed"] = MOVES[_origin]["closed"] | {"customer"}
+for _origin in ("waiting_customer", "customer_testing"):
+    # An answer puts it back to work: in progress when assigned, else qualified (LIFE-4).
+    for _target in ("in_progress", "qualified"):
+        MOVES[_origin][_target] = MOVES[_origin][_target] | {"customer"}
+MOVES["waiting_customer"]["closed"] = MOVES["waiting_customer"]["closed"] | {"rule"}
+MOVES["customer_testing"]["awaiting_rollback"] = frozenset({"staff", "rule"})
+MOVES["awaiting_rollback"]["expired"] = frozenset({"staff", "rule"})
+
+
+def may_move(origin: str, target: str, actor: str) -> bool:
+    """True when the table allows this move to this kind of actor (staff, customer, rule)."""
+    return actor in MOVES.get(origin, {}).get(target, frozenset())
+
+
+def targets(status: str, actor: str) -> list[str]:
+    """The statuses this actor may send a request to from here, in the order of STATUSES."""
+    return [target for target in STATUSES if may_move(status, target, actor)]
+
+
+def actor_of(by: Viewer | None) -> str:
+    """Which kind of actor somebody is in the table of moves; None is the portal itself."""
+    if by is None:
+        return "rule"
+    return "staff" if by.is_staff else "customer"
+
+
+def fresh(ticket_id: int) -> Ticket:
+    """The row as it is in this transaction, locked on PostgreSQL until it ends. Raises Missing."""
+    from models import is_sqlite
+
+    query = Ticket.select().where(Ticket.id == ticket_id)
+    if not is_sqlite():
+        query = query.for_update()
+    ticket = query.first()
+    if ticket is None:
+        raise Missing()
+    return ticket
+
+
+def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
+    """Write changes to a request if nobody was first: the row must still have the version that was read.
+
+    Arguments: ticket, as read in this transaction; now, aware UTC; changes, columns.
+    Raises NotNow("changed-meanwhile") when somebody changed it in between; the caller's row is updated otherwise.
+    """
+    values = {**changes, "updated_at": now, "version": Ticket.version + 1}
+    done = Ticket.update(values).where((Ticket.id == ticket.id) & (Ticket.version == ticket.version)).execute()
+    if not done:
+        raise NotNow("changed-meanwhile", number=ticket.number)
+    for name, value in changes.items():
+        setattr(ticket, name, value)
+    ticket.updated_at = now
+    ticket.version += 1
+
+
+def check_version(ticket: Ticket, seen: int | None) -> None:
+    """Refuse a change based on an older view of the request. Raises NotNow("changed-meanwhile")."""
+    if seen is not None and seen != ticket.version:
+        raise NotNow("changed-meanwhile", number=ticket.number)
+
+
+# The silence clock starts anew: no reminder went out since then, nothing was granted.
+CLOCK_ANEW: dict[str, Any] = {"reminders_sent": 0, "counted_from": None, "extension_days": 0}
+
+
+def status_changes(ticket: Ticket, target: str, now: datetime) -> dict[str, Any]:
+    """The columns that a move to another status writes."""
+    changes: dict[str, Any] = {"status": target, "status_since": now, **CLOCK_ANEW}
+    if target == "resolved":
+        changes["resolved_at"] = now
+    elif target in OPEN_STATUSES:
+        changes["resolved_at"] = None
+    if target == "closed":
+        changes["closed_at"] = now
+    return changes
+
+
+def move(
+    ticket: Ticket,
+    target: str,
+    by: Viewer | None,
+    now: datetime,
+    *,
+    seen: int | None = None,
+    reason: str = "",
+    message_id: int | None = None,
+    quietly: bool = False,
+) -> Ticket:
+    """Move a request to another status along the table (LIFE-1, LIFE-2).
+
+    Arguments: target, a key of STATUSES; by, who (None: a closing rule); now, aware UTC; seen, the version the
+    person was looking at; reason, kept in the history; message_id, the answer that goes with it; quietly, no
+    event and no mail of its own (the caller writes them).
+    Returns the row. Raises NotAllowed for somebody who may not, NotNow("move-refused") for a move that is not in
+    the table, NotNow("changed-meanwhile") when somebody was first.
+    """
+    from domain import audit, closing, notifications, policies
+
+    if target not in STATUSES:
+        raise Invalid("status-unknown", field="status")
+    with db.atomic():
+        ticket = fresh(ticket.id)
+        check_version(ticket, seen)
+        actor = actor_of(by)
+        if by is not None and not (policies.can_work(by, ticket) if by.is_staff else policies.may_answer(by, ticket)):
+            raise NotAllowed("move-not-yours")
+        if target == ticket.status:
+            return ticket
+        if not may_move(ticket.status, target, actor):
+            raise NotNow("move-refused", origin=ticket.status, target=target, number=ticket.number)
+        origin = ticket.status
+        changes = status_changes(ticket, target, now)
+        if target == "closed":
+            changes["close_reason"] = {"staff": "staff", "customer": "customer", "rule": "silence"}[actor]
+        claim(ticket, now, **changes)
+        closing.reschedule(ticket, now)
+        if not quietly:
+            kind = {"resolved": "ticket:resolved", "closed": "ticket:closed", "expired": "ticket:expired"}.get(
+                target, "ticket:reopened" if origin in ("resolved", "expired") else "ticket:moved"
+            )
+            data: dict[str, Any] = {"from": origin, "to": target, "message_id": message_id}
+            if reason:
+                data["note"] = reason
+            if target == "closed":
+                data["reason"] = ticket.close_reason
+            event = audit.record_event(ticket, kind, by, now, **data)
+            notifications.tell(event, ticket, now, by)
+    return ticket
+
+
+def assign(ticket: Ticket, assignee_id: int | None, by: Viewer, now: datetime, *, seen: int | None = None) -> Ticket:
+    """Give a request to an agent, or back to the queue (assignee_id None).
+
+    A request that was registered or qualified becomes in progress when somebody has it.
+    Raises NotAllowed when `by` is not at the desk, Invalid("assignee-unknown") when the other is not.
+    """
+    from domain import audit, closing, notifications, policies
+
+    with db.atomic():
+        ticket = fresh(ticket.id)
+        check_version(ticket, seen)
+        if not policies.can_work(by, ticket):
+            raise NotAllowed("move-not-yours")
+        if ticket.status in ("closed", "expired"):
+            raise NotNow("ticket-closed", number=ticket.number)
+        if assignee_id is not None:
+            assignee = policies.load_viewer(assignee_id)
+            if assignee is None or not assignee.is_active or not assignee.is_agent:
+                raise Invalid("assignee-unknown", field="assignee")
+        if assignee_id == ticket.assignee_id:
+            return ticket
+        before, origin = ticket.assignee_id, ticket.status
+        changes: dict[str, Any] = {"assignee": assignee_id}
+        if assignee_id is not None and origin in ("registered", "qualified"):
+            changes |= status_changes(ticket, "in_progress", now)
+        elif assignee_id is None and origin == "in_progress":
+            changes |= status_changes(ticket, "qualified", now)
+        claim(ticket, now, **changes)
+        closing.reschedule(ticket, now)
+        event = audit.record_event(
+            ticket,
+            "ticket:assigned",
+            by,
+            now,
+            **{"assignee": assignee_id, "before": before, "from": origin, "to": ticket.status},
+        )
+        notifications.tell(event, ticket, now, by)
+    return ticket
+
+
+def take(ticket: Ticket, by: Viewer, now: datetime, *, seen: int | None = None) -> Ticket:
+    """Take a request oneself: in progress from then on. Raises NotNow("taken-meanwhile") when a colleague was first."""
+    with db.atomic():
+        row = fresh(ticket.id)
+        if row.assignee_id not in (None, by.id) and (seen is None or row.version != seen):
+            raise NotNow("taken-meanwhile", number=row.number)
+        return assign(row, by.id, by, now)
+
+
+def set_team(ticket: Ticket, team_id: int, by: Viewer, now: datetime, *, seen: int | None = None) -> Ticket:
+    """Hand a request to another team's queue; the agent of the former team lets it go. Raises Invalid("team-unknown")."""
+    from domain import audit, closing, notifications, policies
+    from models import TeamMember
+
+    with db.atomic():
+        ticket = fresh(ticket.id)
+        check_version(ticket, seen)
+        if not policies.can_work(by, ticket):
+            raise NotAllowed("move-not-yours")
+        if ticket.status in ("closed", "expired"):
+            raise NotNow("ticket-closed", number=ticket.number)
+        if not Team.select().where((Team.id == team_id) & (Team.is_active == True)).exists():  # noqa: E712
+            raise Invalid("team-unknown", field="team")
+        if team_id == ticket.team_id:
+            return ticket
+        before = ticket.team_id
+        changes: dict[str, Any] = {"team": team_id}
+        if ticket.assignee_id is not None and not (
+            TeamMember.select()
+            .where((TeamMember.team == team_id) & (TeamMember.person == ticket.assignee_id))
+            .exists()
+        ):
+            changes["assignee"] = None
+            if ticket.status == "in_progress":
+                changes |= status_changes(ticket, "qualified", now)
+        claim(ticket, now, **changes)
+        closing.reschedule(ticket, now)
+        event = audit.record_event(ticket, "ticket:routed", by, now, team=team_id, before=before, to=ticket.status)
+        notifications.tell(event, ticket, now, by)
+    return ticket
+
+
+def set_priority(
+    ticket: Ticket, value: str, by: Viewer, now: datetime, *, reason: str = "", seen: int | None = None
+) -> Ticket:
+    """Set the priority retained by the team, on the request's own scale (REQ-17, LIFE-10).
+
+    Lowering needs a reason, and the customer is told with the definition that applies.
+    Raises Invalid("priority-unknown"), Invalid("reason-needed") when lowering without a reason.
+    """
+    from domain import audit, notifications, policies
+
+    with db.atomic():
+        ticket = fresh(ticket.id)
+        check_version(ticket, seen)
+        if not policies.can_work(by, ticket):
+            raise NotAllowed("move-not-yours")
+        if ticket.status in ("closed", "expired"):
+            raise NotNow("ticket-closed", number=ticket.number)
+        level = (
+            ScaleLevel.select()
+            .join(Scale)
+            .where((Scale.slug == (ticket.scale_slug or "severity")) & (ScaleLevel.value == value))
+            .first()
+        )
+        if level is None:
+            raise Invalid("priority-unknown", field="priority")
+        if value == ticket.priority:
+            return ticket
+        lowered = ticket.priority is not None and level.position > ticket.priority_position
+        reason = reason.strip()
+        if lowered and not reason:
+            raise Invalid("reason-needed", field="reason")
+        before = ticket.priority
+        claim(
+            ticket,
+            now,
+            priority=value,
+            priority_position=level.position,
+            scale_slug=ticket.scale_slug or "severity",
+        )
+        event = audit.record_event(
+            ticket,
+            "ticket:priority_lowered" if lowered else "ticket:priority_changed",
+            by,
+            now,
+            before=before,
+            after=value,
+            reason=reason,
+        )
+        notifications.tell(event, ticket, now, by)
+    return ticket
+
+
+def close(ticket: Ticket, by: Viewer, now: datetime, *, seen: int | None = None, reason: str = "") -> Ticket:
+    """Close a request: the desk, or a customer who may answer it (LIFE-8). Final: only a follow-up comes after."""
+    return move(ticket, "closed", by, now, seen=seen, reason=reason)
+
+
+def reopen_target(ticket: Ticket) -> str:
+    """Where an answer of the customer sends a waiting or resolved request (LIFE-4)."""
+    return "in_progress" if ticket.assignee_id else "qualified"

@@ -1,0 +1,321 @@
+"""Who may see and do what. Every query on requests starts from visible_tickets(); every button and every view ask can_*().
+
+Rights are read at each request, so that a removal acts at once (ACC-3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import JOIN, ModelSelect
+
+from domain import settings
+from domain.lifecycle import CLOSED_TO_ANSWERS
+from models import Membership, Organisation, Participant, Person, Ticket
+
+STAFF_ROLES = ("agent", "account_manager", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a person may do in one organisation."""
+
+    organisation_id: int
+    organisation_name: str
+    role: str
+    can_open: bool
+    can_see_all: bool
+    can_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The person who reads or acts, with rights as they are now. This is what `by=` means everywhere."""
+
+    id: int
+    full_name: str
+    email: str
+    username: str
+    language: str
+    time_zone: str
+    staff_role: str | None
+    is_supervisor: bool
+    is_active: bool
+    email_verified: bool
+    memberships: tuple[Rights, ...] = ()
+
+    # Flask-Login asks for these three.
+    is_authenticated = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """The key of the person, as text."""
+        return str(self.id)
+
+    @property
+    def is_staff(self) -> bool:
+        """A member of the vendor's staff, whatever the role."""
+        return self.staff_role is not None
+
+    @property
+    def is_agent(self) -> bool:
+        """Works at the desk: agents and admins. An account manager does not."""
+        return self.staff_role in ("agent", "admin")
+
+    @property
+    def is_admin(self) -> bool:
+        """Runs the portal."""
+        return self.staff_role == "admin"
+
+    @property
+    def first_name(self) -> str:
+        """The name to greet with."""
+        return self.full_name.split(" ", 1)[0]
+
+    @property
+    def initials(self) -> str:
+        """Two letters for the round mark beside the name."""
+        words = self.full_name.replace("-", " ").split()
+        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+    @property
+    def organisation_name(self) -> str:
+        """The organisation shown in the header; empty for staff and for those not attached yet."""
+        return self.memberships[0].organisation_name if self.memberships else ""
+
+    @property
+    def may_open_requests(self) -> bool:
+        """May open a request for at least one organisation (ACC-3)."""
+        return bool(self.opens_for)
+
+    @property
+    def opens_for(self) -> tuple[Rights, ...]:
+        """The organisations for which this person may open requests."""
+        who = settings.get("who_may_open")
+        if self.is_staff:
+            return ()
+        return tuple(rights for rights in self.memberships if who != "approved" or rights.can_open)
+
+    @property
+    def administers(self) -> tuple[Rights, ...]:
+        """The organisations whose approved contacts this person manages."""
+        return tuple(rights for rights in self.memberships if rights.role == "administrator")
+
+
+_PERSON_COLUMNS = (
+    Person.id,
+    Person.full_name,
+    Person.email,
+    Person.username,
+    Person.language,
+    Person.time_zone,
+    Person.staff_role,
+    Person.is_supervisor,
+    Person.is_active,
+    Person.email_verified_at,
+    Membership.organisation,
+    Organisation.name,
+    Membership.role,
+    Membership.can_open,
+    Membership.can_see_all,
+    Membership.can_answer,
+)
+
+
+def viewer_query() -> ModelSelect:
+    """Persons joined with their living memberships: one row for each membership, at least one for each person."""
+    return (
+        Person.select(*_PERSON_COLUMNS)
+        .join(
+            Membership,
+            JOIN.LEFT_OUTER,
+            on=((Membership.person == Person.id) & Membership.removed_at.is_null()),
+        )
+        .join(
+            Organisation,
+            JOIN.LEFT_OUTER,
+            on=((Organisation.id == Membership.organisation) & (Organisation.is_active == True)),  # noqa: E712
+        )
+        .order_by(Membership.id)
+    )
+
+
+def viewer_from_rows(rows: list[tuple[Any, ...]]) -> Viewer | None:
+    """Make a viewer of the rows of viewer_query() for one person, as tuples; None when there are none."""
+    if not rows:
+        return None
+    first = rows[0]
+    return Viewer(
+        id=first[0],
+        full_name=first[1],
+        email=first[2],
+        username=first[3],
+        language=first[4],
+        time_zone=first[5],
+        staff_role=first[6],
+        is_supervisor=bool(first[7]),
+        is_active=bool(first[8]),
+        email_verified=first[9] is not None,
+        memberships=tuple(
+            Rights(row[10], row[11], row[12], bool(row[13]), bool(row[14]), bool(row[15]))
+            for row in rows
+            if row[10] is not None and row[11] is not None
+        ),
+    )
+
+
+def load_viewer(person_id: int) -> Viewer | None:
+    """The person with this key and their rights as they are now, or None. One query."""
+    return viewer_from_rows(list(viewer_query().where(Person.id == person_id).tuples()))
+
+
+def visible_tickets(viewer: Viewer | None) -> ModelSelect:
+    """The requests this person may know of (ACC-3, VIEW-1, VIEW-5, VIEW-13): the only start of such a query.
+
+    Agents see all. An account manager sees what was shared, in the organisations managed. A customer sees
+    own requests, those with an audience that includes them, and those where they are in CC, collaborator or
+    named reader. "Only me" hides from colleagues, never from the organisation's administrators.
+    """
+    query = Ticket.select()
+    if viewer is None or not viewer.is_active:
+        return query.where(Ticket.id < 0)
+    if viewer.is_agent:
+        return query
+    if viewer.staff_role == "account_manager":
+        managed = Organisation.select(Organisation.id).where(Organisation.account_manager == viewer.id)
+        return query.where(Ticket.organisation.in_(managed) & Ticket.shared_with_account_manager)
+    return query.where(_customer_sees(viewer))
+
+
+def _customer_sees(viewer: Viewer) -> Any:
+    member_of = [rights.organisation_id for rights in viewer.memberships]
+    mine = Participant.select(Participant.ticket).where(Participant.person == viewer.id)
+    # In CC is by address: it counts once the address is proven to be this person's (VIEW-5).
+    sees = Ticket.id.in_(mine) if viewer.email_verified else Ticket.id < 0
+    if member_of:
+        # A requester who left the organisation leaves the requests with it (ACC-3).
+        sees |= (Ticket.requester == viewer.id) & Ticket.organisation.in_(member_of)
+    everything = [rights.organisation_id for rights in viewer.memberships if rights.role == "administrator"]
+    if everything:
+        sees |= Ticket.organisation.in_(everything)
+    shared = [
+        rights.organisation_id
+        for rights in viewer.memberships
+        if rights.role != "administrator" and rights.can_see_all and settings.get("contacts_see_all")
+    ]
+    if shared:
+        sees |= Ticket.organisation.in_(shared) & (Ticket.audience == "organisation")
+    return sees
+
+
+def find_ticket(viewer: Viewer | None, number: str) -> Ticket | None:
+    """The request with this public number if this person may know of it, else None."""
+    if not number or len(number) > 20:
+        return None
+    return visible_tickets(viewer).where(Ticket.number == number.upper()).first()
+
+
+def can_see(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True when the person may know of this request: asks the same query as the lists."""
+    return visible_tickets(viewer).where(Ticket.id == ticket.id).exists()
+
+
+def rights_in(viewer: Viewer, organisation_id: int) -> Rights | None:
+    """The rights of a person in an organisation, or None."""
+    for rights in viewer.memberships:
+        if rights.organisation_id == organisation_id:
+            return rights
+    return None
+
+
+def participates(viewer: Viewer, ticket: Ticket) -> bool:
+    """True when the person is in CC or a collaborator of this request, with a proven address."""
+    return (
+        viewer.email_verified
+        and Participant.select()
+        .where(
+            (Participant.ticket == ticket.id)
+            & (Participant.person == viewer.id)
+            & (Participant.role.in_(("cc", "collaborator")))
+        )
+        .exists()
+    )
+
+
+def may_answer(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True when the person has the right to write on this request's thread, whatever its status (VIEW-5, VIEW-6)."""
+    if viewer is None or not viewer.is_active:
+        return False
+    if viewer.is_staff:
+        return viewer.is_agent
+    rights = rights_in(viewer, ticket.organisation_id)
+    if rights and (ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket))):
+        return True
+    return participates(viewer, ticket)
+
+
+def can_reply(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True when an answer would be taken now: the right to write, and a thread that still takes words (LIFE-5)."""
+    return ticket.status not in CLOSED_TO_ANSWERS and may_answer(viewer, ticket)
+
+
+def can_note(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True for those who may write and read internal notes: the desk."""
+    return viewer is not None and viewer.is_active and viewer.is_agent
+
+
+def can_work(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True for those who may take, assign, move and qualify a request: the desk."""
+    return can_note(viewer, ticket)
+
+
+def can_close(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True when the person may close this request now (LIFE-8): the desk, or a customer who may answer."""
+    if ticket.status in ("closed", "expired"):
+        return False
+    return may_answer(viewer, ticket)
+
+
+def can_follow_up(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True when the person may open a follow-up of this closed request (LIFE-5)."""
+    if viewer is None or viewer.is_staff or ticket.status not in ("closed", "expired"):
+        return False
+    return any(rights.organisation_id == ticket.organisation_id for rights in viewer.opens_for)
+
+
+def can_change_cc(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True for the requester, a colleague who may answer, and the desk (VIEW-5). Those only in CC may not."""
+    if viewer is None or ticket.status in ("closed", "expired"):
+        return False
+    if viewer.is_staff:
+        return viewer.is_agent
+    rights = rights_in(viewer, ticket.organisation_id)
+    return rights is not None and (ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket)))
+
+
+def can_open_for(viewer: Viewer | None, organisation_id: int) -> bool:
+    """True when the person may open a request for this organisation (ACC-3)."""
+    return viewer is not None and any(rights.organisation_id == organisation_id for rights in viewer.opens_for)
+
+
+def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int) -> bool:
+    """True for oneself, and for an organisation's administrator who chooses a living member of it (REQ-2)."""
+    if not can_open_for(viewer, organisation_id):
+        return False
+    if viewer.id == requester_id:
+        return True
+    rights = rights_in(viewer, organisation_id)
+    if rights is None or rights.role != "administrator":
+        return False
+    return (
+        Membership.select()
+        .join(Person)
+        .where(
+            (Membership.person == requester_id)
+            & (Membership.organisation == organisation_id)
+            & Membership.removed_at.is_null()
+            & (Person.is_active == True)  # noqa: E712
+        )
+        .exists()
+    )

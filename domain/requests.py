@@ -1,0 +1,268 @@
+"""From the answers of a form to a request: number, first message, routing, consent, history, mails, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from domain import audit, catalogue, closing, conversation, notifications, policies, search, settings
+from domain.refusals import Invalid, Missing, NotAllowed, NotNow
+from models import (
+    Consent,
+    ConsentText,
+    LicenceRequest,
+    Message,
+    NamedPerson,
+    Participant,
+    Portal,
+    Scale,
+    ScaleLevel,
+    Ticket,
+    TicketEvent,
+    db,
+)
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What a form hands over. Dates are dates, people are keys, files are keys of pending uploads."""
+
+    form_slug: str
+    organisation_id: int
+    requester_id: int
+    summary: str
+    description: str
+    idempotency_key: str
+    language: str = "fr"
+    kind_slug: str | None = None
+    product_id: int | None = None
+    priority: str | None = None
+    audience: str = "organisation"
+    audience_people: Sequence[int] = ()
+    share_with_account_manager: bool = False
+    cc: Sequence[str] = ()
+    answers: Sequence[Mapping[str, Any]] = ()
+    named_people: Sequence[Mapping[str, str]] = ()
+    licence: Mapping[str, Any] | None = None
+    attachment_keys: Sequence[str] = ()
+    consented: bool = False
+    follow_up_of: str | None = None
+
+    def digest(self) -> str:
+        """A hash of the content: the same key with another content is a mistake, not a second click."""
+        content = asdict(self)
+        # Files are stored anew by each POST of the same form.
+        content.pop("attachment_keys")
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True, default=_plain)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def next_number(portal: Portal) -> str:
+    """The next public number of a portal, without gaps: the counter moves in the transaction of the request."""
+    Portal.update(last_number=Portal.last_number + 1).where(Portal.id == portal.id).execute()
+    last = Portal.select(Portal.last_number).where(Portal.id == portal.id).scalar()
+    return f"{portal.prefix}-{last}"
+
+
+def sent_before(idempotency_key: str, by: Viewer) -> Ticket | None:
+    """The request already made with this key by this person, or None (a double click, a repeated POST)."""
+    ticket = Ticket.get_or_none(Ticket.idempotency_key == idempotency_key)
+    if ticket is not None and ticket.opened_by_id != by.id:
+        raise NotNow("key-reused")
+    return ticket
+
+
+def submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
+    """Make a request of what a form hands over (REQ-2, REQ-3, REQ-11, REQ-12).
+
+    Arguments: submission; by, who sends it; now, aware UTC. Everything is written in one transaction.
+    Returns the ticket; the first one again when the same key comes with the same content.
+    Raises NotAllowed("not-approved") for somebody who may not open requests there, Missing for a form, product
+    or file that does not exist for this person, Invalid for a consent that is asked and was not given,
+    NotNow("key-reused") for a key used with another content.
+    """
+    from domain import files
+
+    with db.atomic():
+        first = sent_before(submission.idempotency_key, by)
+        if first is not None:
+            created = (
+                TicketEvent.select(TicketEvent.data)
+                .where((TicketEvent.ticket == first.id) & (TicketEvent.kind == "ticket:created"))
+                .first()
+            )
+            if created is not None and created.data.get("digest") == submission.digest():
+                return first
+            raise NotNow("key-reused", number=first.number)
+        form = catalogue.form(submission.form_slug)
+        if form is None or not form.is_active:
+            raise Missing()
+        if not policies.can_open_for(by, submission.organisation_id):
+            raise NotAllowed("not-approved")
+        if not policies.can_open_in_name_of(by, submission.organisation_id, submission.requester_id):
+            raise NotAllowed("not-in-name-of")
+        _check_pace(by, now)
+        if form.asks_consent and not submission.consented:
+            raise Invalid("consent-needed", field="consent")
+        parent = _parent(submission.follow_up_of, by)
+        kind_slug = submission.kind_slug or (form.default_kind.slug if form.default_kind else "question")
+        priority, position, scale_slug = _priority(form, submission.priority)
+        team = catalogue.route(
+            category=form.category.slug,
+            form=form.slug,
+            product_id=submission.product_id,
+            kind=kind_slug,
+            organisation_id=submission.organisation_id,
+        )
+        portal = Portal.select().order_by(Portal.id).first()
+        ticket = Ticket.create(
+            number=next_number(portal),
+            portal=portal.id,
+            organisation=submission.organisation_id,
+            requester=submission.requester_id,
+            opened_by=by.id,
+            form_slug=form.slug,
+            category_slug=form.category.slug,
+            kind_slug=kind_slug,
+            product=submission.product_id,
+            summary=submission.summary,
+            team=team.id,
+            scale_slug=scale_slug,
+            priority_asked=priority,
+            priority=priority,
+            priority_position=position,
+            audience=submission.audience,
+            shared_with_account_manager=submission.share_with_account_manager,
+            answers=[dict(answer) for answer in submission.answers],
+            created_at=now,
+            updated_at=now,
+            status_since=now,
+            last_message_at=now,
+            follow_up_of=parent.id if parent else None,
+            idempotency_key=submission.idempotency_key,
+        )
+        message = Message.create(
+            ticket=ticket.id,
+            author=by.id,
+            side="customer",
+            body=submission.description,
+            created_at=now,
+            # The description is written with the request: its key derives from the request's.
+            idempotency_key=hashlib.sha256(f"first:{submission.idempotency_key}".encode()).hexdigest(),
+        )
+        files.claim(submission.attachment_keys, ticket, message, by)
+        for person in submission.named_people:
+            NamedPerson.create(ticket=ticket.id, **person)
+        if submission.licence is not None:
+            LicenceRequest.create(ticket=ticket.id, organisation=ticket.organisation_id, **submission.licence)
+        for address in submission.cc:
+            email = conversation.check_cc(address, ticket.organisation_id, by)
+            conversation.put_in_cc(ticket, email, by, now)
+        for person_id in submission.audience_people if submission.audience == "people" else ():
+            _add_reader(ticket, person_id, by, now)
+        if form.asks_consent:
+            text = ConsentText.select().order_by(ConsentText.version.desc()).first()
+            Consent.create(
+                person=by.id,
+                text=text.id,
+                ticket=ticket.id,
+                form_slug=form.slug,
+                language=submission.language,
+                given_at=now,
+            )
+        event = audit.record_event(
+            ticket, "ticket:created", by, now, digest=submission.digest(), team=team.id, message_id=message.id
+        )
+        if parent is not None:
+            _link_follow_up(parent, ticket, by, now)
+        closing.reschedule(ticket, now)
+        search.index_ticket(ticket.id)
+        notifications.tell(event, ticket, now, by)
+    return ticket
+
+
+def _check_pace(by: Viewer, now: datetime) -> None:
+    """Refuse a flood: more requests in a minute than a person could write. Raises NotNow("too-many-requests")."""
+    limit = settings.get("requests_per_minute")
+    recent = (
+        Ticket.select(Ticket.id)
+        .where((Ticket.requester == by.id) & (Ticket.created_at > now - timedelta(minutes=1)))
+        .order_by(Ticket.id.desc())
+        .limit(limit)
+        .count()
+    )
+    if recent >= limit:
+        raise NotNow("too-many-requests", limit=limit)
+
+
+def _parent(number: str | None, by: Viewer) -> Ticket | None:
+    if not number:
+        return None
+    parent = policies.find_ticket(by, number)
+    if parent is None or not policies.can_follow_up(by, parent):
+        # A foreign number and an absent one look the same (S06).
+        raise Missing()
+    return parent
+
+
+def _priority(form: Any, value: str | None) -> tuple[str | None, int, str | None]:
+    if form.scale is None:
+        return None, 9, None
+    if value is None:
+        return None, 9, form.scale.slug
+    level = ScaleLevel.select().join(Scale).where((Scale.id == form.scale.id) & (ScaleLevel.value == value)).first()
+    if level is None:
+        raise Invalid("priority-unknown", field="severity")
+    return value, level.position, form.scale.slug
+
+
+def _add_reader(ticket: Ticket, person_id: int, by: Viewer, now: datetime) -> None:
+    reader = policies.load_viewer(person_id)
+    if reader is None or policies.rights_in(reader, ticket.organisation_id) is None:
+        raise Invalid("reader-unknown", field="audience")
+    Participant.create(
+        ticket=ticket.id, person=person_id, email=reader.email, role="reader", added_by=by.id, added_at=now
+    )
+
+
+def _link_follow_up(parent: Ticket, ticket: Ticket, by: Viewer, now: datetime) -> None:
+    event = audit.record_event(parent, "ticket:follow_up_created", by, now, number=ticket.number)
+    notifications.tell(event, parent, now, by)
+
+
+def follow_up_prefill(viewer: Viewer, number: str) -> dict[str, Any]:
+    """What a follow-up form starts with: number, subject and description of the first request (LIFE-5).
+
+    Raises Missing for a request this person may not know of, NotNow("follow-up-too-early") while the first one
+    still takes answers, NotAllowed for somebody who may read it but not open requests there.
+    """
+    parent = policies.find_ticket(viewer, number)
+    if parent is None:
+        raise Missing()
+    if parent.status not in ("closed", "expired"):
+        raise NotNow("follow-up-too-early", number=parent.number)
+    if not policies.can_follow_up(viewer, parent):
+        raise NotAllowed("not-approved")
+    first = Message.select().where((Message.ticket == parent.id) & (Message.kind == "reply")).order_by(Message.id).first()
+    return {
+        "number": parent.number,
+        "form_slug": parent.form_slug,
+        "summary": parent.summary,
+        "description": first.body if first else "",
+        "organisation_id": parent.organisation_id,
+        "product_id": parent.product_id,
+    }
+
+
+

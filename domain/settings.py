@@ -1,0 +1,137 @@
+"""Choices of the support team, kept as rows and edited on an admin screen.
+
+Each key is declared once below with its default and its meaning. Numbers of the operator are in config.py.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from models import PortalSetting, db
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
+
+
+class Choice(NamedTuple):
+    """One setting: its default, what it may be, and what it means to a reader of the admin screen (a msgid)."""
+
+    default: Any
+    allowed: type | tuple[str, ...]
+    meaning: str
+    least: int | None = None
+    most: int | None = None
+
+
+FILE_KINDS = (
+    "png jpg jpeg gif webp pdf docx xlsx pptx odt ods doc xls txt log csv json xml ini conf yaml yml md har eml zip gz 7z"
+).split()
+
+DEFAULTS: dict[str, Choice] = {
+    "preset": Choice("default", str, "The set-up this portal was made from"),
+    "accent": Choice(
+        "service-desk",
+        ("community", "service-desk", "catalogue", "connect", "cases"),
+        "The colour of links and buttons",
+    ),
+    "portal_name": Choice("Initech", str, "The name shown after the word Guichet"),
+    "registration": Choice("open", ("open", "invitation"), "Who can make an account"),
+    "who_may_open": Choice("approved", ("anybody", "members", "approved"), "Who may open requests"),
+    "contacts_see_all": Choice(True, bool, "Approved contacts read all the requests of their organisation"),
+    "lock_policy": Choice("temporary", ("temporary", "staff"), "What happens after failed sign-ins"),
+    "lock_after": Choice(5, int, "Failed sign-ins before the lock", 1, 20),
+    "lock_minutes": Choice(15, int, "Minutes of the temporary lock", 1, 1440),
+    "password_min": Choice(15, int, "Shortest password, in characters", 8, 64),
+    "session_idle_minutes_customer": Choice(60, int, "Minutes without activity before a customer is signed out", 5, 1440),
+    "session_hours_customer": Choice(24, int, "Longest session of a customer, in hours", 1, 720),
+    "session_idle_minutes_staff": Choice(480, int, "Minutes without activity before staff are signed out", 5, 1440),
+    "session_hours_staff": Choice(12, int, "Longest session of staff, in hours", 1, 168),
+    "reset_minutes": Choice(60, int, "Minutes during which a password link works", 5, 1440),
+    "invitation_days": Choice(7, int, "Days during which an invitation works", 1, 60),
+    "mail_carries_text": Choice(True, bool, "Mails carry the text of the answer, rather than only say that there is one"),
+    "mail_from": Choice("", str, "Sender of the mails; empty means support@ followed by the host of the portal"),
+    "page_size": Choice(25, int, "Rows on a page of a list", 10, 100),
+    "files_max": Choice(10, int, "Files in one message", 1, 50),
+    "file_max_mb": Choice(25, int, "Largest file, in megabytes", 1, 200),
+    "file_kinds": Choice(FILE_KINDS, list, "Kinds of file that are taken"),
+    "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
+    "help_phone": Choice("+33 1 99 00 01 42", str, "Telephone number shown for urgent cases"),
+    "help_hours_fr": Choice("Du lundi au vendredi, de 8 h à 18 h, heure de Paris", str, "Telephone hours, in French"),
+    "help_hours_en": Choice("Monday to Friday, 8 am to 6 pm, Paris time", str, "Telephone hours, in English"),
+    "privacy_contact": Choice("privacy@initech.example", str, "Address for questions about personal data"),
+}
+
+# Settings are read on every page; a change made by another process is seen after this many seconds.
+CACHE_SECONDS = 2.0
+_cache: dict[str, Any] = {}
+_cached_at = 0.0
+_lock = threading.Lock()
+
+
+def forget() -> None:
+    """Drop what this process remembers: the next read asks the database."""
+    global _cached_at
+    _cached_at = 0.0
+
+
+def all_values() -> Mapping[str, Any]:
+    """Every setting with its present value."""
+    global _cache, _cached_at
+    if time.monotonic() - _cached_at > CACHE_SECONDS or not _cached_at:
+        stored = {row.key: row.value for row in PortalSetting.select()}
+        with _lock:
+            _cache = {key: stored.get(key, choice.default) for key, choice in DEFAULTS.items()}
+            _cached_at = time.monotonic()
+    return _cache
+
+
+def get(key: str) -> Any:
+    """The present value of a setting. Raises KeyError for a key that is not declared."""
+    return all_values()[key]
+
+
+def check(key: str, value: Any) -> Any:
+    """The value as it may be kept. Raises domain.refusals.Invalid when it is not of the declared kind."""
+    from domain.refusals import Invalid
+
+    choice = DEFAULTS[key]
+    if isinstance(choice.allowed, tuple):
+        if value not in choice.allowed:
+            raise Invalid("setting-unknown-choice", field=key, choices=choice.allowed)
+    elif choice.allowed is bool:
+        value = bool(value)
+    elif choice.allowed is int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Invalid("setting-whole-number", field=key)
+        if (choice.least is not None and value < choice.least) or (choice.most is not None and value > choice.most):
+            raise Invalid("setting-out-of-range", field=key, least=choice.least, most=choice.most)
+    elif choice.allowed is list:
+        value = [str(item).strip() for item in value if str(item).strip()]
+    elif not isinstance(value, str) or len(value) > 300:
+        raise Invalid("setting-text", field=key)
+    return value
+
+
+def put(key: str, value: Any, by: Viewer | None, now: datetime) -> None:
+    """Change a setting and record who did.
+
+    Raises KeyError for an undeclared key, Invalid for a value of another kind.
+    """
+    from domain import audit
+
+    value = check(key, value)
+    before = get(key)
+    if before == value:
+        return
+    with db.atomic():
+        (
+            PortalSetting.insert(key=key, value=value)
+            .on_conflict(conflict_target=[PortalSetting.key], update={PortalSetting.value: value})
+            .execute()
+        )
+        audit.record("setting:changed", by=by, now=now, target=key, before=before, after=value)
+    forget()
