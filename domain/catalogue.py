@@ -15,7 +15,6 @@ from domain.refusals import Missing
 from models import (
     Category,
     Kind,
-    Organisation,
     Product,
     RequestForm,
     RoutingRule,
@@ -96,31 +95,41 @@ def products() -> list[Product]:
 
 
 def route(
-    category: Category | int | None,
-    form: RequestForm | int | None,
-    product: Product | int | None,
-    kind: Kind | int | None,
-    organisation: Organisation | int | None,
+    *,
+    category: str,
+    form: str,
+    kind: str | None = None,
+    product_id: int | None = None,
+    organisation_id: int | None = None,
 ) -> Team:
     """The team that gets a request: the first active rule, by position, whose conditions all hold (REQ-12).
 
-    Arguments are rows or ids; None matches rules that say nothing about it. Rules whose team is switched off
-    are passed over. Without any rule that matches, the first active team by position gets it.
-    One query, two without a match. Raises Missing("no-team") for a portal without active teams.
+    Arguments: slugs of the category, form and kind, ids of the product and organisation; None matches only rules
+    that say nothing about it. Rules whose team is switched off are passed over. Without any rule that matches, the
+    first active team by position gets it. One query, two without a match.
+    Raises Missing("no-team") for a portal without active teams.
     """
-    facts = (
-        (RoutingRule.category, category),
-        (RoutingRule.form, form),
-        (RoutingRule.product, product),
-        (RoutingRule.kind, kind),
-        (RoutingRule.organisation, organisation),
-    )
-    query = RoutingRule.select(RoutingRule, Team).join(Team).where(RoutingRule.is_active, Team.is_active)
-    for condition, fact in facts:
-        query = query.where(
-            condition.is_null() if fact is None else condition.is_null() | (condition == fact)
+    rule = (
+        RoutingRule.select(RoutingRule, Team)
+        .join(Team)
+        .switch(RoutingRule)
+        .join(Category, JOIN.LEFT_OUTER)
+        .switch(RoutingRule)
+        .join(RequestForm, JOIN.LEFT_OUTER, on=(RoutingRule.form == RequestForm.id))
+        .switch(RoutingRule)
+        .join(Kind, JOIN.LEFT_OUTER, on=(RoutingRule.kind == Kind.id))
+        .where(
+            RoutingRule.is_active,
+            Team.is_active,
+            RoutingRule.category.is_null() | (Category.slug == category),
+            RoutingRule.form.is_null() | (RequestForm.slug == form),
+            RoutingRule.kind.is_null() | (Kind.slug == kind),
+            RoutingRule.product.is_null() | (RoutingRule.product == product_id),
+            RoutingRule.organisation.is_null() | (RoutingRule.organisation == organisation_id),
         )
-    rule = query.order_by(RoutingRule.position, RoutingRule.id).first()
+        .order_by(RoutingRule.position, RoutingRule.id)
+        .first()
+    )
     if rule is not None:
         return rule.team
     team = Team.select().where(Team.is_active).order_by(Team.position, Team.id).first()
