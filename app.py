@@ -1,0 +1,399 @@
+"""The application: configuration, database, sign-in, languages, pages, screens, commands, error pages, headers. No rule."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Flask, Response, flash, g, make_response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel
+from flask_babel import gettext as _
+from flask_login import LoginManager, current_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from peewee import DataError, IntegrityError, InterfaceError, OperationalError
+from playhouse.pool import MaxConnectionsExceeded
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+import presenters
+import views
+from config import VERSION, Settings
+from domain import settings as choices
+from domain.policies import Viewer
+from domain.refusals import Refusal
+from gateways.files import DiskStore
+from models import db, make_database
+from views import assets, held
+
+LANGUAGES = ("fr", "en")
+LANGUAGE_COOKIE = "guichet_language"
+CONTENT_POLICY = (
+    "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self' 'nonce-{nonce}'; "
+    "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+MEGABYTE = 1024 * 1024
+
+csrf = CSRFProtect()
+
+
+class Anonymous:
+    """Somebody who has not signed in."""
+
+    is_authenticated = False
+    is_active = False
+    is_anonymous = True
+    is_staff = False
+    is_agent = False
+    is_admin = False
+    may_open_requests = False
+    organisation_name = ""
+    id = None
+
+    def get_id(self) -> None:
+        """Nobody's key."""
+
+
+def create_app(settings: Settings | None = None, clock: Callable[[], datetime] | None = None) -> Flask:
+    """Build the application.
+
+    Arguments: settings, from the environment when absent; clock, what time it is (aware UTC), for tests.
+    Opens no port and starts no job: the serve command does.
+    """
+    settings = settings or Settings.from_environment()
+    app = Flask(__name__, static_folder=None)
+    app.extensions["guichet_settings"] = settings
+    app.extensions["guichet_clock"] = clock or (lambda: datetime.now(UTC))
+    app.extensions["guichet_files"] = DiskStore(settings.files_dir)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _configure(app, settings)
+    db.initialize(make_database(settings.database_url))
+    _connections(app)
+    csrf.init_app(app)
+    _languages(app)
+    _sign_in(app)
+    _templates(app)
+    views.register(app)
+    from views import admin
+
+    admin.build(app)
+    _errors(app)
+    app.after_request(_headers)
+    import commands
+
+    commands.register(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    production = settings.production
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_NAME="__Host-guichet" if production else "guichet",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=production,
+        SESSION_COOKIE_PATH="/",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        # The token lives as long as the session it is bound to: a form left open over lunch still works.
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        MAX_FORM_MEMORY_SIZE=2 * MEGABYTE,
+        MAX_FORM_PARTS=2000,
+        BABEL_DEFAULT_LOCALE="fr",
+        BABEL_DEFAULT_TIMEZONE="Europe/Paris",
+        TEMPLATES_AUTO_RELOAD=False,
+    )
+
+
+def _connections(app: Flask) -> None:
+    @app.before_request
+    def connect() -> None:
+        choices_max = choices.all_values() if not db.is_closed() else None
+        db.connect(reuse_if_open=True)
+        choices_max = choices_max or choices.all_values()
+        # One file too large must reach the form, which says so next to the field and keeps the rest.
+        request.max_content_length = (choices_max["files_max"] * (choices_max["file_max_mb"] + 1) + 4) * MEGABYTE
+
+    @app.before_request
+    def refuse_broken_text() -> ResponseReturnValue | None:
+        # PostgreSQL refuses NUL where SQLite does not: no address of ours holds one.
+        if "\x00" in request.path or "\x00" in "".join(request.args.values()):
+            return error_page(404)
+        return None
+
+    @app.teardown_request
+    def disconnect(fault: BaseException | None) -> None:
+        if not db.is_closed():
+            db.close()
+
+
+def _languages(app: Flask) -> None:
+    def language() -> str:
+        if current_user.is_authenticated:
+            return str(current_user.language)
+        chosen = request.cookies.get(LANGUAGE_COOKIE)
+        if chosen in LANGUAGES:
+            return str(chosen)
+        return request.accept_languages.best_match(LANGUAGES) or "fr"
+
+    def zone() -> str | None:
+        return current_user.time_zone if current_user.is_authenticated else None
+
+    Babel(app, locale_selector=language, timezone_selector=zone)
+
+
+def _sign_in(app: Flask) -> None:
+    manager = LoginManager(app)
+    manager.anonymous_user = Anonymous
+    # Sessions are rows on the server; they are not bound to the browser's name, which changes with each update.
+    manager.session_protection = None
+
+    @manager.request_loader
+    def load(_request: Any) -> Viewer | None:
+        from domain import accounts
+
+        token = session.get("token")
+        if not token:
+            return None
+        found = accounts.load_session(token, app.extensions["guichet_clock"]())
+        if found is None:
+            g.session_ended = True
+            return None
+        g.session_id, viewer = found
+        return viewer
+
+    @app.before_request
+    def ask_sign_in() -> ResponseReturnValue | None:
+        endpoint = request.endpoint
+        if endpoint is None or endpoint in views.PUBLIC_ENDPOINTS:
+            return None
+        if current_user.is_authenticated:
+            return None
+        return _to_sign_in()
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    """Lead to sign-in, and back afterwards with what was typed."""
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return make_response({"error": _("Sign in again to go on.")}, 401)
+    back = request.full_path if request.query_string else request.path
+    kept = None
+    if request.method == "POST":
+        kept = held.hold(session.get("token"))
+        back = f"{kept[0]}?held=1" if kept else held.page_of(request.path) or "/"
+        flash(
+            _("Your session had ended. Sign in again: your text is kept.")
+            if kept
+            else _("Your session had ended. Sign in again."),
+            "info",
+        )
+    elif g.get("session_ended"):
+        flash(_("Your session had ended. Sign in again."), "info")
+    response = redirect(url_for("session.login", next=back), 303)
+    if kept:
+        held.set_cookie(response, kept[1])
+    return response
+
+
+class PortalWords:
+    """What templates show of the portal itself."""
+
+    version = VERSION
+
+    @property
+    def name(self) -> str:
+        """Name in titles."""
+        return f"Guichet {choices.get('portal_name')}".strip()
+
+    short_name = name
+
+    @property
+    def preset(self) -> str:
+        """Which accent colour."""
+        return str(choices.get("accent"))
+
+
+def csp_nonce() -> str:
+    """The nonce of this answer, for its scripts."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    return str(g.nonce)
+
+
+def _templates(app: Flask) -> None:
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.add_extension("jinja2.ext.do")
+    endpoints: set[str] = set()
+
+    def has_endpoint(name: str) -> bool:
+        if not endpoints:
+            endpoints.update(app.view_functions)
+        return name in endpoints
+
+    app.jinja_env.globals.update(
+        static_url=assets.static_url,
+        csp_nonce=csp_nonce,
+        has_endpoint=has_endpoint,
+        portal=PortalWords(),
+        localized=presenters.localized,
+        when=presenters.when,
+        long_day=presenters.long_day,
+        now=lambda: app.extensions["guichet_clock"](),
+    )
+    app.jinja_env.filters.update(markdown=presenters.markdown)
+
+    @app.context_processor
+    def context() -> dict[str, Any]:
+        return {"locale": presenters.language()}
+
+
+# ---- Errors ------------------------------------------------------------------------------------------
+
+
+def error_page(status: int, text: str | None = None, **extra: Any) -> Response:
+    """A page that says what happened and what to do, in the reader's language."""
+    titles = {
+        400: _("This form could not be read"),
+        403: _("This is not open to you"),
+        404: _("There is nothing here"),
+        405: _("This address does not take that"),
+        409: _("This cannot be done now"),
+        413: _("This is too large to send"),
+        422: _("Something is to be reviewed"),
+        429: _("Too many requests in a short time"),
+        500: _("Something went wrong on our side"),
+        503: _("The portal is busy"),
+    }
+    texts = {
+        400: _("Go back, reload the page and try again."),
+        403: _("Your account does not give access to this page. Ask the person who manages it for you."),
+        404: _("The address is wrong, or what it shows is not shared with you."),
+        405: _("Use the links and buttons of the pages."),
+        409: _("Look at what is new, then try again."),
+        413: _(
+            "%(files)s files of %(size)s MB at most go in one message. Go back: your text is still in the page.",
+            files=choices.get("files_max"),
+            size=choices.get("file_max_mb"),
+        )
+        if status == 413
+        else "",
+        422: _("Go back and correct what is shown."),
+        429: _("Wait a minute, then try again."),
+        500: _("We keep a trace of it. Nothing that was confirmed to you is lost. Try again in a moment."),
+        503: _("Try again in a few seconds. Nothing that was confirmed to you is lost."),
+    }
+    status = status if status in titles else (500 if status >= 500 else 400)
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return make_response({"error": text or texts[status]}, status)
+    page = render_template("errors/page.html", status=status, title=titles[status], text=text or texts[status], **extra)
+    response = make_response(page, status)
+    if status in (429, 503):
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(Refusal)
+    def refused(fault: Refusal) -> ResponseReturnValue:
+        # Absent and foreign look the same: one page, whatever the reason.
+        return error_page(fault.status, None if fault.status == 404 else presenters.refusal(fault))
+
+    @app.errorhandler(CSRFError)
+    def token_missing(fault: CSRFError) -> ResponseReturnValue:
+        if request.endpoint is None:
+            return error_page(404)
+        if not current_user.is_authenticated and request.endpoint not in views.PUBLIC_ENDPOINTS:
+            return _to_sign_in()
+        if request.headers.get("Accept", "").startswith("application/json"):
+            return error_page(400)
+        kept = held.hold(session.get("token"))
+        if kept is None or not current_user.is_authenticated:
+            return error_page(400)
+        flash(_("This page had been open for too long. Your text is kept: check it and send it again."), "warning")
+        response = redirect(f"{kept[0]}?held=1", 303)
+        held.set_cookie(response, kept[1])
+        return response
+
+    @app.errorhandler(HTTPException)
+    def http_error(fault: HTTPException) -> ResponseReturnValue:
+        if fault.code is not None and 300 <= fault.code < 400:
+            return fault
+        if isinstance(fault, RequestEntityTooLarge):
+            return error_page(413)
+        response = error_page(fault.code or 500)
+        if fault.code == 405 and getattr(fault, "valid_methods", None):
+            response.headers["Allow"] = ", ".join(sorted(fault.valid_methods or ()))
+        return response
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
+    @app.errorhandler(MaxConnectionsExceeded)
+    def database_away(fault: Exception) -> ResponseReturnValue:
+        # Busy, full, or gone for a moment: nothing was committed, and nothing was promised.
+        app.logger.error("database not available: %s", fault)
+        return _without_database(503)
+
+    @app.errorhandler(OSError)
+    def disk_fault(fault: OSError) -> ResponseReturnValue:
+        app.logger.exception("storage not available")
+        return _without_database(503)
+
+    @app.errorhandler(OverflowError)
+    @app.errorhandler(DataError)
+    @app.errorhandler(UnicodeEncodeError)
+    def not_storable(fault: Exception) -> ResponseReturnValue:
+        # A number beyond any key, or text that is no text: nothing of ours has such an address.
+        app.logger.warning("refused input: %s", type(fault).__name__)
+        return error_page(404 if request.method in ("GET", "HEAD") else 400)
+
+    @app.errorhandler(IntegrityError)
+    @app.errorhandler(Exception)
+    def unexpected(fault: Exception) -> ResponseReturnValue:
+        app.logger.exception("unexpected fault on %s", request.endpoint)
+        return _without_database(500)
+
+
+def _without_database(status: int) -> Response:
+    """An error page that must appear even when nothing else works."""
+    try:
+        return error_page(status, plain=True)
+    except Exception:
+        logging.getLogger("guichet").exception("the error page failed too")
+        return Response(_LAST_RESORT, status, content_type="text/html; charset=utf-8", headers={"Retry-After": "5"})
+
+
+_LAST_RESORT = (
+    '<!doctype html><html lang="fr"><meta charset="utf-8"><title>Guichet</title><h1>Guichet</h1>'
+    "<p>Le portail est occup\u00e9. R\u00e9essayez dans quelques secondes.</p>"
+    '<p lang="en">The portal is busy. Try again in a few seconds.</p></html>'
+)
+
+
+def _headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    if "Content-Security-Policy" not in headers:
+        headers["Content-Security-Policy"] = CONTENT_POLICY.format(nonce=csp_nonce())
+    if request.endpoint != "assets.file":
+        # Pages are personal: neither a proxy nor the Back button after sign-out may show them (S46).
+        headers.setdefault("Cache-Control", "no-store")
+        headers.add("Vary", "Cookie")
+    settings: Settings = _settings_of_request()
+    if settings.production:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    return response
+
+
+def _settings_of_request() -> Settings:
+    from views import current
+
+    return current.settings()

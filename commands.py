@@ -1,0 +1,259 @@
+"""The commands of the operator: `flask --app app ...`. Each is a thin client of the domain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+from config import Settings
+from domain.refusals import Refusal
+from models import Organisation, Person, db
+
+
+def _settings() -> Settings:
+    return current_app.extensions["guichet_settings"]  # type: ignore[no-any-return]
+
+
+def _now() -> datetime:
+    return current_app.extensions["guichet_clock"]()  # type: ignore[no-any-return]
+
+
+def connected(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Open the database for a command, and close it after; a refusal becomes a sentence and exit 1."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        import presenters
+
+        with db.connection_context():
+            try:
+                return function(*args, **kwargs)
+            except Refusal as fault:
+                raise click.ClickException(presenters.refusal(fault)) from None
+
+    return with_appcontext(run)
+
+
+database_cli = AppGroup("db", help="The tables.")
+preset_cli = AppGroup("preset", help="Whole set-ups of the portal, as files.")
+people_cli = AppGroup("people", help="Accounts.")
+audit_cli = AppGroup("audit", help="The record of who did what.")
+
+
+@database_cli.command("upgrade")
+@connected
+def upgrade() -> None:
+    """Bring the tables to this version."""
+    from domain import schema
+
+    schema.upgrade(_settings().data_dir)
+    click.echo("The tables are up to date.")
+
+
+def _prepare(demo: bool, password: str | None = None) -> list[tuple[str, str, str]]:
+    """Tables, the preset of a new portal, and the demo world when asked and nobody is there yet."""
+    from domain import presets, schema
+    from models import Portal
+
+    schema.upgrade(_settings().data_dir)
+    if not Portal.select().exists():
+        presets.apply(_settings().preset, None, _now())
+    if demo and not Person.select().exists():
+        import seeds
+
+        return seeds.seed_demo(_now(), password)
+    return []
+
+
+@click.command("serve")
+@with_appcontext
+def serve() -> None:
+    """Serve the portal, with its scheduled jobs inside."""
+    import waitress
+
+    settings = _settings()
+    with db.connection_context():
+        made = _prepare(settings.demo)
+    remembered = _remember_demo_sign_ins(settings, made)
+    _print_welcome(settings, remembered)
+    if settings.jobs:
+        import jobs
+
+        jobs.start(current_app._get_current_object())  # type: ignore[attr-defined]
+    waitress.serve(
+        current_app._get_current_object(),  # type: ignore[attr-defined]
+        host=settings.host,
+        port=settings.port,
+        threads=settings.threads,
+        ident=None,
+        # A request body larger than any form takes is refused before it is read.
+        max_request_body_size=1024 * 1024 * 1024,
+        channel_timeout=120,
+    )
+
+
+def _remember_demo_sign_ins(settings: Settings, made: list[tuple[str, str, str]]) -> str:
+    """Demo passwords are made once; what was printed the first time can be printed again."""
+    path = settings.data_dir / "demo-sign-ins.txt"
+    if made:
+        width = max(len(email) for email, _password, _role in made)
+        text = "".join(f"  {email:<{width}}  {password}  {role}\n" for email, password, role in made)
+        path.touch(mode=0o600)
+        path.write_text(text, "utf-8")
+        return text
+    return path.read_text("utf-8") if settings.demo and path.exists() else ""
+
+
+def _print_welcome(settings: Settings, sign_ins: str) -> None:
+    click.echo(f"\nGuichet is at      {settings.base_url}/")
+    click.echo(f"  the desk         {settings.base_url}/desk")
+    click.echo(f"  the admin        {settings.base_url}/admin/")
+    if not settings.smtp_url:
+        click.echo(f"  mails are in     {settings.mail_dir}")
+    if sign_ins:
+        click.echo("\nDemo sign-ins:")
+        click.echo(sign_ins, nl=False)
+    click.echo("\nStop with Ctrl+C.", err=False)
+    sys.stdout.flush()
+
+
+@click.command("seed")
+@click.option("--preset", default=None, help="Set the portal up like this preset first.")
+@click.option("--tickets", type=click.IntRange(0), default=0, help="Also load this many made-up requests.")
+@click.option("--password", default=None, help="One password for all the demo people, instead of made ones.")
+@connected
+def seed(preset: str | None, tickets: int, password: str | None) -> None:
+    """Fill an empty portal with the demo world."""
+    from domain import presets
+
+    made = _prepare(True, password)
+    if preset:
+        presets.apply(preset, None, _now())
+    for email, word, role in made:
+        click.echo(f"{email}  {word}  {role}")
+    _remember_demo_sign_ins(_settings(), made)
+    if not made:
+        click.echo("The portal already has people: the demo world was not added.")
+    if tickets:
+        import seeds
+
+        click.echo(f"{seeds.load_tickets(tickets, _now())} requests were loaded.")
+
+
+@preset_cli.command("list")
+@connected
+def preset_list() -> None:
+    """Name the presets."""
+    from domain import presets
+
+    for name in presets.names():
+        click.echo(name)
+
+
+@preset_cli.command("apply")
+@click.argument("name")
+@connected
+def preset_apply(name: str) -> None:
+    """Set the portal up like a preset."""
+    from domain import presets
+
+    presets.apply(name, None, _now())
+    click.echo(f"The portal is set up like {name}.")
+
+
+@preset_cli.command("export")
+@click.argument("file", type=click.File("w", encoding="utf-8"))
+@connected
+def preset_export(file: Any) -> None:
+    """Write the present set-up to a file."""
+    from domain import presets
+
+    file.write(presets.export())
+
+
+@people_cli.command("add")
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.option("--organisation", default=None, help="Name of the customer; left out for staff.")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(["member", "contact", "administrator", "agent", "supervisor", "account_manager", "admin"]),
+)
+@click.option("--password", default=None, help="Left out: an invitation is mailed.")
+@click.option("--language", type=click.Choice(["fr", "en"]), default="fr")
+@connected
+def people_add(
+    email: str, name: str, organisation: str | None, role: str, password: str | None, language: str
+) -> None:
+    """Make an account."""
+    from domain import accounts
+
+    row = None
+    if organisation:
+        row = Organisation.get_or_none(Organisation.name == organisation)
+        if row is None:
+            raise click.ClickException(f"There is no organisation named {organisation}.")
+    accounts.add_person(
+        email=email,
+        full_name=name,
+        role=role,
+        organisation=row,
+        password=password,
+        language=language,
+        by=None,
+        now=_now(),
+    )
+    click.echo(f"{email} has an account." if password else f"{email} is invited by mail.")
+
+
+@people_cli.command("disable")
+@click.argument("email")
+@connected
+def people_disable(email: str) -> None:
+    """Disable an account: it is signed out everywhere at once."""
+    from domain import accounts
+
+    person = Person.get_or_none(Person.email == email.strip().lower())
+    if person is None:
+        raise click.ClickException(f"Nobody has the address {email}.")
+    accounts.disable(person.id, by=None, now=_now())
+    click.echo(f"{email} is disabled.")
+
+
+@audit_cli.command("verify")
+@connected
+def audit_verify() -> None:
+    """Check that neither the audit trail nor the history of requests was altered."""
+    from domain import audit
+
+    faults = audit.verify()
+    for fault in faults:
+        click.echo(f"altered: {fault}")
+    if faults:
+        raise SystemExit(1)
+    click.echo("Nothing was altered.")
+
+
+def register(app: Flask) -> None:
+    """Add the commands to the app."""
+    import jobs
+
+    for command in (
+        database_cli,
+        preset_cli,
+        people_cli,
+        audit_cli,
+        serve,
+        seed,
+        jobs.jobs_cli,
+        jobs.mail_cli,
+    ):
+        app.cli.add_command(command)
