@@ -1,7 +1,6 @@
 """Fixtures. What they stand on is in tests/support/; what each gives is said by its docstring.
 
-Time: tests of the domain and through the client live on Tuesday 10 November 2026, 14:22 in Paris; nothing sleeps.
-Tests in a browser live now, since a browser cannot be told another day for its cookies.
+Time: every test lives on Tuesday 10 November 2026, 14:22 in Paris, until it moves its clock; nothing sleeps.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,11 +97,10 @@ def closed_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Clock:
-    """The time of a test. `now` is aware UTC; `advance` and `set` move it, for pages too when they are served."""
+    """The time of a test. `now` is aware UTC; `advance`, `set` and `paris` move it, for the served portal too."""
 
-    def __init__(self, now: datetime, traveller: Any = None) -> None:
+    def __init__(self, now: datetime) -> None:
         self._now = now
-        self._traveller = traveller
 
     @property
     def now(self) -> datetime:
@@ -114,8 +113,6 @@ class Clock:
         """Go to `when` (aware) and return it."""
         assert when.tzinfo is not None, "an instant needs its time zone"
         self._now = when.astimezone(UTC)
-        if self._traveller is not None:
-            self._traveller.move_to(self._now)
         return self._now
 
     def advance(self, **much: float) -> datetime:
@@ -128,15 +125,9 @@ class Clock:
 
 
 @pytest.fixture
-def clock(request: pytest.FixtureRequest) -> Iterator[Clock]:
-    """The time of this test, which stands still until the test moves it. Real time when a browser looks."""
-    if {"live_server", "page", "browser_context"} & set(request.fixturenames):
-        yield Clock(datetime.now(UTC))
-        return
-    import time_machine
-
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield Clock(NOW, traveller)
+def clock() -> Clock:
+    """The time of this test and of its portal, which stands still until the test moves it."""
+    return Clock(NOW)
 
 
 # ---- Databases -----------------------------------------------------------------------------------------
@@ -182,17 +173,16 @@ def filled_empty(url: str) -> None:
     shut(database)
 
 
-def filled_demo(now: datetime) -> Any:
-    def fill(url: str) -> None:
-        import seeds
-        from domain import schema
+def filled_demo(url: str) -> None:
+    """Make the demo world, as `make run` does."""
+    import seeds
+    from domain import presets, schema
 
-        database = opened(url)
-        schema.upgrade()
-        seeds.seed_demo(now=now, password=PASSWORD)
-        shut(database)
-
-    return fill
+    database = opened(url)
+    schema.upgrade()
+    presets.apply("default", None, NOW)
+    seeds.seed_demo(NOW, PASSWORD)
+    shut(database)
 
 
 def shut(database: Any) -> None:
@@ -202,16 +192,21 @@ def shut(database: Any) -> None:
     database.close_all()
 
 
+def forget_everything() -> None:
+    """Empty what modules of the domain remember of their rows: another test has other rows."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("domain.") and callable(getattr(module, "forget", None)):
+            module.forget()
+
+
 @pytest.fixture
-def database(request: pytest.FixtureRequest, engine: Engine, clock: Clock) -> Iterator[Any]:
+def database(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Any]:
     """A database of this test alone, open: tables only, or the demo world when the test asks for `world`."""
-    wanted = set(request.fixturenames)
-    if "world" not in wanted:
-        url = engine.copy("empty", filled_empty)
-    elif {"live_server", "page", "browser_context"} & wanted:
-        url = engine.copy("demo-today", filled_demo(clock.now))
+    if "world" in request.fixturenames:
+        url = engine.copy("demo", filled_demo)
     else:
-        url = engine.copy("demo", filled_demo(NOW))
+        url = engine.copy("empty", filled_empty)
+    forget_everything()
     made = opened(url)
     made.guichet_url = url
     made.connect(reuse_if_open=True)
@@ -291,14 +286,14 @@ def settings_for(url: str, data: Path, **more: str) -> Any:
 
 
 @pytest.fixture
-def make_app(database: Any, tmp_path: Path) -> Iterator[Any]:
+def make_app(database: Any, clock: Clock, tmp_path: Path) -> Any:
     """Make the portal on the database of this test, with settings such as BASE_URL="https://..." on top."""
 
     def make(**more: str) -> Any:
         import models
         from app import create_app
 
-        application = create_app(settings_for(database.guichet_url, tmp_path / "data", **more))
+        application = create_app(settings_for(database.guichet_url, tmp_path / "data", **more), clock=clock)
         # create_app opens its own pool; the one of the fixture is quicker and is closed with the test.
         if models.db.obj is not database:
             shut(models.db.obj)

@@ -17,13 +17,15 @@ MAY_IMPORT = {
     "mailer": {"config", "models", "domain", "presenters"},
     "forms": {"config", "models", "domain", "presenters"},
     "views": {"config", "models", "domain", "presenters", "mailer", "forms"},
-    "jobs": {"config", "models", "domain", "presenters", "mailer"},
+    "jobs": {"config", "models", "domain", "presenters", "mailer", "gateways"},
     "gateways": {"config"},
     "presets": set(),
     "migrations": set(),
     "seeds": {"config", "models", "domain", "presets"},
+    "volume": {"models", "domain"},
+    "commands": {"config", "models", "domain", "presenters", "jobs", "seeds", "volume"},
     "app": {
-        "config", "models", "domain", "presenters", "mailer", "forms", "views", "jobs", "gateways", "seeds",
+        "config", "models", "domain", "presenters", "mailer", "forms", "views", "jobs", "gateways", "commands",
     },
 }  # fmt: skip
 
