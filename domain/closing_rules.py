@@ -214,8 +214,7 @@ def catch_up(rule: ClosingRule, step: Step, now: datetime, calendar: WorkCalenda
     if not _is_late(step, now, calendar):
         return step
     last_day = _day_after(rule, calendar, day, rule.after - step.days)
-    closes_at = max(step.closes_at, calendar.end_of_day(last_day))
-    return replace(step, at=now.astimezone(UTC), day=day, closes_at=closes_at)
+    return replace(step, at=now.astimezone(UTC), day=day, closes_at=calendar.end_of_day(last_day))
 
 
 def closing_date(

@@ -280,6 +280,14 @@ def test_down_for_three_days_over_the_first_reminder_moves_the_rest_by_that_much
     assert request.next().at == request.shown() == end_of(23)
 
 
+def test_a_reminder_is_on_time_until_the_last_moment_of_the_day_after_its_own():
+    step = next_step(WAITING, ASKED, 0, FRANCE)
+    assert catch_up(WAITING, step, end_of(11), FRANCE) == step
+    second_too_late = end_of(11) + timedelta(seconds=1)
+    taken = catch_up(WAITING, step, second_too_late, FRANCE)
+    assert (taken.at, taken.closes_at) == (second_too_late, end_of(22))
+
+
 def test_a_late_second_reminder_moves_the_closing_alone():
     request = Request(WAITING, ASKED)
     request.sweep(day(11))

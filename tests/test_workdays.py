@@ -241,6 +241,12 @@ def test_no_working_time_to_add_is_the_instant_itself():
     assert FRANCE.add_working_time(paris(2026, 11, 7, 11), timedelta()) == paris(2026, 11, 7, 11)
 
 
+def test_working_time_of_many_years_is_counted_to_its_end():
+    ten_years = FRANCE.working_time_between(paris(2026, 1, 1), paris(2036, 1, 1))
+    assert FRANCE.add_working_time(paris(2026, 1, 1), ten_years) == paris(2035, 12, 31, 18)
+    assert timedelta(hours=9 * 2500) < ten_years < timedelta(hours=9 * 2560)
+
+
 def test_a_lunch_break_is_not_worked():
     split = WorkCalendar(hours=(((time(9), time(12, 30)), (time(14), time(18))),) * 7)
     assert split.add_working_time(paris(2026, 11, 6, 12), timedelta(hours=1)) == paris(2026, 11, 6, 14, 30)
