@@ -237,3 +237,40 @@ def refusal(fault: Refusal) -> str:
     """The sentence for a refusal, in the reader's language; a general one for a code without its own."""
     words = REFUSALS.get(fault.code)
     return words(fault.data) if words else _("This cannot be done now.")
+
+
+# ---- Request forms -----------------------------------------------------------------------------------
+
+
+def quoted_example(text: str) -> str:
+    """An example as it stands under a name, empty when there is none."""
+    return _("Example: “%(text)s”", text=text) if text else ""
+
+
+def definition_words(row: Any) -> str:
+    """The definition of a kind or a level, and its example (REQ-7, REQ-8)."""
+    return " ".join(filter(None, (localized(row, "definition"), quoted_example(localized(row, "example")))))
+
+
+def working_time(minutes: int, day_minutes: int) -> str:
+    """A target in the team's working hours: "30 min", "4 h", "5 days".
+
+    Arguments: minutes; day_minutes, the length of a working day.
+    """
+    if minutes >= day_minutes and minutes % day_minutes == 0:
+        return ngettext("%(num)s day", "%(num)s days", minutes // day_minutes)
+    if minutes >= 60 and minutes % 60 == 0:
+        return _("%(hours)s h", hours=minutes // 60)
+    if minutes > 60:
+        return _("%(hours)s h %(minutes)s min", hours=minutes // 60, minutes=minutes % 60)
+    return _("%(minutes)s min", minutes=minutes)
+
+
+def level_words(level: Any, day_minutes: int) -> dict[str, Any]:
+    """What stands under a level of a scale: definition, example and targets (REQ-7)."""
+    targets = []
+    if level.response_minutes:
+        targets.append(_("Answer in %(time)s", time=working_time(level.response_minutes, day_minutes)))
+    if level.resolution_minutes:
+        targets.append(_("Solved in %(time)s", time=working_time(level.resolution_minutes, day_minutes)))
+    return {"hint": definition_words(level), "end": targets}

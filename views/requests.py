@@ -1,0 +1,192 @@
+"""One view for every request form (REQ-2): show it, keep what was typed and attached, hand the answers to the domain."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+import presenters
+from domain import catalogue, files, occasions, settings
+from domain import requests as filing
+from domain.refusals import Invalid, Missing, NotNow, Refusal
+from forms.base import RequestFields
+from forms.requests import REQUEST_FORMS
+from views import current
+
+blueprint = Blueprint("requests", __name__)
+
+
+@blueprint.route("/requests/new/<slug>", methods=["GET", "POST"])
+def new(slug: str) -> ResponseReturnValue:
+    """The form of one kind of request; a POST without a named button sends it."""
+    if slug not in REQUEST_FORMS:
+        abort(404)
+    row = catalogue.form(slug)
+    viewer = current.viewer()
+    if not viewer.may_open_requests:
+        return _whom_to_ask(row, viewer)
+    occasion = occasions.Occasion(row, viewer, current.now())
+    if request.method == "GET":
+        return _page(_fresh(occasion))
+    form = REQUEST_FORMS[slug](occasion, formdata=request.form, data=_follow_up_of(occasion, request.form.get("follow_up")))
+    first = _sent_before(form)
+    form.sent_before = first is not None
+    refused = _take_files(form)
+    if _rearranged(form):
+        return _page(form)
+    good = form.validate()
+    if not good and first is None and (first := _sent_before(form)) is not None:
+        # The first click of two was answered meanwhile, and its request took the files: they are not missing.
+        form.sent_before = True
+        good = form.validate()
+    if not good or refused:
+        return _already_sent(first) if first else _page(form, refused or 422)
+    try:
+        ticket = filing.submit(form.submission(), viewer, current.now())
+    except NotNow as fault:
+        if fault.code == "key-reused":
+            return _already_sent(first)
+        form.form_errors.append(presenters.refusal(fault))
+        return _page(form, fault.status)
+    except Invalid as fault:
+        _by_its_field(form, fault)
+        return _page(form, 422)
+    flash(_("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number), "success")
+    return redirect(url_for("tickets.show", number=ticket.number), 303)
+
+
+# ---- Before it is sent -----------------------------------------------------------------------------------
+
+
+def _fresh(occasion: occasions.Occasion) -> RequestFields:
+    """The form as it is first shown: empty, given back after a sign-in (REQ-16), or filled in for a follow-up (LIFE-5)."""
+    fields = REQUEST_FORMS[occasion.form.slug]
+    held = current.held()
+    if held:
+        typed: MultiDict[str, str] = MultiDict(
+            (name, value) for name, values in held.items() for value in (values if isinstance(values, list) else [values])
+        )
+        form = fields(occasion, formdata=typed, data=_follow_up_of(occasion, typed.get("follow_up")))
+        form.kept = files.pending(typed.getlist("attachment_keys")[:100], occasion.viewer)
+        return form
+    return fields(occasion, data=_follow_up_of(occasion, request.args.get("follow_up")))
+
+
+def _follow_up_of(occasion: occasions.Occasion, number: str | None) -> dict[str, Any]:
+    """What the first request fills in. A number that is foreign or unknown is a page that does not exist (S06)."""
+    if not number:
+        return {}
+    first = filing.follow_up_prefill(occasion.viewer, number)
+    # A request shared by another organisation is taken up again only by those who may open requests there.
+    if occasion.place(first["organisation_id"]) is None:
+        raise Missing()
+    return {
+        "follow_up": first["number"],
+        "summary": first["summary"],
+        "description": first["description"],
+        "organisation": first["organisation_id"],
+    }
+
+
+def _take_files(form: RequestFields) -> int:
+    """Keep the files that came with this POST, beside those received before.
+
+    They are kept before anything is checked, so that a refused form has lost none. Returns 0, or the status of the
+    answer when one was not taken; its message stands by the field.
+    """
+    viewer = form.occasion.viewer
+    form.kept = files.pending(request.form.getlist("attachment_keys")[:100], viewer)
+    if form.sent_before:
+        # A second click: the first one has the files.
+        return 0
+    removed = request.form.get("remove_file")
+    for row in [row for row in form.kept if row.key == removed]:
+        files.drop(row.key, viewer, current.store())
+        form.kept.remove(row)
+    limit = settings.get("files_max")
+    status = 0
+    for sent in request.files.getlist("attachments"):
+        if not sent.filename:
+            continue
+        if len(form.kept) >= limit:
+            form.refuse_file(
+                _("%(limit)s files at most: “%(name)s” is left out.", limit=limit, name=files.normal_name(sent.filename))
+            )
+            status = status or 422
+            continue
+        try:
+            form.kept.append(files.keep(sent.stream, sent.filename, viewer, current.now(), current.store()))
+        except Refusal as fault:
+            form.refuse_file(presenters.refusal(fault))
+            status = max(status, fault.status)
+    return status
+
+
+def _rearranged(form: RequestFields) -> bool:
+    """True for a button that only adds or removes something: the form comes back as it is, and nothing is checked."""
+    if "people" in form:
+        if "add_person" in request.form:
+            form.people.add()
+            return True
+        for name in request.form:
+            number = name.removeprefix("remove_person-")
+            if number != name and number.isascii() and number.isdigit() and len(number) < 4:
+                form.people.take_out(int(number))
+                return True
+    return "remove_file" in request.form
+
+
+def _sent_before(form: RequestFields) -> Any:
+    """The request that this form has already become, or None."""
+    return filing.sent_before(form.idempotency_key.data, form.occasion.viewer)
+
+
+# ---- Answers ---------------------------------------------------------------------------------------------
+
+
+def _by_its_field(form: RequestFields, fault: Invalid) -> None:
+    """Put what the domain refused by the field it is about."""
+    field = form[fault.field] if fault.field and fault.field in form else None
+    if field is None:
+        form.form_errors.append(presenters.refusal(fault))
+    else:
+        field.errors = [*field.errors, presenters.refusal(fault)]
+
+
+def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
+    row = form.occasion.form
+    kept = [
+        SimpleNamespace(id=item.key, name=item.name, detail=presenters.file_size(item.size), icon=files.icon(item))
+        for item in form.kept
+    ]
+    page = render_template(
+        "requests/new.html",
+        form=form,
+        row=row,
+        occasion=form.occasion,
+        kept=kept,
+        points=form.points() + len(form.form_errors),
+        include=[line.strip() for line in presenters.localized(row, "include").splitlines() if line.strip()],
+        files_max=settings.get("files_max"),
+        file_max_mb=settings.get("file_max_mb"),
+        max_bytes=files.max_bytes(),
+        file_kinds=files.accepted_kinds(),
+    )
+    return page, status
+
+
+def _already_sent(first: Any) -> ResponseReturnValue:
+    """The key of this form belongs to a request that says something else: say so and lead to it."""
+    return render_template("requests/already_sent.html", ticket=first), 409
+
+
+def _whom_to_ask(row: Any, viewer: Any) -> ResponseReturnValue:
+    """The page of somebody who may not open requests: it names who may (ACC-3)."""
+    return render_template(
+        "requests/whom_to_ask.html", row=row, people=occasions.whom_to_ask(viewer), attached=bool(viewer.memberships)
+    ), 403
