@@ -40,6 +40,7 @@ from models import (
 TICKETS_OF_AN_ORGANISATION = 200
 ALICE = "alice@acme.example"
 CHUNK = 5_000
+POOL = 4_000
 YEARS = 3
 
 # Status -> share of all requests, in thousandths. What is open adds up to 200.
@@ -141,8 +142,7 @@ class Rows:
         self.model = model
         fields = model._meta.sorted_fields
         self.columns = [field.column_name for field in fields]
-        self.names = {field.object_id_name or field.name: place for place, field in enumerate(fields)}
-        self.names |= {field.name: place for place, field in enumerate(fields)}
+        self.names = {field.name: place for place, field in enumerate(fields)}
         self.blank = [
             None if field.default is None or callable(field.default) else field.default for field in fields
         ]
@@ -171,7 +171,7 @@ class Rows:
                 row[place] = stamp(row[place])
         for place in self.documents:
             if row[place] is not None:
-                row[place] = json.dumps(row[place], ensure_ascii=False)
+                row[place] = written(row[place])
         self.waiting.append(row)
         return key
 
@@ -192,8 +192,21 @@ class Rows:
 
 
 def stamp(when: datetime) -> str:
-    """An instant as UtcField writes it."""
-    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    """An instant, in UTC, as UtcField writes it; many times quicker."""
+    return when.isoformat(" ", "microseconds")[:26]
+
+
+_written: dict[str, str] = {}
+
+
+def written(document: Any) -> str:
+    """A JSON value as text. The same few come again and again."""
+    known = repr(document)
+    if known not in _written:
+        if len(_written) > 10_000:
+            _written.clear()
+        _written[known] = json.dumps(document, ensure_ascii=False)
+    return _written[known]
 
 
 def insert(table: str, columns: list[str], rows: list[list[Any]]) -> None:
@@ -238,7 +251,7 @@ class _Filling:
 
     def __init__(self, tickets: int, now: datetime) -> None:
         self.tickets = tickets
-        self.now = now
+        self.now = now.astimezone(UTC)
         self.chance = random.Random(tickets)  # noqa: S311  (believable, not secret)
         self.ticket_rows = Rows(Ticket)
         self.message_rows = Rows(Message)
@@ -246,8 +259,15 @@ class _Filling:
         self.participant_rows = Rows(Participant)
         self.licence_rows = Rows(LicenceRequest)
         self.search_rows: list[list[Any]] = []
-        self.words_of: dict[str, list[str]] = {}
+        self.subjects = self.pool(SUBJECTS)
+        self.sentences = self.pool(SENTENCES)
+        self.notes = self.pool(NOTES)
         self.read_portal()
+
+    def pool(self, patterns: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+        """Fill the patterns some hundred times; return each text with its words for the index."""
+        texts = [filled(pattern, self.chance) for _ in range(POOL // len(patterns)) for pattern in patterns]
+        return [(text, search.words(text)) for text in texts]
 
     def read_portal(self) -> None:
         """Read who and what the requests are about."""
@@ -371,7 +391,7 @@ class _Filling:
         )
         assignee = None if status in WITHOUT_AGENT else chance.choice(self.agents)
         product = chance.choice(self.products) if self.products else None
-        summary = filled(chance.choice(SUBJECTS), chance)
+        summary, summary_words = chance.choice(self.subjects)
         ticket = self.ticket_rows.add(
             number=f"{self.portal.prefix}-{number}",
             portal=self.portal.id,
@@ -434,7 +454,7 @@ class _Filling:
                     added_at=created,
                 )
                 belongs.append(f"c{copied}")
-        tokens = [*search.words(f"{self.portal.prefix}-{number}"), *self.words(summary)]
+        tokens = [*search.words(f"{self.portal.prefix}-{number}"), *summary_words]
         self.index(ticket, [*tokens, *public], internal, belongs)
 
     def times(self, place: int, status: str) -> tuple[datetime, datetime]:
@@ -472,23 +492,21 @@ class _Filling:
         for turn in range(count):
             is_note = turn > 0 and turn % 4 == 2
             by_team = is_note or turn % 2 == 1
-            body = (
-                filled(chance.choice(NOTES), chance)
-                if is_note
-                else " ".join(filled(chance.choice(SENTENCES), chance) for _ in range(chance.randrange(1, 4)))
-            )
-            if turn == 0:
-                body += "\n\n" + filled(chance.choice(SENTENCES), chance)
+            if is_note:
+                pieces = [chance.choice(self.notes)]
+            else:
+                pieces = chance.choices(self.sentences, k=chance.randrange(1, 4) + (turn == 0))
+            for _text, words in pieces:
+                (internal if is_note else public).extend(words)
             self.message_rows.add(
                 ticket=ticket,
                 kind="note" if is_note else "reply",
                 author=assignee if by_team else requester,
                 side="team" if by_team else "customer",
-                body=body,
+                body=(" " if turn else "\n\n").join(text for text, _words in pieces),
                 created_at=created if turn == 0 else created + (updated - created) * (turn / (count - 1)),
                 idempotency_key=f"volume-{number}-{turn}",
             )
-            (internal if is_note else public).extend(self.words(body))
         return public, internal
 
     def write_history(
@@ -529,18 +547,6 @@ class _Filling:
                 hash=this,
             )
             previous = this
-
-    def words(self, text: str) -> list[str]:
-        """The words of a text for the index. Sentences repeat: all but their numbers are remembered."""
-        found: list[str] = []
-        for piece in text.replace("F-", "F ").split():
-            known = self.words_of.get(piece)
-            if known is None:
-                known = search.words(piece)
-                if len(self.words_of) < 50_000:
-                    self.words_of[piece] = known
-            found += known
-        return found
 
     def index(self, ticket: int, public: list[str], internal: list[str], belongs: list[str]) -> None:
         if is_sqlite():
