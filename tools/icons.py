@@ -90,7 +90,9 @@ def check() -> int:
     missing = 0
     for path in sorted((ROOT / "templates").rglob("*.html")):
         text = path.read_text(encoding="utf-8")
-        for name in re.findall(r"""\bicon\(\s*["']([a-z0-9-]+)["']""", text) + re.findall(r"#i-([a-z0-9-]+)", text):
+        for name in re.findall(r"""\bicon\(\s*["']([a-z0-9-]+)["']""", text) + re.findall(
+            r"#i-([a-z0-9-]+)", text
+        ):
             if name not in have:
                 print(f"{path.relative_to(ROOT)}: no icon called {name}")
                 missing = 1
@@ -100,7 +102,9 @@ def check() -> int:
 def main() -> int:
     """Read the command line and do what it asks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--from", dest="source", type=Path, help="the icons/ folder of the bootstrap-icons package")
+    parser.add_argument(
+        "--from", dest="source", type=Path, help="the icons/ folder of the bootstrap-icons package"
+    )
     parser.add_argument("--check", action="store_true", help="only look for icons that are missing")
     arguments = parser.parse_args()
     if arguments.check:

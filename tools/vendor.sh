@@ -31,12 +31,17 @@ cp node_modules/bootstrap/LICENSE "$vendor/bootstrap-$BOOTSTRAP/LICENSE"
 cp node_modules/bootstrap-icons/LICENSE "$vendor/bootstrap-icons-$ICONS/LICENSE"
 python3 "$here/tools/icons.py" --from node_modules/bootstrap-icons/icons
 
-# Inter with its weight axis. The browser takes the second file only when a page holds such letters.
+# Inter with its weight axis. The browser takes the second file only when a page holds such letters. The style
+# sheet names each file with the start of its hash, as static_url() does, so that it is kept for a year and the
+# early fetch in templates/layouts/base.html is the same address.
 for subset in latin latin-ext; do
-    cp "node_modules/@fontsource-variable/inter/files/inter-$subset-wght-normal.woff2" \
-        "$vendor/inter-$INTER/inter-$subset.woff2"
+    font="$vendor/inter-$INTER/inter-$subset.woff2"
+    cp "node_modules/@fontsource-variable/inter/files/inter-$subset-wght-normal.woff2" "$font"
+    hash=$(sha256sum "$font" | cut -c1-16)
+    sed -i "s|vendor/inter-[0-9.]*/inter-$subset\.woff2[^\"]*|vendor/inter-$INTER/inter-$subset.woff2?v=$hash|" \
+        "$here/static/css/guichet.css"
 done
 cp node_modules/@fontsource-variable/inter/LICENSE "$vendor/inter-$INTER/LICENSE"
 
-grep -rn "vendor/inter-\|vendor/bootstrap-" "$here/static/css" "$here/templates" || true
-echo "If a version changed, change the paths above."
+echo "If a version changed, change these too:"
+grep -rn "vendor/inter-\|vendor/bootstrap-" "$here/templates"
