@@ -167,8 +167,9 @@ class Rows:
         row[self.names["id"]] = key = self.next_id
         self.next_id += 1
         for place in self.instants:
-            if row[place] is not None:
-                row[place] = stamp(row[place])
+            when = row[place]
+            if when is not None:
+                row[place] = stamp(when)
         for place in self.documents:
             if row[place] is not None:
                 row[place] = written(row[place])
