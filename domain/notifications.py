@@ -1,0 +1,514 @@
+"""Who hears about what. An event becomes rows of the outbox in its own transaction; a job sends them afterwards.
+
+A row holds keys and numbers only: the words are made when it leaves, in the reader's language (mailer.py), and
+whether the reader may still see the request is asked again at that moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from peewee import fn
+
+from domain import policies
+from models import OutboxMessage, Participant, Person, StatusLabel, TeamMember, Ticket, TicketEvent
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
+
+log = logging.getLogger("guichet.mail")
+
+
+class Rule(NamedTuple):
+    """One mail about an event: its template, a key of WHO, and a key of WHEN.
+
+    `author_too`: whoever did it gets the mail as well (a confirmation); otherwise nobody is told of their own act.
+    """
+
+    template: str
+    who: str
+    when: str = "always"
+    author_too: bool = False
+
+
+# Every kind of event stands here, also those that nobody is told about: silence is a decision too (LIFE-3).
+RECIPIENTS: dict[str, tuple[Rule, ...]] = {
+    "ticket:created": (
+        Rule("request-received", "customers", author_too=True),
+        Rule("team-new", "team"),
+    ),
+    "ticket:routed": (Rule("team-new", "team", "unassigned"),),
+    "ticket:replied": (
+        Rule("reply", "customers"),
+        Rule("team-reply", "owners", "by_customer"),
+    ),
+    "ticket:noted": (),
+    "ticket:assigned": (
+        Rule("team-assigned", "assignee"),
+        Rule("status-changed", "customers", "moved"),
+    ),
+    "ticket:moved": (
+        Rule("status-changed", "customers", "moved"),
+        # An untested change that is to be undone waits for somebody of the team (LIFE-7).
+        Rule("status-changed", "owners", "not_by_staff"),
+    ),
+    "ticket:resolved": (Rule("status-changed", "customers", "moved"),),
+    "ticket:reopened": (
+        Rule("reopened", "customers"),
+        Rule("reopened", "owners", "not_by_staff"),
+    ),
+    "ticket:closed": (
+        Rule("closed", "customers"),
+        Rule("closed", "assignee", "by_customer"),
+    ),
+    "ticket:expired": (Rule("status-changed", "customers", "moved"),),
+    "ticket:reminded": (Rule("reminder", "customers"),),
+    "ticket:cc_added": (Rule("cc-added", "added"),),
+    "ticket:cc_removed": (),
+    "ticket:collaborator_added": (),
+    "ticket:priority_changed": (),
+    "ticket:priority_lowered": (Rule("priority-lowered", "customers"),),
+    "ticket:audience_changed": (),
+    "ticket:shared": (),
+    "ticket:follow_up_created": (),
+    "ticket:attachment_added": (),
+    "ticket:licence_changed": (),
+    "ticket:reply_refused": (Rule("reply-refused", "author", author_too=True),),
+}
+
+# Events that may carry words. When they do, one mail says both the words and the move that came with them.
+WITH_WORDS = ("ticket:moved", "ticket:resolved", "ticket:reopened", "ticket:closed", "ticket:expired")
+
+# A waiting mail that could not leave is tried again after so many minutes; the last figure repeats.
+BACK_OFF_MINUTES = (1, 2, 5, 10, 20, 30)
+GIVE_UP_DAYS = 3
+# Tries are counted, not days: while the portal itself is stopped, nothing is held against a mail.
+GIVE_UP_TRIES = (
+    len(BACK_OFF_MINUTES) + (GIVE_UP_DAYS * 24 * 60 - sum(BACK_OFF_MINUTES)) // BACK_OFF_MINUTES[-1] + 1
+)
+# A delivery that does not come back is taken to be dead after this; it is longer than any time-out of a gateway.
+CLAIM_MINUTES = 2
+# A link to choose a password is a secret: it stays in the outbox only as long as it may have to be sent.
+SECRET_KEYS = ("seed", "path", "token", "code")
+SECRET_DAYS = 7
+
+
+class TemporaryFailure(Exception):
+    """The mail could not leave now. `whole_server`: no other would either, so the batch stops there."""
+
+    def __init__(self, reason: str, *, whole_server: bool = False) -> None:
+        super().__init__(reason)
+        self.whole_server = whole_server
+
+
+class PermanentFailure(Exception):
+    """The mail will never leave as it is: staff see it and decide."""
+
+
+class Skipped(Exception):
+    """The mail has no reason to leave any more; the reason is a stable key and is kept."""
+
+
+class Recipient(NamedTuple):
+    """An address, the account behind it (None: none), and the language when there is no account."""
+
+    email: str
+    person_id: int | None
+    language: str
+
+
+# ---- Who ---------------------------------------------------------------------------------------------
+
+
+def _of_person(person: Person) -> Recipient:
+    return Recipient(person.email, person.id, person.language)
+
+
+def _customers(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """The requester, those in CC and the collaborators (VIEW-5, VIEW-6). Named readers read; they get no mail."""
+    requester = Person.get_by_id(ticket.requester_id)
+    found = [_of_person(requester)]
+    rows = (
+        Participant.select(Participant.email, Participant.person, Person.email, Person.language)
+        .left_outer_join(Person, on=(Participant.person == Person.id))
+        .where((Participant.ticket == ticket.id) & Participant.role.in_(("cc", "collaborator")))
+        .order_by(Participant.id)
+        .tuples()
+    )
+    for address, person_id, account_address, language in rows:
+        found.append(Recipient(account_address or address, person_id, language or requester.language))
+    return found
+
+
+def _team(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """The members of the request's team; a team without anybody leaves it to the supervisors, then to the admins."""
+    staff = (
+        Person.select()
+        .where((Person.is_active == True) & Person.staff_role.in_(("agent", "admin")))  # noqa: E712
+        .order_by(Person.id)
+    )
+    members = TeamMember.select(TeamMember.person).where(TeamMember.team == ticket.team_id)
+    for people in (
+        staff.where(Person.id.in_(members)),
+        staff.where(Person.is_supervisor == True),  # noqa: E712
+        staff.where(Person.staff_role == "admin"),
+    ):
+        found = [_of_person(person) for person in people]
+        if found:
+            return found
+    return []
+
+
+def _assignee(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    person = Person.get_or_none(Person.id == ticket.assignee_id) if ticket.assignee_id else None
+    return [_of_person(person)] if person is not None and person.is_active else []
+
+
+def _owners(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """The agent in charge, else the whole team: an answer never falls between two chairs."""
+    return _assignee(event, ticket) or _team(event, ticket)
+
+
+def _added(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    address = event.data.get("email")
+    person_id = event.data.get("person_id")
+    person = Person.get_or_none(Person.id == person_id) if person_id else None
+    if person is not None:
+        return [_of_person(person)]
+    return [Recipient(address, None, Person.get_by_id(ticket.requester_id).language)] if address else []
+
+
+def _author(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    person = Person.get_or_none(Person.id == event.actor_id) if event.actor_id else None
+    return [_of_person(person)] if person is not None else []
+
+
+WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
+    "customers": _customers,
+    "team": _team,
+    "assignee": _assignee,
+    "owners": _owners,
+    "added": _added,
+    "author": _author,
+}
+# These belong to the vendor: they hear of internal events too.
+OF_THE_DESK = frozenset({"team", "assignee", "owners"})
+
+
+# ---- When --------------------------------------------------------------------------------------------
+
+
+def _side(event: TicketEvent, by: Viewer | None) -> str:
+    if event.data.get("side"):
+        return str(event.data["side"])
+    if by is None:
+        return "rule"
+    return "team" if by.is_staff else "customer"
+
+
+def _moved(event: TicketEvent, ticket: Ticket, by: Viewer | None) -> bool:
+    """The customer reads another word than before: two statuses may carry the same one (LIFE-1)."""
+    origin, target = event.data.get("from"), event.data.get("to")
+    if origin == target or target is None:
+        return False
+    words = {
+        row.status: (row.customer_fr, row.customer_en)
+        for row in StatusLabel.select().where(StatusLabel.status.in_((origin, target)))
+    }
+    return origin not in words or words[origin] != words.get(target)
+
+
+WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
+    "always": lambda event, ticket, by: True,
+    "by_customer": lambda event, ticket, by: _side(event, by) == "customer",
+    "not_by_staff": lambda event, ticket, by: _side(event, by) != "team",
+    "unassigned": lambda event, ticket, by: ticket.assignee_id is None,
+    "moved": _moved,
+}
+
+
+# ---- Into the outbox ---------------------------------------------------------------------------------
+
+
+def rules_for(event: TicketEvent) -> tuple[Rule, ...]:
+    """The rules of RECIPIENTS that apply to an event. Raises KeyError for a kind that is not in the table."""
+    if event.kind in WITH_WORDS and event.data.get("message_id"):
+        return RECIPIENTS["ticket:replied"]
+    return RECIPIENTS[event.kind]
+
+
+def tell(event: TicketEvent, ticket: Ticket, now: datetime, by: Viewer | None) -> int:
+    """Write the mails of an event into the outbox, inside the caller's transaction (LIFE-3, REQ-11).
+
+    Arguments: event, just recorded; ticket, its request as it is after the event; now, aware UTC; by, who did it
+    (None: the portal itself). Telling twice writes nothing more.
+    Returns how many rows were written. Raises KeyError for an event kind without a row in RECIPIENTS.
+    """
+    author_id = by.id if by is not None else event.actor_id
+    told: set[str] = set()
+    rows = []
+    for rule in rules_for(event):
+        if not event.is_public and rule.who not in OF_THE_DESK:
+            continue
+        if not WHEN[rule.when](event, ticket, by):
+            continue
+        for recipient in WHO[rule.who](event, ticket):
+            address = recipient.email.lower()
+            is_author = (recipient.person_id is not None and recipient.person_id == author_id) or (
+                by is not None and address == by.email.lower()
+            )
+            if address in told or (is_author and not rule.author_too):
+                continue
+            told.add(address)
+            context = {"event_id": event.id}
+            if event.data.get("message_id"):
+                context["message_id"] = event.data["message_id"]
+            rows.append(_row(rule.template, f"event:{event.id}", recipient, ticket.id, context, now))
+    return _insert(rows)
+
+
+def enqueue(
+    template: str,
+    *,
+    source: str,
+    now: datetime,
+    person: Person | Viewer | None = None,
+    email: str | None = None,
+    language: str | None = None,
+    ticket: Ticket | None = None,
+    **context: Any,
+) -> bool:
+    """Write one mail into the outbox, inside the caller's transaction.
+
+    Arguments: template, a key of mailer.MAILS; source, what made it ("account:17:reset:3"), unique with recipient
+    and template; now, aware UTC; person, the account it goes to, or email and language of somebody without one;
+    ticket, the request it is about; context, JSON values for the words: keys and numbers, never sentences.
+    Returns False when that mail was there already. Raises ValueError without a recipient.
+    """
+    address = (email or (person.email if person is not None else "") or "").strip().lower()
+    if not address:
+        raise ValueError("a mail needs a person or an address")
+    recipient = Recipient(
+        address,
+        person.id if person is not None else None,
+        language or (person.language if person is not None else "fr"),
+    )
+    return bool(_insert([_row(template, source, recipient, ticket.id if ticket else None, context, now)]))
+
+
+def _row(
+    template: str, source: str, recipient: Recipient, ticket_id: int | None, context: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    return {
+        "source": source,
+        "recipient": recipient.email.lower(),
+        "person": recipient.person_id,
+        "ticket": ticket_id,
+        "template": template,
+        "language": recipient.language,
+        "context": context,
+        # Without the host: mailer.py adds it. Decided here, so that a mail sent twice is seen to be the same.
+        "message_id": f"guichet.{secrets.token_hex(16)}",
+        "created_at": now,
+        # Nothing means at once, by any clock: a job run by hand at another date does not delay its mails.
+        "next_try_at": None,
+    }
+
+
+def _insert(rows: list[dict[str, Any]]) -> int:
+    """Write rows, leaving out those that are there already; the one statement is the same on both databases."""
+    if not rows:
+        return 0
+    sources = {row["source"] for row in rows}
+    before = OutboxMessage.select().where(OutboxMessage.source.in_(sources)).count()
+    (
+        OutboxMessage.insert_many(rows)
+        .on_conflict(
+            action="nothing",
+            conflict_target=[OutboxMessage.source, OutboxMessage.recipient, OutboxMessage.template],
+        )
+        .execute()
+    )
+    return OutboxMessage.select().where(OutboxMessage.source.in_(sources)).count() - before
+
+
+# ---- Out of the outbox -------------------------------------------------------------------------------
+
+
+def deliver_due(send: Callable[[OutboxMessage], None], now: datetime, limit: int = 200) -> int:
+    """Send what is due, once each, oldest first (OPS-7).
+
+    Arguments: send, which words and sends one row and raises TemporaryFailure, PermanentFailure or Skipped;
+    it is called outside any transaction; now, aware UTC; limit, most mails of this call.
+    Returns how many left. Each row is claimed first, so that two processes never send the same one; a crash
+    between the server's yes and the mark sends it again with the same Message-ID.
+    """
+    started = time.monotonic()
+    sent = tried = 0
+    while tried < limit:
+        at = now + timedelta(seconds=time.monotonic() - started)
+        batch = _due(at, limit - tried)
+        if not batch:
+            break
+        for row_id in batch:
+            # A claim lasts from now, not from the start of a batch that may have been slow.
+            at = now + timedelta(seconds=time.monotonic() - started)
+            if not _claim(row_id, at):
+                continue
+            tried += 1
+            row = OutboxMessage.get_by_id(row_id)
+            try:
+                _check_recipient(row)
+                send(row)
+            except Skipped as skipped:
+                _mark(row, status="skipped", skip_reason=str(skipped)[:60])
+            except PermanentFailure as failure:
+                log.warning("mail %s (%s) failed for good", row.id, row.template)
+                _mark(row, status="failed", attempts=row.attempts + 1, last_error=_safe(failure))
+            except TemporaryFailure as failure:
+                _postpone(row, _safe(failure), at)
+                if failure.whole_server:
+                    return sent
+            except Exception as mistake:
+                # One mail that cannot be worded must not hold up the others.
+                log.exception("mail %s (%s) could not be made", row.id, row.template)
+                _postpone(row, type(mistake).__name__, at)
+            else:
+                at = now + timedelta(seconds=time.monotonic() - started)
+                _mark(row, status="sent", sent_at=at, attempts=row.attempts + 1, last_error="")
+                sent += 1
+    return sent
+
+
+def _may_be_tried(at: datetime) -> Any:
+    return (
+        (OutboxMessage.status == "waiting")
+        & (OutboxMessage.next_try_at.is_null() | (OutboxMessage.next_try_at <= at))
+        & (OutboxMessage.claimed_until.is_null() | (OutboxMessage.claimed_until < at))
+    )
+
+
+def _due(at: datetime, limit: int) -> list[int]:
+    # A later mail about the same request never overtakes an earlier one to the same person.
+    earlier = OutboxMessage.alias("earlier")
+    held_up = fn.EXISTS(
+        earlier.select(earlier.id).where(
+            (earlier.ticket == OutboxMessage.ticket)
+            & (earlier.recipient == OutboxMessage.recipient)
+            & (earlier.status == "waiting")
+            & (earlier.id < OutboxMessage.id)
+        )
+    )
+    query = (
+        OutboxMessage.select(OutboxMessage.id)
+        .where(_may_be_tried(at) & (OutboxMessage.ticket.is_null() | ~held_up))
+        .order_by(OutboxMessage.id)
+        .limit(limit)
+    )
+    return [row_id for (row_id,) in query.tuples()]
+
+
+def _claim(row_id: int, at: datetime) -> bool:
+    claimed_until = at + timedelta(minutes=CLAIM_MINUTES)
+    query = OutboxMessage.update(claimed_until=claimed_until).where(
+        (OutboxMessage.id == row_id) & _may_be_tried(at)
+    )
+    return bool(query.execute())
+
+
+def _mark(row: OutboxMessage, **changes: Any) -> None:
+    changes.setdefault("next_try_at", None)
+    OutboxMessage.update(claimed_until=None, **changes).where(
+        (OutboxMessage.id == row.id) & (OutboxMessage.status == "waiting")
+    ).execute()
+
+
+def _postpone(row: OutboxMessage, reason: str, at: datetime) -> None:
+    tries = row.attempts + 1
+    if tries >= GIVE_UP_TRIES:
+        log.warning("mail %s (%s) failed: given up after %s days", row.id, row.template, GIVE_UP_DAYS)
+        _mark(row, status="failed", attempts=tries, last_error=reason)
+        return
+    minutes = BACK_OFF_MINUTES[min(tries, len(BACK_OFF_MINUTES)) - 1]
+    _mark(row, attempts=tries, next_try_at=at + timedelta(minutes=minutes), last_error=reason)
+
+
+def _safe(failure: Exception) -> str:
+    """What a server said, without addresses of pages: it may quote the mail, and a mail may hold a secret link."""
+    text = re.sub(r"\S*(?:://|/password/)\S*", "[...]", str(failure))
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()[:300]
+
+
+def _check_recipient(row: OutboxMessage) -> None:
+    """Ask again, at the moment of sending, whether this person may be told. Raises Skipped with the reason."""
+    if row.person_id is None:
+        if row.ticket_id is not None and not _is_in_copy(row):
+            raise Skipped("no-longer-in-copy")
+        return
+    viewer = policies.load_viewer(row.person_id)
+    if viewer is None or not viewer.is_active:
+        raise Skipped("person-disabled")
+    if row.ticket_id is None:
+        return
+    # An address in copy gets the mails even before its account is proven, only not the page (VIEW-5).
+    if not policies.can_see(viewer, row.ticket) and not _is_in_copy(row):
+        raise Skipped("may-not-see")
+
+
+def _is_in_copy(row: OutboxMessage) -> bool:
+    return (
+        Participant.select()
+        .where(
+            (Participant.ticket == row.ticket_id) & (Participant.email == row.recipient) & (Participant.role == "cc")
+        )
+        .exists()
+    )
+
+
+# ---- Looking at the outbox ---------------------------------------------------------------------------
+
+
+def retry(which: Iterable[int] | str, now: datetime) -> int:
+    """Put mails back to be sent at once: failed ones, and those that wait for a later try (OPS-5).
+
+    Arguments: which, keys of rows or "all"; now, aware UTC. Returns how many. What was sent or skipped is left alone.
+    """
+    query = OutboxMessage.update(status="waiting", attempts=0, next_try_at=None).where(
+        OutboxMessage.status.in_(("waiting", "failed"))
+        & (OutboxMessage.claimed_until.is_null() | (OutboxMessage.claimed_until < now))
+    )
+    if which != "all":
+        query = query.where(OutboxMessage.id.in_([int(row_id) for row_id in which]))
+    return int(query.execute())
+
+
+def waiting_count() -> int:
+    """How many mails have not left yet."""
+    return int(OutboxMessage.select().where(OutboxMessage.status == "waiting").count())
+
+
+def failed_count() -> int:
+    """How many mails were given up: staff must look at them."""
+    return int(OutboxMessage.select().where(OutboxMessage.status == "failed").count())
+
+
+def outbox(status: str | None = None, limit: int = 50) -> list[OutboxMessage]:
+    """The newest mails, of one status when it is given; most recent first."""
+    query = OutboxMessage.select().order_by(OutboxMessage.id.desc()).limit(limit)
+    return list(query.where(OutboxMessage.status == status) if status else query)
+
+
+def mail_log(ticket: Ticket) -> list[OutboxMessage]:
+    """Who was told what about a request, and when (VIEW-15): its mails, oldest first, with the person of each."""
+    return list(
+        OutboxMessage.select(OutboxMessage, Person)
+        .left_outer_join(Person, on=(OutboxMessage.person == Person.id), attr="person")
+        .where(OutboxMessage.ticket == ticket.id)
+        .order_by(OutboxMessage.id)
+    )

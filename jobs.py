@@ -1,0 +1,455 @@
+"""What runs by itself and when: the JOBS table, one wrapper around each run, and the election of the one process
+that runs them. Also the commands `jobs` and `mail` of the operator. What a job does is in the domain.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+import click
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+import config
+import mailer
+from domain import accounts, closing, files, notifications
+from gateways import smtp
+from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
+
+log = logging.getLogger("guichet.jobs")
+
+RUNS_KEPT = 200
+# A job that looks every few seconds and finds nothing is written down once a minute, not each time.
+IDLE_RUN_SECONDS = 60
+ELECTION_SECONDS = 2
+# APScheduler drops a run that is later than this; its own default of one second would skip jobs on a busy machine.
+LATENESS_SECONDS = 300
+# Any number, always the same: the name of the lock of the scheduler among the advisory locks of PostgreSQL.
+POSTGRES_LOCK = 7241003
+
+# A text that nobody came back for within a day is not kept longer.
+HELD_FORM_HOURS = 24
+
+
+def deliver_outbox(app: Flask, now: datetime) -> int:
+    """Send the mails that are due. Returns how many left."""
+    settings: config.Settings = app.extensions["guichet_settings"]
+    transport = smtp.open_transport(settings)
+
+    def send(row: OutboxMessage) -> None:
+        mail = mailer.render(row, settings.base_url, now).message()
+        try:
+            transport.send(mail)
+        except smtp.TemporaryFailure as failure:
+            raise notifications.TemporaryFailure(str(failure), whole_server=failure.whole_server) from None
+        except smtp.PermanentFailure as failure:
+            raise notifications.PermanentFailure(str(failure)) from None
+
+    try:
+        return notifications.deliver_due(send, now)
+    finally:
+        transport.close()
+
+
+def sweep_closing(app: Flask, now: datetime) -> int:
+    """Send the reminders and make the closings that are due (LIFE-5, 6, 7). Returns how many."""
+    return closing.sweep(now)
+
+
+def sweep_uploads(app: Flask, now: datetime) -> int:
+    """Delete files that were uploaded for a request that was never sent. Returns how many."""
+    return files.sweep_unclaimed(now, app.extensions["guichet_files"])
+
+
+def clean_sessions(app: Flask, now: datetime) -> int:
+    """Forget ended sessions, old links, failed sign-ins, and texts held for a sign-in. Returns how many rows."""
+    held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
+    return int(held) + accounts.sweep(now)
+
+
+class Job(NamedTuple):
+    """One scheduled job: its name, every how many seconds it runs, what it calls, and what it is for."""
+
+    name: str
+    seconds: int
+    function: Callable[[Flask, datetime], int]
+    meaning: str
+
+
+# A late or doubled run does no harm: each of these takes up what is due in the database, and nothing else.
+JOBS: tuple[Job, ...] = (
+    Job("outbox", 3, deliver_outbox, "deliver the mails that are due"),
+    Job("closing", 60, sweep_closing, "send the reminders and make the closings that are due"),
+    Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
+    Job("sessions", 86400, clean_sessions, "forget ended sessions, old links, held texts and failed sign-ins"),
+)
+
+
+def find(name: str) -> Job:
+    """The job of this name. Raises KeyError."""
+    for job in JOBS:
+        if job.name == name:
+            return job
+    raise KeyError(name)
+
+
+# ---- One run -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _connection() -> Iterator[None]:
+    """A connection for this thread, given back at the end; one that was open already is left open."""
+    opened = db.connect(reuse_if_open=True)
+    try:
+        yield
+    finally:
+        if opened and not db.is_closed():
+            db.close()
+
+
+def run(name: str, app: Flask, now: datetime | None = None) -> JobRun:
+    """Run a job once and write down how it went.
+
+    Arguments: name, of JOBS; now, aware: the moment the job believes it is (the present when absent).
+    Returns the row of the run: outcome "ok" or "failed". An exception of the job is logged and kept there, never
+    raised. Raises KeyError for an unknown name, ValueError for a moment without a zone.
+    """
+    if now is not None and now.tzinfo is None:
+        raise ValueError("a moment needs its time zone")
+    job = find(name)
+    with app.app_context(), _connection():
+        row = JobRun.create(name=job.name, started_at=_clock(app), outcome="running")
+        done, outcome, error = _attempt(job, app, now)
+        _finish(row, app, done, outcome, error)
+        _trim(job.name)
+        return row
+
+
+def run_scheduled(name: str, app: Flask) -> None:
+    """What the scheduler calls: like run(), but a run that found nothing is written down once a minute only.
+
+    Never raises: a job that fails, or a database that is away, must not end the scheduler.
+    """
+    job = find(name)
+    try:
+        if job.seconds >= IDLE_RUN_SECONDS:
+            run(name, app)
+            return
+        with app.app_context(), _connection():
+            started = _clock(app)
+            done, outcome, error = _attempt(job, app, None)
+            if not done and outcome == "ok" and time.monotonic() - _idle_since.get(name, -1e9) < IDLE_RUN_SECONDS:
+                return
+            _idle_since[name] = time.monotonic()
+            row = JobRun.create(name=job.name, started_at=started, outcome="running")
+            _finish(row, app, done, outcome, error)
+            _trim(job.name)
+    except Exception:
+        log.exception("job %s could not run", name)
+
+
+_idle_since: dict[str, float] = {}
+
+
+def _attempt(job: Job, app: Flask, now: datetime | None) -> tuple[int, str, str]:
+    try:
+        return job.function(app, (now or _clock(app)).astimezone(UTC)), "ok", ""
+    except Exception as mistake:
+        log.exception("job %s failed", job.name)
+        return 0, "failed", f"{type(mistake).__name__}: {mistake}"[:500]
+
+
+def _finish(row: JobRun, app: Flask, done: int, outcome: str, error: str) -> None:
+    row.ended_at, row.done, row.outcome, row.error = _clock(app), done, outcome, error
+    row.save()
+
+
+def _trim(name: str) -> None:
+    """Keep the last runs of a job only."""
+    oldest = (
+        JobRun.select(JobRun.id)
+        .where(JobRun.name == name)
+        .order_by(JobRun.id.desc())
+        .offset(RUNS_KEPT)
+        .limit(1)
+        .scalar()
+    )
+    if oldest is not None:
+        JobRun.delete().where((JobRun.name == name) & (JobRun.id <= oldest)).execute()
+
+
+def _clock(app: Flask) -> datetime:
+    clock = app.extensions.get("guichet_clock")
+    return clock() if clock is not None else datetime.now(UTC)
+
+
+# ---- Which process runs them -------------------------------------------------------------------------
+
+
+class Leadership(Protocol):
+    """A lock that one process holds at a time, and that its end releases, however it ends."""
+
+    def held(self) -> bool:
+        """Take the lock if it is free; tell whether this process has it now."""
+
+    def release(self) -> None:
+        """Let somebody else have it."""
+
+
+class FileLeadership:
+    """A lock on a file of the data folder: for SQLite, whose processes share that folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def held(self) -> bool:
+        """Take the lock if it is free; the system lets it go when the process dies."""
+        if self._file is not None:
+            return True
+        file = open(self._path, "ab")  # noqa: SIM115  (kept open: closing it gives the lock up)
+        os.chmod(self._path, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Let somebody else have it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class PostgresLeadership:
+    """An advisory lock on a connection of its own: for processes that share a PostgreSQL server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Any = None
+        self._mine = False
+
+    def held(self) -> bool:
+        """Take the lock if it is free; a connection that died has lost it, and the next call tries again."""
+        import psycopg
+
+        try:
+            if self._connection is None:
+                self._connection = psycopg.connect(
+                    self._url, autocommit=True, connect_timeout=5, keepalives_idle=10, keepalives_interval=5
+                )
+            if self._mine:
+                self._connection.execute("SELECT 1")
+            else:
+                row = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (POSTGRES_LOCK,)).fetchone()
+                self._mine = bool(row and row[0])
+        except psycopg.Error:
+            log.warning("the lock of the scheduler is out of reach")
+            self.release()
+        return self._mine
+
+    def release(self) -> None:
+        """Let somebody else have it."""
+        self._mine = False
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def leadership(settings: config.Settings) -> Leadership:
+    """The lock that fits the database of this portal."""
+    if is_sqlite():
+        return FileLeadership(settings.data_dir / "scheduler.lock")
+    return PostgresLeadership(settings.database_url.replace("+pool", "", 1))
+
+
+class Runner:
+    """The scheduler of one process: it stands for election every few seconds, and runs the jobs while it leads."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._leadership = leadership(app.extensions["guichet_settings"])
+        self._changing = threading.Lock()
+        self.leads = False
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            executors={"default": ThreadPoolExecutor(4)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": LATENESS_SECONDS},
+        )
+        # A slow mail server makes a run last longer than its interval: skipping the next one is meant.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+    def start(self) -> None:
+        """Begin; the first election is at once."""
+        self._scheduler.add_job(
+            self._elect, "interval", seconds=ELECTION_SECONDS, id="election", next_run_time=datetime.now(UTC)
+        )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End, after the runs that are under way; another process may lead from then on."""
+        self._scheduler.shutdown(wait=True)
+        self._leadership.release()
+        self.leads = False
+
+    def next_runs(self) -> dict[str, datetime]:
+        """When each job runs next, in this process; empty while another one leads."""
+        return {
+            job.id: job.next_run_time.astimezone(UTC)
+            for job in self._scheduler.get_jobs()
+            if job.id != "election" and job.next_run_time is not None
+        }
+
+    def _elect(self) -> None:
+        with self._changing:
+            try:
+                leads = self._leadership.held()
+            except Exception:
+                log.exception("the election of the scheduler failed")
+                leads = False
+            if leads == self.leads:
+                return
+            self.leads = leads
+            log.info("this process %s the scheduled jobs", "runs" if leads else "no longer runs")
+            for job in JOBS:
+                if leads:
+                    self._scheduler.add_job(
+                        run_scheduled,
+                        "interval",
+                        args=(job.name, self._app),
+                        seconds=job.seconds,
+                        id=job.name,
+                        next_run_time=datetime.now(UTC),
+                    )
+                elif self._scheduler.get_job(job.name):
+                    self._scheduler.remove_job(job.name)
+
+
+def start(app: Flask) -> Runner:
+    """Run the jobs inside this process, if it is elected; called by the serve command only.
+
+    Returns the runner, which is also app.extensions["guichet_jobs"]; its stop() ends it.
+    """
+    runner = Runner(app)
+    app.extensions["guichet_jobs"] = runner
+    runner.start()
+    return runner
+
+
+# ---- Commands ----------------------------------------------------------------------------------------
+
+jobs_cli = AppGroup("jobs", help="What runs by itself.")
+mail_cli = AppGroup("mail", help="The mails that leave.")
+
+
+def parse_moment(text: str) -> datetime:
+    """A moment as an operator types it: 2026-12-01T08:00+01:00, or without offset in the portal's own zone.
+
+    Returns it in UTC. Raises ValueError for anything else.
+    """
+    moment = datetime.fromisoformat(text.strip().replace(" ", "T", 1))
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=portal_zone())
+    return moment.astimezone(UTC)
+
+
+def portal_zone() -> ZoneInfo:
+    """The zone of the portal: that of its default calendar, or Paris."""
+    row = Calendar.select().where(Calendar.is_default == True).order_by(Calendar.id).first()  # noqa: E712
+    return ZoneInfo(row.time_zone if row else "Europe/Paris")
+
+
+def _moment_option(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        try:
+            datetime.fromisoformat(text.strip().replace(" ", "T", 1))
+        except ValueError:
+            raise click.BadParameter("write a moment such as 2026-12-01T08:00+01:00") from None
+    return text
+
+
+@jobs_cli.command("list")
+@with_appcontext
+def jobs_list() -> None:
+    """Show the jobs, how often they run, and their last run."""
+    with _connection():
+        for job in JOBS:
+            last = JobRun.select().where(JobRun.name == job.name).order_by(JobRun.id.desc()).first()
+            click.echo(f"{job.name:<10} every {_every(job.seconds):<11} {job.meaning}")
+            if last is None:
+                click.echo(f"{'':<10} has not run yet")
+            else:
+                took = f"{last.started_at:%Y-%m-%d %H:%M:%S} UTC, {last.outcome}, {last.done} done"
+                click.echo(f"{'':<10} last run {took}{': ' + last.error if last.error else ''}")
+
+
+def _every(seconds: int) -> str:
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % size == 0:
+            count = seconds // size
+            return word if count == 1 else f"{count} {word}s"
+    return f"{seconds} seconds"
+
+
+@jobs_cli.command("run")
+@click.argument("name", type=click.Choice([job.name for job in JOBS]))
+@click.option(
+    "--now",
+    "moment",
+    default=None,
+    callback=_moment_option,
+    help="Believe that it is this moment, such as 2026-12-01T08:00+01:00; without offset, in the portal's zone.",
+)
+@with_appcontext
+def jobs_run(name: str, moment: str | None) -> None:
+    """Run a job once, now or as if it were another moment."""
+    with _connection():
+        believed = parse_moment(moment) if moment else None
+        row = run(name, current_app._get_current_object(), believed)  # type: ignore[attr-defined]
+    if row.outcome != "ok":
+        raise click.ClickException(f"{name} failed: {row.error}")
+    click.echo(f"{name}: {row.done} done")
+
+
+@mail_cli.command("list")
+@click.option("--status", type=click.Choice(["waiting", "failed", "skipped", "sent"]), default=None)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@with_appcontext
+def mail_list(status: str | None, limit: int) -> None:
+    """Show the newest mails: which, to whom, and where they stand."""
+    with _connection():
+        for row in notifications.outbox(status, limit):
+            detail = row.skip_reason or row.last_error
+            click.echo(
+                f"{row.id:>7}  {row.created_at:%Y-%m-%d %H:%M}  {row.status:<8} {row.template:<20} {row.recipient}"
+                + (f"  ({row.attempts} tries) {detail}" if detail else "")
+            )
+        click.echo(f"{notifications.waiting_count()} waiting, {notifications.failed_count()} failed")
+
+
+@mail_cli.command("retry")
+@click.argument("ids", type=int, nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All the mails that failed or wait for a later try.")
+@with_appcontext
+def mail_retry(ids: tuple[int, ...], everything: bool) -> None:
+    """Send failed mails again, and waiting ones at once. They leave with the next delivery."""
+    if not ids and not everything:
+        raise click.UsageError("give the numbers of the mails, or --all")
+    with _connection():
+        count = notifications.retry("all" if everything else ids, _clock(current_app))  # type: ignore[arg-type]
+    click.echo(f"{count} put back")

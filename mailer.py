@@ -1,0 +1,797 @@
+"""Words of the mails: one function for each, that gathers what its three templates say, in the reader's language.
+
+Who gets which mail is in domain/notifications.py; how it leaves is in gateways/smtp.py.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+import flask_babel
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+import presenters
+from domain import accounts, closing, lifecycle, policies, settings
+from domain.notifications import PermanentFailure, Skipped
+from models import (
+    Attachment,
+    Kind,
+    Message,
+    Organisation,
+    OutboxMessage,
+    Participant,
+    Person,
+    RequestForm,
+    Scale,
+    ScaleLevel,
+    StatusLabel,
+    Team,
+    Ticket,
+    TicketEvent,
+)
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+SUBJECT_MAX_CHARACTERS = 140
+# A very long message is read on the page: mail programs cut what is longer by themselves, badly.
+BODY_MAX_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail, worded: what a reader sees, and the headers that programs read."""
+
+    template: str
+    recipient: str
+    recipient_name: str
+    sender: str
+    sender_name: str
+    subject: str
+    text: str
+    html: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def message(self) -> EmailMessage:
+        """The mail as it travels: plain text and HTML, headers of one line each.
+
+        Raises PermanentFailure for an address that cannot stand in a header.
+        """
+        mail = EmailMessage()
+        try:
+            mail["From"] = Address(one_line(self.sender_name), addr_spec=_wire_address(self.sender))
+            mail["To"] = Address(one_line(self.recipient_name), addr_spec=_wire_address(self.recipient))
+        except (ValueError, HeaderParseError, IndexError, UnicodeError):
+            raise PermanentFailure("the address is not a valid one") from None
+        mail["Subject"] = one_line(self.subject)
+        for name, value in self.headers.items():
+            mail[name] = one_line(value)
+        mail.set_content(self.text, cte="quoted-printable")
+        mail.add_alternative(self.html, subtype="html", cte="quoted-printable")
+        return mail
+
+
+def one_line(text: str) -> str:
+    """Text for a header or a sentence: no control, line-breaking or direction-changing character survives (S36)."""
+    spaced = "".join(
+        " " if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") else character
+        for character in text
+        if unicodedata.category(character) != "Cf"
+    )
+    # Only the plain space is folded: the no-break spaces of French typography stay.
+    return re.sub(r" +", " ", spaced).strip(" ")
+
+
+def _wire_address(address: str) -> str:
+    local, _at, domain = address.rpartition("@")
+    if not domain.isascii():
+        domain = domain.encode("idna").decode("ascii")
+    return f"{local}@{domain}"
+
+
+# ---- Who reads ---------------------------------------------------------------------------------------
+
+
+class Reader:
+    """The person or address that a mail goes to: what they are to the request, and where its links lead."""
+
+    def __init__(self, row: OutboxMessage, base_url: str, now: datetime) -> None:
+        self.row = row
+        self.base_url = base_url.rstrip("/")
+        self.now = now
+        self.person: Person | None = Person.get_or_none(Person.id == row.person_id) if row.person_id else None
+        self.language: str = self.person.language if self.person else row.language
+        self.is_staff = self.person is not None and self.person.staff_role is not None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the reader's profile; Paris when it is unknown."""
+        try:
+            return ZoneInfo(self.person.time_zone if self.person else "Europe/Paris")
+        except (KeyError, ValueError, OSError):
+            return ZoneInfo("Europe/Paris")
+
+    @property
+    def first_name(self) -> str:
+        """The name to greet with; empty for an address without account.
+
+        Also empty as long as the address is not proven: anybody can register somebody else's address under a name
+        that is a message (S17).
+        """
+        if self.person is None or self.person.email_verified_at is None:
+            return ""
+        return one_line(self.person.full_name).split(" ", 1)[0]
+
+    @cached_property
+    def ticket(self) -> Ticket:
+        """The request of this mail, as it is now. Raises Skipped when it is no longer there."""
+        ticket = Ticket.get_or_none(Ticket.id == self.row.ticket_id)
+        if ticket is None:
+            raise Skipped("no-ticket")
+        return ticket
+
+    @cached_property
+    def event(self) -> TicketEvent:
+        """What happened. Raises Skipped when this mail came from no event of a request."""
+        event = TicketEvent.get_or_none(TicketEvent.id == self.row.context.get("event_id"))
+        if event is None:
+            raise Skipped("no-event")
+        return event
+
+    @cached_property
+    def has_access(self) -> bool:
+        """May open the page: an address in copy without a proven account gets mails only (VIEW-5)."""
+        if self.person is None:
+            return False
+        return policies.can_see(policies.load_viewer(self.person.id), self.ticket)
+
+    @cached_property
+    def at_work(self) -> bool:
+        """Reads this request as a member of the desk rather than as somebody in copy."""
+        viewer = policies.load_viewer(self.person.id) if self.person else None
+        return viewer is not None and viewer.is_agent and self.row.template != "cc-added" and not self._in_copy
+
+    @cached_property
+    def _in_copy(self) -> bool:
+        return self._participant is not None
+
+    @cached_property
+    def _participant(self) -> Participant | None:
+        return (
+            Participant.select()
+            .where((Participant.ticket == self.row.ticket_id) & (Participant.email == self.row.recipient))
+            .order_by(Participant.id)
+            .first()
+        )
+
+    def link(self, path: str) -> str:
+        """A whole address under the portal's own. Raises ValueError for anything that is not a path of it (S16)."""
+        if not path.startswith("/") or path.startswith("//") or "\\" in path or one_line(path) != path:
+            raise ValueError("a link of a mail is a path of the portal")
+        return self.base_url + quote(path, safe="/#?=&~.-_%")
+
+    def ticket_link(self, more: str = "") -> str:
+        """The address of the request: at the desk for those who work there."""
+        start = "/desk/tickets/" if self.at_work else "/tickets/"
+        return self.link(f"{start}{self.ticket.number}{more}")
+
+    @property
+    def why(self) -> str:
+        """Why this person gets this mail, for the foot of it."""
+        if self.row.ticket_id is None:
+            if self.is_staff:
+                return _("You get this mail because you look after this portal.")
+            return _("You get this mail because your address was used on this portal.")
+        ticket = self.ticket
+        if self.person is not None and self.person.id == ticket.requester_id:
+            return _("You get this mail because this request is yours.")
+        if self._participant is not None and self._participant.role == "collaborator":
+            return _("You get this mail because you follow this request.")
+        if self._participant is not None:
+            return _("You get this mail because you are in copy of this request.")
+        if self.person is not None and self.person.id == ticket.assignee_id:
+            return _("You get this mail because you are in charge of this request.")
+        if self.is_staff:
+            return _("You get this mail because you are in the team of this request.")
+        return _("You get this mail because you wrote on this request.")
+
+
+@contextmanager
+def _speaking_to(reader: Reader) -> Iterator[None]:
+    """Words and dates in the reader's language and zone; what was chosen before comes back afterwards."""
+    with flask_babel.force_locale(reader.language):
+        chosen = flask_babel._get_current_context()
+        zone_before = getattr(chosen, "babel_tzinfo", None)
+        chosen.babel_tzinfo = reader.zone
+        try:
+            yield
+        finally:
+            chosen.babel_tzinfo = zone_before
+
+
+# ---- The body of a message ---------------------------------------------------------------------------
+
+_STYLE = {
+    "p": "margin:0 0 12px;",
+    "ul": "margin:0 0 12px;padding-left:24px;",
+    "ol": "margin:0 0 12px;padding-left:24px;",
+    "blockquote": "margin:0 0 12px;padding-left:12px;border-left:3px solid #b8b4ab;",
+    "pre": "margin:0 0 12px;white-space:pre-wrap;font-family:Consolas,Menlo,monospace;font-size:14px;",
+    "code": "font-family:Consolas,Menlo,monospace;font-size:14px;",
+    "table": "margin:0 0 12px;border-collapse:collapse;",
+    "th": "padding:4px 8px;border:1px solid #b8b4ab;text-align:left;",
+    "td": "padding:4px 8px;border:1px solid #b8b4ab;",
+}
+# Headings of a message become bold paragraphs: the mail has headings of its own.
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+_KEPT = {*_STYLE, "li", "br", "hr", "strong", "em", "s", "thead", "tbody", "tr"}
+
+
+class _MailBody(HTMLParser):
+    """Rewrites sanitised HTML for a mail: inline styles, and addresses shown as text rather than as links.
+
+    A mail of the portal never carries somebody else's link under words of their choice: what a customer or an
+    agent pasted stays readable, and a click always leads to the portal (S35).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.out: list[str] = []
+        self._link: tuple[str, int] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _HEADINGS:
+            self.out.append(f'<p style="{_STYLE["p"]}"><strong>')
+        elif tag == "a":
+            self._link = (dict(attrs).get("href") or "", len(self.out))
+        elif tag in _KEPT:
+            style = f' style="{_STYLE[tag]}"' if tag in _STYLE else ""
+            start = dict(attrs).get("start") if tag == "ol" else None
+            number = f' start="{start}"' if start and start.isdigit() else ""
+            self.out.append(f"<{tag}{number}{style}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _HEADINGS:
+            self.out.append("</strong></p>")
+        elif tag == "a" and self._link is not None:
+            href, start = self._link
+            words = re.sub(r"<[^>]*>", "", "".join(self.out[start:]))
+            if href and words.strip() not in (escape(href), escape(href.removeprefix("mailto:"))):
+                self.out.append(f" ({escape(href)})")
+            self._link = None
+        elif tag in _KEPT and tag not in ("br", "hr"):
+            self.out.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self.out.append(escape(data, quote=False))
+
+
+def body_html(markdown: str) -> Markup:
+    """A message as HTML for a mail, from the same renderer as the page."""
+    rewriter = _MailBody()
+    rewriter.feed(str(presenters.markdown(markdown[:BODY_MAX_CHARACTERS])))
+    rewriter.close()
+    return Markup("".join(rewriter.out))  # noqa: S704  (every piece is escaped or of a fixed list)
+
+
+def body_text(markdown: str) -> str:
+    """A message as plain text: as it was typed, without control characters."""
+    text = markdown[:BODY_MAX_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
+    return "\n".join(one_line_keeping_indent(line) for line in text.split("\n")).strip("\n")
+
+
+def one_line_keeping_indent(line: str) -> str:
+    """One line of a message without control characters; the spaces at its start are part of lists and code."""
+    line = line.replace("\t", "    ")
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    return indent + one_line(line)
+
+
+# ---- What several mails say --------------------------------------------------------------------------
+
+
+def _name_of(person_id: int | None) -> str:
+    person = Person.get_or_none(Person.id == person_id) if person_id else None
+    return one_line(person.full_name) if person else ""
+
+
+def _status(status: str, to: Reader) -> dict[str, str]:
+    """A status in words: its label for this reader, whose turn it is, and the tone of its badge."""
+    row = StatusLabel.get_or_none(StatusLabel.status == status)
+    known = lifecycle.STATUSES.get(status)
+    return {
+        "key": status,
+        "label": presenters.localized(row, "team" if to.at_work else "customer") if row else status,
+        "turn": "" if to.at_work or row is None else presenters.localized(row, "turn"),
+        "tone": known.tone if known else "over",
+    }
+
+
+def _priority(ticket: Ticket, value: str | None) -> dict[str, str] | None:
+    """A priority in words: "Severity 2, Urgent", with the definition and the level's row name."""
+    if not value:
+        return None
+    level = (
+        ScaleLevel.select(ScaleLevel, Scale)
+        .join(Scale)
+        .where((Scale.slug == (ticket.scale_slug or "severity")) & (ScaleLevel.value == value))
+        .first()
+    )
+    if level is None:
+        return None
+    scale, name = presenters.localized(level.scale, "name"), presenters.localized(level, "name")
+    return {
+        "label": _("%(scale)s %(level)s (%(word)s)", scale=scale, level=value, word=name)
+        if value.isdigit()
+        else _("%(scale)s: %(word)s", scale=scale, word=name),
+        "definition": presenters.localized(level, "definition"),
+    }
+
+
+def _about_ticket(to: Reader) -> dict[str, Any]:
+    """What every mail about a request says: number, subject, kind, priority, and whether text may travel."""
+    ticket = to.ticket
+    carries = bool(settings.get("mail_carries_text"))
+    kind = Kind.get_or_none(Kind.slug == ticket.kind_slug)
+    priority = _priority(ticket, ticket.priority)
+    facts = [
+        ticket.number,
+        presenters.localized(kind, "name") if kind else "",
+        priority["label"] if priority else "",
+    ]
+    return {
+        "number": ticket.number,
+        # Without its text a mail says only that there is news (LIFE-3): not even what about.
+        "carries": carries,
+        "summary": one_line(ticket.summary) if carries else "",
+        "heading": one_line(ticket.summary) if carries else _("Request %(number)s", number=ticket.number),
+        "facts": " · ".join(fact for fact in facts if fact) if carries else ticket.number,
+        "url": to.ticket_link() if to.has_access else "",
+        "priority": priority,
+        "status": _status(ticket.status, to),
+        "by": _name_of(to.event.actor_id) if to.row.context.get("event_id") else "",
+    }
+
+
+def _closing(to: Reader) -> dict[str, str] | None:
+    """When the request closes by itself, for a customer who can still prevent it (LIFE-13)."""
+    ticket = to.ticket
+    day = closing.last_day(ticket)
+    if to.at_work or day is None or ticket.status not in lifecycle.AWAITING_CUSTOMER:
+        return None
+    return {"day": _day(day, to), "status": ticket.status}
+
+
+def _day(day: date, to: Reader) -> str:
+    return presenters.long_day(day, year=day.year != to.now.astimezone(to.zone).year)
+
+
+def _message(to: Reader) -> dict[str, Any]:
+    """The words that an event carries: author, side, text, number of files. Raises Skipped when they are gone."""
+    message = Message.get_or_none(Message.id == to.row.context.get("message_id"))
+    # A note is for the desk alone: no path leads from it to a mail.
+    if message is None or message.kind != "reply" or message.ticket_id != to.row.ticket_id:
+        raise Skipped("no-message")
+    carries = bool(settings.get("mail_carries_text"))
+    files = (
+        Attachment.select()
+        .where((Attachment.message == message.id) & (Attachment.is_internal == False))  # noqa: E712
+        .count()
+    )
+    author = _name_of(message.author_id)
+    return {
+        "author": author,
+        "first_name": author.split(" ", 1)[0],
+        "side": message.side,
+        "text": body_text(message.body) if carries else "",
+        "html": body_html(message.body) if carries else "",
+        "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", files) if files else "",
+    }
+
+
+def _team_name(ticket: Ticket) -> str:
+    team = Team.get_or_none(Team.id == ticket.team_id) if ticket.team_id else None
+    return presenters.localized(team, "name") if team else ""
+
+
+def _organisation_name(ticket: Ticket) -> str:
+    organisation = Organisation.get_or_none(Organisation.id == ticket.organisation_id)
+    return one_line(organisation.name) if organisation else ""
+
+
+def _form_name(ticket: Ticket) -> str:
+    form = RequestForm.get_or_none(RequestForm.slug == ticket.form_slug)
+    return presenters.localized(form, "name") if form else ticket.form_slug
+
+
+def _open_button(label: str, about: dict[str, Any]) -> dict[str, str] | None:
+    return {"label": label, "url": about["url"]} if about["url"] else None
+
+
+# ---- The mails: one function each --------------------------------------------------------------------
+
+
+def request_received(to: Reader) -> dict[str, Any]:
+    """To the requester and those in copy: number, severity, and what happens next (REQ-11)."""
+    about = _about_ticket(to)
+    ticket = to.ticket
+    return {
+        **about,
+        "asked": _priority(ticket, ticket.priority_asked),
+        "form": _form_name(ticket),
+        "team": _team_name(ticket),
+        "is_mine": to.person is not None and to.person.id == ticket.requester_id,
+        "requester": _name_of(ticket.requester_id),
+        "opened_for_me": ticket.opened_by_id != ticket.requester_id,
+        "message": _message(to) if to.row.context.get("message_id") else None,
+        "button": _open_button(_("Follow the request"), about),
+    }
+
+
+def reply(to: Reader) -> dict[str, Any]:
+    """To the customers of a request: somebody wrote, and what that changed (LIFE-3)."""
+    about = _about_ticket(to)
+    message = _message(to)
+    data = to.event.data
+    moved = data.get("to") if data.get("to") != data.get("from") else None
+    by_team = message["side"] == "team"
+    if moved == "resolved":
+        label = _("See the solution")
+    elif by_team and moved != "closed" and about["carries"]:
+        label = _("Answer %(name)s", name=message["first_name"])
+    else:
+        label = _("Open the request")
+    return {
+        **about,
+        "message": message,
+        "team": _team_name(to.ticket) if by_team else "",
+        "by_team": by_team,
+        "moved": _status(moved, to) if moved else None,
+        "closing": _closing(to),
+        "button": _open_button(label, about),
+    }
+
+
+def status_changed(to: Reader) -> dict[str, Any]:
+    """To whoever the move concerns: from which status to which, and whose turn it is."""
+    about = _about_ticket(to)
+    data = to.event.data
+    return {
+        **about,
+        "was": _status(data.get("from", ""), to),
+        "now": _status(data.get("to") or to.ticket.status, to),
+        "closing": _closing(to),
+        "at_work": to.at_work,
+        "button": _open_button(_("Open the request"), about),
+    }
+
+
+def reminder(to: Reader) -> dict[str, Any]:
+    """To the customers: an answer is awaited, until which day, and that it closes by itself then (LIFE-6)."""
+    about = _about_ticket(to)
+    ticket = to.ticket
+    if ticket.status not in lifecycle.AWAITING_CUSTOMER:
+        # Answered in the meantime: a reminder would be wrong.
+        raise Skipped("answered-meanwhile")
+    data = to.event.data
+    told = data.get("last_day")
+    day = date.fromisoformat(told) if told else closing.last_day(ticket)
+    if day is None:
+        raise Skipped("answered-meanwhile")
+    return {
+        **about,
+        "day": _day(day, to),
+        "is_last": data.get("number") == data.get("of"),
+        "button": _open_button(_("Answer the request"), about),
+    }
+
+
+def closed(to: Reader) -> dict[str, Any]:
+    """To the customers, and to the agent in charge when a customer closed it: why, and the way to a follow-up."""
+    about = _about_ticket(to)
+    data = to.event.data
+    follow_up = ""
+    if to.has_access and not to.at_work:
+        follow_up = to.link(f"/tickets/{to.ticket.number}/follow-up")
+    return {
+        **about,
+        "reason": data.get("reason") or to.ticket.close_reason,
+        "was_solved": data.get("from") == "resolved",
+        "follow_up": follow_up,
+        "at_work": to.at_work,
+        "button": _open_button(_("Read the request"), about),
+    }
+
+
+def reopened(to: Reader) -> dict[str, Any]:
+    """To whoever the request concerns: it is open again, and who wanted it."""
+    about = _about_ticket(to)
+    return {**about, "button": _open_button(_("Open the request"), about)}
+
+
+def cc_added(to: Reader) -> dict[str, Any]:
+    """To somebody put in copy: by whom, of which request, and what that means (VIEW-5)."""
+    about = _about_ticket(to)
+    return {
+        **about,
+        "requester": _name_of(to.ticket.requester_id),
+        "button": _open_button(_("Read the request"), about),
+    }
+
+
+def priority_lowered(to: Reader) -> dict[str, Any]:
+    """To the customers: the priority retained is lower, why, and the definition that applies (LIFE-10)."""
+    about = _about_ticket(to)
+    data = to.event.data
+    return {
+        **about,
+        "before": _priority(to.ticket, data.get("before")),
+        "after": _priority(to.ticket, data.get("after")),
+        "reason": body_text(str(data.get("reason") or "")) if about["carries"] else "",
+        "button": _open_button(_("Open the request"), about),
+    }
+
+
+def reply_refused(to: Reader) -> dict[str, Any]:
+    """To the author of an answer that came too late: it was not added, and a follow-up takes it (LIFE-6)."""
+    about = _about_ticket(to)
+    follow_up = to.link(f"/tickets/{to.ticket.number}/follow-up") if to.has_access else ""
+    return {
+        **about,
+        "button": {"label": _("Create a follow-up"), "url": follow_up} if follow_up else None,
+    }
+
+
+def team_new(to: Reader) -> dict[str, Any]:
+    """To a team: a request came into its queue (STAFF-11)."""
+    about = _about_ticket(to)
+    ticket = to.ticket
+    first = (
+        Message.select(Message.id)
+        .where((Message.ticket == ticket.id) & (Message.kind == "reply"))
+        .order_by(Message.id)
+        .first()
+    )
+    if first is not None:
+        to.row.context = {**to.row.context, "message_id": first.id}
+    return {
+        **about,
+        "requester": _name_of(ticket.requester_id),
+        "organisation": _organisation_name(ticket),
+        "form": _form_name(ticket),
+        "team": _team_name(ticket),
+        "message": _message(to) if first is not None else None,
+        "button": _open_button(_("Open it at the desk"), about),
+    }
+
+
+def team_reply(to: Reader) -> dict[str, Any]:
+    """To the agent in charge, else the team: the customer wrote."""
+    about = _about_ticket(to)
+    data = to.event.data
+    moved = data.get("to") if data.get("to") != data.get("from") else None
+    return {
+        **about,
+        "message": _message(to),
+        "organisation": _organisation_name(to.ticket),
+        "moved": _status(moved, to) if moved else None,
+        "reopened": data.get("from") == "resolved" and bool(moved),
+        "button": _open_button(_("Open it at the desk"), about),
+    }
+
+
+def team_assigned(to: Reader) -> dict[str, Any]:
+    """To an agent: a colleague gave them a request."""
+    about = _about_ticket(to)
+    if to.person is None or to.ticket.assignee_id != to.person.id:
+        raise Skipped("assigned-elsewhere")
+    return {
+        **about,
+        "organisation": _organisation_name(to.ticket),
+        "requester": _name_of(to.ticket.requester_id),
+        "button": _open_button(_("Open it at the desk"), about),
+    }
+
+
+def account_password(to: Reader) -> dict[str, Any]:
+    """A link to choose another password, its life, and that nothing changes without it (ACC-7)."""
+    return _with_link(to)
+
+
+def account_invitation(to: Reader) -> dict[str, Any]:
+    """The first link of an account, by invitation or after registering: user name and password (ACC-1, ACC-4)."""
+    return {**_with_link(to), "registered": to.row.context.get("purpose") == "registration"}
+
+
+def account_exists(to: Reader) -> dict[str, Any]:
+    """Somebody registered with an address that has an account: the page said nothing, the mail does (ACC-1)."""
+    return {
+        "username": one_line(to.person.username) if to.person else "",
+        "button": {"label": _("Sign in"), "url": to.link("/login")},
+        "forgotten": to.link("/password/forgotten"),
+    }
+
+
+def account_locked(to: Reader) -> dict[str, Any]:
+    """To the internal team: an account is locked until one of them unlocks it (ACC-8)."""
+    locked = Person.get_or_none(Person.id == to.row.context.get("person_id"))
+    if locked is None:
+        raise Skipped("no-person")
+    return {
+        "name": one_line(locked.full_name),
+        "address": one_line(locked.email),
+        "button": {"label": _("Open the accounts"), "url": to.link("/admin/person/")},
+    }
+
+
+def password_changed(to: Reader) -> dict[str, Any]:
+    """The password of the account is another one: when, and what to do if it was not them."""
+    return {
+        "username": one_line(to.person.username) if to.person else "",
+        "when": presenters.when(to.row.created_at, "long"),
+        "button": {"label": _("I did not do this"), "url": to.link("/password/forgotten")},
+    }
+
+
+def registration_waiting(to: Reader) -> dict[str, Any]:
+    """To those who attach people: somebody registered and waits for an organisation (ACC-2)."""
+    person = Person.get_or_none(Person.id == to.row.context.get("person_id"))
+    if person is None:
+        raise Skipped("no-person")
+    return {
+        "name": one_line(person.full_name),
+        "address": one_line(person.email),
+        "claimed": one_line(person.claimed_organisation),
+        "button": {"label": _("See who waits"), "url": to.link("/admin/person/")},
+    }
+
+
+def _with_link(to: Reader) -> dict[str, Any]:
+    """A single-use link to choose a password. The outbox keeps its seed only: the link exists in the mail alone.
+
+    Raises Skipped once it no longer works: a mail with a dead link would only send somebody round in circles.
+    """
+    expires_at = datetime.fromisoformat(to.row.context["expires_at"])
+    if expires_at <= to.now:
+        raise Skipped("link-expired")
+    return {
+        "username": one_line(to.person.username) if to.person else "",
+        "until": presenters.when(expires_at, "long"),
+        "button": {
+            "label": _("Choose a password"),
+            "url": to.link("/password/" + accounts.link_token(to.row.context["seed"])),
+        },
+    }
+
+
+# Every mail of the portal. A folder of templates/mail/ goes with each.
+MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
+    "account-password": account_password,
+    "account-invitation": account_invitation,
+    "account-exists": account_exists,
+    "account-locked": account_locked,
+    "password-changed": password_changed,
+    "registration-waiting": registration_waiting,
+    "request-received": request_received,
+    "reply": reply,
+    "status-changed": status_changed,
+    "reminder": reminder,
+    "closed": closed,
+    "reopened": reopened,
+    "cc-added": cc_added,
+    "priority-lowered": priority_lowered,
+    "reply-refused": reply_refused,
+    "team-new": team_new,
+    "team-reply": team_reply,
+    "team-assigned": team_assigned,
+}
+
+
+# ---- From a row of the outbox to a mail --------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(enabled_extensions=("html",), default=False),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        flask_babel.gettext, flask_babel.ngettext, newstyle=True
+    )
+    return environment
+
+
+def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
+    """Word one mail for its reader, inside an application context (LIFE-3, VIEW-15).
+
+    Arguments: row, of the outbox; base_url, the public address of the portal: every link begins with it, whatever
+    a request said of its host; now, aware UTC, the Date of the mail.
+    Returns the mail. Raises Skipped when it has no reason to leave any more, KeyError for an unknown template.
+    """
+    reader = Reader(row, base_url, now)
+    host = urlsplit(base_url).hostname or "localhost"
+    with _speaking_to(reader):
+        brand = _("%(name)s support", name=one_line(str(settings.get("portal_name"))))
+        words = {
+            "brand": brand,
+            "lang": reader.language,
+            "greeting": _("Hello %(name)s,", name=reader.first_name) if reader.first_name else _("Hello,"),
+            "why": reader.why,
+            "about_request": row.ticket_id is not None,
+            "help_url": reader.link("/help"),
+            "phone": one_line(str(settings.get("help_phone") or "")),
+            **MAILS[row.template](reader),
+        }
+        subject = shortened(_part(row.template, "subject.txt", words))
+        words["subject"] = subject
+        text = re.sub(r"\n{3,}", "\n\n", _part(row.template, "body.txt", words)).strip() + "\n"
+        html = _part(row.template, "body.html", words)
+    sender = settings.get("mail_from") or f"support@{_mail_host(host)}"
+    headers = {
+        "Reply-To": sender,
+        "Date": format_datetime(now),
+        "Message-ID": f"<{row.message_id}@{host}>",
+        "Auto-Submitted": "auto-generated",
+        "X-Guichet-Mail": row.template,
+    }
+    if row.ticket_id is not None:
+        root = f"<{thread_root(row)}@{host}>"
+        headers |= {"X-Guichet-Ticket": reader.ticket.number, "In-Reply-To": root, "References": root}
+    return Mail(
+        template=row.template,
+        recipient=row.recipient,
+        recipient_name=reader.person.full_name if reader.person and reader.person.email_verified_at else "",
+        sender=sender,
+        sender_name=brand,
+        subject=subject,
+        text=text,
+        html=html,
+        headers=headers,
+    )
+
+
+def thread_root(row: OutboxMessage) -> str:
+    """The name of the thread that the mails about one request make in one mailbox: always the same, never sent."""
+    return f"guichet.{sha256(f'{row.ticket_id}:{row.recipient}'.encode()).hexdigest()[:32]}"
+
+
+def shortened(subject: str) -> str:
+    """A subject of one line and at most SUBJECT_MAX_CHARACTERS, cut at a word."""
+    subject = one_line(subject)
+    if len(subject) <= SUBJECT_MAX_CHARACTERS:
+        return subject
+    cut = subject[: SUBJECT_MAX_CHARACTERS - 1]
+    head, space, _tail = cut.rpartition(" ")
+    return (head if space and len(head) > SUBJECT_MAX_CHARACTERS // 2 else cut).rstrip() + "…"
+
+
+def _part(template: str, name: str, words: dict[str, Any]) -> str:
+    return _templates().get_template(f"mail/{template}/{name}").render(words)
+
+
+def _mail_host(host: str) -> str:
+    """A host that can stand after @: an address in figures is only met on a machine that tries the portal out."""
+    return "localhost" if re.fullmatch(r"[\d.]+|.*:.*", host) else host
