@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
+from domain import accounts
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     _configure(app, settings)
     db.initialize(make_database(settings.database_url))
+    accounts.use_secret(settings.secret_key)
     _connections(app)
     csrf.init_app(app)
     _languages(app)
@@ -248,7 +250,13 @@ def _templates(app: Flask) -> None:
 
     @app.context_processor
     def context() -> dict[str, Any]:
-        return {"locale": presenters.language()}
+        lang = presenters.language()
+        return {
+            "locale": lang,
+            "help_phone": choices.get("help_phone"),
+            "help_hours": choices.get(f"help_hours_{lang}"),
+            "registration_open": choices.get("registration") == "open",
+        }
 
 
 # ---- Errors ------------------------------------------------------------------------------------------

@@ -274,3 +274,213 @@ def level_words(level: Any, day_minutes: int) -> dict[str, Any]:
     if level.resolution_minutes:
         targets.append(_("Solved in %(time)s", time=working_time(level.resolution_minutes, day_minutes)))
     return {"hint": definition_words(level), "end": targets}
+
+
+# ---- Requests in lists and on their page -------------------------------------------------------------
+
+
+class StatusWords:
+    """A status as templates show it: label for this reader, icon, tone, whose turn it is."""
+
+    __slots__ = ("icon", "key", "label", "tone", "turn")
+
+    def __init__(self, key: str, label: str, icon: str, tone: str, turn: str) -> None:
+        self.key, self.label, self.icon, self.tone, self.turn = key, label, icon, tone, turn
+
+
+def statuses(for_team: bool = False, lang: str | None = None) -> dict[str, StatusWords]:
+    """The words of every status in the reader's language, by status; the team has words of its own."""
+    from domain import catalogue, lifecycle
+
+    lang = lang or language()
+    words = {}
+    for key, row in catalogue.labels().items():
+        words[key] = StatusWords(
+            key,
+            localized(row, "team" if for_team else "customer", lang),
+            row.icon,
+            lifecycle.STATUSES[key].tone,
+            localized(row, "turn", lang),
+        )
+    return words
+
+
+def turn_words(status: str, last_day: date | None, turn: str) -> str:
+    """Whose turn it is in a list, in few words, with the date when something happens by itself."""
+    if last_day is not None:
+        day = long_day(last_day)
+        if status == "waiting_customer":
+            return _("Yours, before the end of %(day)s", day=day)
+        if status == "customer_testing":
+            return _("Yours: try it before the end of %(day)s", day=day)
+        if status == "resolved":
+            return _("Yours to confirm; closes by itself on %(day)s", day=day)
+    return turn
+
+
+CLOSE_REASONS: dict[str, Callable[[], str]] = {
+    "silence": lambda: _("It closed by itself: nobody wrote within the time that was announced."),
+    "customer": lambda: _("You or a colleague closed it."),
+    "staff": lambda: _("Our team closed it."),
+}
+
+
+def close_reason(ticket: Ticket) -> str:
+    """Why a closed request is closed."""
+    words = CLOSE_REASONS.get(ticket.close_reason)
+    return words() if words else _("It is closed.")
+
+
+EVENT_ICONS: dict[str, str] = {
+    "ticket:created": "inbox",
+    "ticket:routed": "arrow-left-right",
+    "ticket:replied": "reply",
+    "ticket:noted": "lock",
+    "ticket:assigned": "person-check",
+    "ticket:moved": "arrow-right",
+    "ticket:resolved": "check-circle",
+    "ticket:reopened": "arrow-repeat",
+    "ticket:closed": "archive",
+    "ticket:reminded": "bell",
+    "ticket:expired": "calendar-x",
+    "ticket:cc_added": "person-plus",
+    "ticket:cc_removed": "person-dash",
+    "ticket:collaborator_added": "people",
+    "ticket:priority_changed": "flag",
+    "ticket:priority_lowered": "flag",
+    "ticket:audience_changed": "eye",
+    "ticket:shared": "share",
+    "ticket:follow_up_created": "arrow-return-right",
+    "ticket:licence_changed": "key",
+    "ticket:reply_refused": "slash-circle",
+}
+
+# Those that stand between the messages of the thread; the others are in the folded history.
+EVENTS_IN_THREAD = frozenset(
+    {
+        "ticket:created",
+        "ticket:assigned",
+        "ticket:moved",
+        "ticket:resolved",
+        "ticket:reopened",
+        "ticket:closed",
+        "ticket:reminded",
+        "ticket:expired",
+        "ticket:priority_lowered",
+        "ticket:follow_up_created",
+        "ticket:reply_refused",
+    }
+)
+
+
+def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: bool = False) -> str:
+    """One line of the history in the reader's words.
+
+    Arguments: event, a TicketEvent with its actor; viewer, who reads; names, the other people it speaks of;
+    for_team, whether statuses are said in the team's words.
+    """
+    data = event.data
+    who = _("The portal") if event.actor_id is None else (event.actor.full_name if event.actor else _("Somebody"))
+    you = viewer is not None and event.actor_id == viewer.id
+    words = statuses(for_team)
+
+    def label(key: str) -> str:
+        status = words.get(str(data.get(key) or ""))
+        return status.label if status else ""
+
+    def name(key: str) -> str:
+        person = names.get(data.get(key))
+        return person.full_name if person else _("somebody")
+
+    def either(mine: str, theirs: str) -> str:
+        return mine if you else theirs
+
+    kind = event.kind
+    if kind == "ticket:created":
+        return either(_("You opened this request"), _("%(who)s opened this request", who=who))
+    if kind == "ticket:routed":
+        return _("%(who)s gave it to another team", who=who)
+    if kind == "ticket:replied":
+        said = either(_("You answered"), _("%(who)s answered", who=who))
+        if data.get("from") != data.get("to") and data.get("to"):
+            return _("%(said)s; now: %(status)s", said=said, status=label("to"))
+        return said
+    if kind == "ticket:noted":
+        return either(_("You wrote an internal note"), _("%(who)s wrote an internal note", who=who))
+    if kind == "ticket:assigned":
+        if data.get("assignee") is None:
+            return _("%(who)s gave it back to the team", who=who)
+        if data.get("assignee") == event.actor_id:
+            return either(_("You took this request"), _("%(who)s took this request", who=who))
+        return _("%(who)s gave it to %(name)s", who=who, name=name("assignee"))
+    if kind == "ticket:resolved":
+        return either(_("You provided a solution"), _("Solution provided by %(who)s", who=who))
+    if kind == "ticket:reopened":
+        return either(_("You reopened this request"), _("Reopened by %(who)s", who=who))
+    if kind == "ticket:closed":
+        if data.get("reason") == "silence":
+            return _("Closed by itself, as announced")
+        return either(_("You closed this request"), _("Closed by %(who)s", who=who))
+    if kind == "ticket:reminded":
+        return _("Reminder %(number)s of %(of)s sent: an answer is awaited", number=data.get("number"), of=data.get("of"))
+    if kind == "ticket:expired":
+        return _("Expired: the change was undone")
+    if kind == "ticket:cc_added":
+        return _("%(who)s put %(email)s in copy", who=who, email=data.get("email", ""))
+    if kind == "ticket:cc_removed":
+        return _("%(who)s took %(email)s out of copy", who=who, email=data.get("email", ""))
+    if kind == "ticket:collaborator_added":
+        return either(_("You joined this request"), _("%(who)s joined this request", who=who))
+    if kind == "ticket:priority_lowered":
+        return _("%(who)s retained a lower priority: %(reason)s", who=who, reason=data.get("reason", ""))
+    if kind == "ticket:priority_changed":
+        return _("%(who)s changed the priority retained", who=who)
+    if kind == "ticket:follow_up_created":
+        return _("%(who)s opened the follow-up %(number)s", who=who, number=data.get("number", ""))
+    if kind == "ticket:reply_refused":
+        return _("An answer came after the closing and was not taken")
+    if kind == "ticket:licence_changed":
+        return _("The licence request moved on")
+    if kind in ("ticket:audience_changed", "ticket:shared"):
+        return _("%(who)s changed who can read it", who=who)
+    return _("%(who)s: %(origin)s, then %(target)s", who=who, origin=label("from"), target=label("to"))
+
+
+def priority_words(ticket: Any, levels: list[Any]) -> dict[str, str]:
+    """The priority asked and the one retained, in words: {"asked": ..., "kept": ...}; empty without a scale (REQ-17)."""
+    by_value = {level.value: level for level in levels}
+
+    def words(value: str | None) -> str:
+        level = by_value.get(value or "")
+        if level is None:
+            return ""
+        name = localized(level, "name")
+        return f"{value} · {name}" if value and value.isdigit() else name
+
+    return {"asked": words(ticket.priority_asked), "kept": words(ticket.priority)}
+
+
+def scale_label(scale_slug: str | None) -> str:
+    """The word before a priority: severity, criticality or priority."""
+    return {"severity": _("Severity"), "criticality": _("Criticality")}.get(scale_slug or "", _("Priority"))
+
+
+def file_size(size: int) -> str:
+    """A size in the units people read: "412 KB", "6.1 MB"."""
+    lang = language()
+    units = ("o", "Ko", "Mo", "Go") if lang == "fr" else ("B", "KB", "MB", "GB")
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < 3:
+        amount, unit = amount / 1024, unit + 1
+    text = f"{amount:.1f}" if unit and amount < 10 else f"{amount:.0f}"
+    if lang == "fr":
+        text = text.replace(".", ",")
+    return f"{text}\u00a0{units[unit]}"
+
+
+def iso_day(text: str) -> str:
+    """A day kept as YYYY-MM-DD, in full; the text itself when it is no day."""
+    try:
+        return long_day(date.fromisoformat(text), year=True)
+    except ValueError:
+        return text

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from peewee import JOIN
 
@@ -42,6 +43,7 @@ def forget() -> None:
     """Drop what this process remembers: the next read asks the database."""
     global _labels_read_at
     _labels_read_at = None
+    _memory.clear()
 
 
 def categories_with_forms() -> list[CategoryForms]:
@@ -149,3 +151,24 @@ def labels() -> dict[str, StatusLabel]:
         with _lock:
             _labels, _labels_read_at = rows, time.monotonic()
     return _labels
+
+
+def all_forms() -> list[RequestForm]:
+    """Every form, switched off or not: requests made with it keep its name. Remembered for a few seconds."""
+    return _remembered("forms", lambda: list(RequestForm.select().order_by(RequestForm.position, RequestForm.id)))
+
+
+def teams_by_id() -> dict[int, Team]:
+    """Every team by its key. Remembered for a few seconds."""
+    return _remembered("teams", lambda: {team.id: team for team in Team.select()})
+
+
+_memory: dict[str, tuple[float, Any]] = {}
+
+
+def _remembered(name: str, read: Callable[[], Any]) -> Any:
+    found = _memory.get(name)
+    if found is None or time.monotonic() - found[0] > CACHE_SECONDS:
+        found = (time.monotonic(), read())
+        _memory[name] = found
+    return found[1]

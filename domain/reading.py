@@ -1,0 +1,144 @@
+"""What the page of one request reads: thread, history, files, people; a constant number of queries whatever its length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from peewee import JOIN
+
+from domain import files, policies
+from domain.policies import Viewer
+from models import (
+    Attachment,
+    LicenceRequest,
+    Message,
+    NamedPerson,
+    Organisation,
+    Participant,
+    Person,
+    Product,
+    Team,
+    Ticket,
+    TicketEvent,
+)
+
+# A longer thread shows its first message and its last ones, with a link to all.
+THREAD_SHOWN = 60
+
+_Requester = Person.alias("requester")
+_Assignee = Person.alias("assignee")
+_OpenedBy = Person.alias("opened_by")
+
+
+@dataclass
+class Reading:
+    """A request with all that its page shows to this viewer: nothing here is hidden from them."""
+
+    ticket: Ticket
+    messages: list[Message]
+    events: list[TicketEvent]
+    files_of: dict[int, list[Attachment]]
+    files: list[Attachment]
+    participants: list[Participant]
+    named_people: list[NamedPerson]
+    licence: LicenceRequest | None
+    left_out: int = 0
+    parent: Ticket | None = None
+    follow_ups: list[Ticket] = field(default_factory=list)
+    names: dict[int, Person] = field(default_factory=dict)
+
+
+def load(viewer: Viewer, number: str) -> Ticket | None:
+    """The request with this number, with the rows its page names, if this person may know of it. One query."""
+    if not number or len(number) > 20:
+        return None
+    query = (
+        policies.visible_tickets(viewer)
+        .select(Ticket, Organisation, _Requester, _OpenedBy, _Assignee, Team, Product)
+        .join(Organisation, on=(Ticket.organisation == Organisation.id))
+        .switch(Ticket)
+        .join(_Requester, on=(Ticket.requester == _Requester.id), attr="requester")
+        .switch(Ticket)
+        .join(_OpenedBy, on=(Ticket.opened_by == _OpenedBy.id), attr="opened_by")
+        .switch(Ticket)
+        .join(_Assignee, JOIN.LEFT_OUTER, on=(Ticket.assignee == _Assignee.id), attr="assignee")
+        .switch(Ticket)
+        .join(Team, JOIN.LEFT_OUTER, on=(Ticket.team == Team.id))
+        .switch(Ticket)
+        .join(Product, JOIN.LEFT_OUTER, on=(Ticket.product == Product.id))
+        .where(Ticket.number == number.upper())
+    )
+    return query.first()
+
+
+def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
+    """All that the page of a request shows to this person.
+
+    Arguments: ticket, from load(); whole, the whole thread even when it is long.
+    Notes, their files and internal events are left out for anybody who is not at the desk.
+    """
+    inside = policies.can_note(viewer, ticket)
+    messages, left_out = _messages(ticket, inside, whole)
+    attachments = files.of_ticket(ticket, viewer)
+    files_of: dict[int, list[Attachment]] = {}
+    for attachment in attachments:
+        files_of.setdefault(attachment.message_id, []).append(attachment)
+    events = TicketEvent.select(TicketEvent, Person).join(Person, JOIN.LEFT_OUTER, on=(TicketEvent.actor == Person.id))
+    events = events.where(TicketEvent.ticket == ticket.id)
+    if not inside:
+        events = events.where(TicketEvent.is_public == True)  # noqa: E712
+    participants = (
+        Participant.select(Participant, Person)
+        .join(Person, JOIN.LEFT_OUTER, on=(Participant.person == Person.id))
+        .where((Participant.ticket == ticket.id) & (Participant.role.in_(("cc", "collaborator"))))
+        .order_by(Participant.id)
+    )
+    kin = Ticket.select().where((Ticket.follow_up_of == ticket.id) | (Ticket.id == (ticket.follow_up_of_id or 0)))
+    visible_kin = list(policies.visible_tickets(viewer).where(Ticket.id.in_([row.id for row in kin] or [0])))
+    reading = Reading(
+        ticket=ticket,
+        messages=messages,
+        events=list(events.order_by(TicketEvent.id.desc()).limit(200))[::-1],
+        files_of=files_of,
+        files=attachments,
+        participants=list(participants),
+        named_people=list(NamedPerson.select().where(NamedPerson.ticket == ticket.id).order_by(NamedPerson.id)),
+        licence=LicenceRequest.get_or_none(LicenceRequest.ticket == ticket.id),
+        left_out=left_out,
+        parent=next((row for row in visible_kin if row.id == ticket.follow_up_of_id), None),
+        follow_ups=[row for row in visible_kin if row.follow_up_of_id == ticket.id],
+    )
+    reading.names = _names(reading.events)
+    return reading
+
+
+def _messages(ticket: Ticket, inside: bool, whole: bool) -> tuple[list[Message], int]:
+    query = (
+        Message.select(Message, Person)
+        .join(Person, JOIN.LEFT_OUTER, on=(Message.author == Person.id))
+        .where(Message.ticket == ticket.id)
+    )
+    if not inside:
+        query = query.where(Message.kind == "reply")
+    if whole:
+        return list(query.order_by(Message.id)), 0
+    latest = list(query.order_by(Message.id.desc()).limit(THREAD_SHOWN + 1))[::-1]
+    if len(latest) <= THREAD_SHOWN:
+        return latest, 0
+    first = query.order_by(Message.id).first()
+    total = Message.select().where(Message.ticket == ticket.id)
+    if not inside:
+        total = total.where(Message.kind == "reply")
+    return [first, *latest[2:]], total.count() - THREAD_SHOWN
+
+
+def _names(events: list[TicketEvent]) -> dict[int, Person]:
+    """The people whom the history names besides its actors, in one query."""
+    wanted: set[Any] = set()
+    for event in events:
+        for key in ("assignee", "before", "person_id"):
+            value = event.data.get(key)
+            if isinstance(value, int):
+                wanted.add(value)
+    return {person.id: person for person in Person.select().where(Person.id.in_(wanted))} if wanted else {}

@@ -1,0 +1,63 @@
+"""What people write on a request: the answer of a customer or an agent, the internal note, an address in copy."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+from flask_babel import lazy_gettext
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, MultipleFileField
+
+from forms.fields import TEXT_MAX, Line, Lines
+
+_l = lazy_gettext
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+class _Writing(FlaskForm):
+    """A text with files; the key makes a double click one message."""
+
+    attachments = MultipleFileField(_l("Files"))
+    idempotency_key = HiddenField()
+    # The version of the request that the writer was looking at.
+    version = HiddenField()
+
+    def __init__(self, formdata: Any = None, **kwargs: Any) -> None:
+        self.kept: list[Any] = []
+        super().__init__(formdata=formdata, **kwargs)
+        if not _KEY.fullmatch(self.idempotency_key.data or ""):
+            self.idempotency_key.data = secrets.token_urlsafe(24)
+
+    @property
+    def seen(self) -> int | None:
+        """The version of the request that was on the screen, when the form says so."""
+        text = (self.version.data or "")[:12]
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    def refuse_file(self, message: str) -> None:
+        """Put a message by the files: one of them was not taken, the rest is kept."""
+        self.attachments.process_errors.append(message)
+        self.attachments.errors = list(self.attachments.process_errors)
+
+
+class ReplyForm(_Writing):
+    """An answer on the thread that the customer reads. Empty is allowed when files come with it: the domain knows."""
+
+    body = Lines(_l("Your answer"), most=TEXT_MAX, rows=3)
+
+
+class NoteForm(_Writing):
+    """An internal note. Its own ids, so that both forms stand on one page."""
+
+    body = Lines(_l("Internal note"), most=TEXT_MAX, rows=3, id="note-body")
+    attachments = MultipleFileField(_l("Files"), id="note-attachments")
+    idempotency_key = HiddenField(id="note-idempotency_key")
+    version = HiddenField(id="note-version")
+
+
+class CopyForm(FlaskForm):
+    """One address to put in copy."""
+
+    email = Line(_l("E-mail address"), _l("Give an e-mail address."), most=254, id="cc-email")

@@ -1,0 +1,430 @@
+"""Requests as customers see them: the three lists, one request, answers, copies, closing, follow-up."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_timezone
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+import presenters
+from domain import catalogue, closing, conversation, files, lifecycle, lists, policies, reading
+from domain.refusals import Invalid, Missing, NotNow, Refusal
+from forms.conversation import CopyForm, ReplyForm
+from models import Ticket
+from views import current, receiving
+
+blueprint = Blueprint("tickets", __name__)
+
+
+def asked(args: Any, default_list: str = "mine") -> lists.Asked:
+    """What the address of a list asks for; an unknown value means the default, never a fault."""
+
+    def text(name: str, most: int = 60) -> str:
+        return str(args.get(name, ""))[:most].strip()
+
+    sort = text("sort") or lists.DEFAULT_SORT
+    if sort.lstrip("-") not in lists.SORTS or sort.startswith("--"):
+        sort = lists.DEFAULT_SORT
+    status = text("status")
+    name = text("list")
+    return lists.Asked(
+        list=name if name in lists.LISTS else default_list,
+        status=status if status in lists.STATUS_FILTERS else "all",
+        label=text("label") if text("label") in lifecycle.STATUSES else "",
+        form=text("form"),
+        category=text("category"),
+        kind=text("kind"),
+        q=text("q", 200),
+        sort=sort,
+        after=text("after", 20),
+        before=text("before", 20),
+    )
+
+
+def address(endpoint: str, asked: lists.Asked, **changes: str) -> str:
+    """The address of a list with some of what it asks for changed; defaults are left out, so that it stays short."""
+    wanted = {
+        "list": asked.list,
+        "status": asked.status,
+        "label": asked.label,
+        "form": asked.form,
+        "category": asked.category,
+        "kind": asked.kind,
+        "q": asked.q,
+        "sort": asked.sort,
+        **changes,
+    }
+    defaults = {"status": "all", "sort": lists.DEFAULT_SORT}
+    kept = {name: value for name, value in wanted.items() if value and defaults.get(name) != value}
+    query = urlencode(kept)
+    return url_for(endpoint) + (f"?{query}" if query else "")
+
+
+def columns_of(endpoint: str, asked: lists.Asked, wanted: list[tuple[str, str | None, str]]) -> list[dict[str, Any]]:
+    """The heads of a table: label, sorted by which column, class; each a link that sorts, and turns the sort round."""
+    heads = []
+    for label, column, cls in wanted:
+        head: dict[str, Any] = {"label": label, "cls": cls}
+        if column:
+            now = asked.column == column
+            first_down = column in ("created", "updated", "number")
+            turned = column if (now and asked.descending) or (not now and not first_down) else f"-{column}"
+            head["url"] = address(endpoint, asked, sort=turned)
+            head["direction"] = ("descending" if asked.descending else "ascending") if now else None
+        heads.append(head)
+    return heads
+
+
+@blueprint.get("/tickets")
+def index() -> ResponseReturnValue:
+    """One of the three lists (VIEW-1, VIEW-2)."""
+    viewer = current.viewer()
+    wanted = asked(request.args, "organisation" if viewer.staff_role == "account_manager" else "mine")
+    page = lists.find(viewer, wanted)
+    words = presenters.statuses(viewer.is_staff)
+    forms = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
+    zone, lang = get_timezone(), presenters.language()
+    default_calendar = closing.book().default_calendar
+    turns = {
+        row.id: presenters.turn_words(
+            row.status,
+            default_calendar.last_day(row.closes_at) if row.closes_at else None,
+            words[row.status].turn,
+        )
+        for row in page.rows
+    }
+    several = wanted.list == "organisation" and (viewer.is_staff or len(viewer.memberships) > 1)
+    heads = [
+        (_("Subject"), "summary", ""),
+        (_("Status"), "status", ""),
+        (_("Whose turn"), None, ""),
+        (_("Number"), "number", ""),
+        (_("Requester") if wanted.list != "mine" else _("Form"), None if wanted.list != "mine" else "form", ""),
+        (_("Last change"), "updated", ""),
+    ]
+    return render_template(
+        "tickets/index.html",
+        asked=wanted,
+        page=page,
+        words=words,
+        forms=forms,
+        turns=turns,
+        several=several,
+        teams=catalogue.teams_by_id(),
+        day=lambda moment: presenters.list_day(moment, zone, lang),
+        columns=columns_of("tickets.index", wanted, heads),
+        tabs=_tabs(viewer, wanted),
+        said=said_of(page),
+        newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
+        older=address("tickets.index", wanted, after=page.older) if page.older else None,
+        address=lambda **changes: address("tickets.index", wanted, **changes),
+    )
+
+
+def said_of(page: lists.Page) -> str:
+    """How many requests a list holds, in words."""
+    if page.capped:
+        return _("More than %(count)s requests", count=f"{lists.COUNT_CAP:,}".replace(",", "\u202f"))
+    return ngettext("%(num)s request", "%(num)s requests", page.count)
+
+
+def _tabs(viewer: Any, wanted: lists.Asked) -> list[dict[str, Any]]:
+    if viewer.is_staff:
+        names = [("mine", _("Given to me")), ("cc", _("In copy")), ("organisation", _("All requests"))]
+        if viewer.staff_role == "account_manager":
+            names = [("organisation", _("Shared with me")), ("cc", _("In copy"))]
+    else:
+        names = [
+            ("mine", _("My requests")),
+            ("cc", _("In copy")),
+            ("organisation", viewer.organisation_name or _("My organisation")),
+        ]
+    return [
+        {
+            "label": label,
+            "url": address("tickets.index", lists.Asked(list=name, status=wanted.status), list=name),
+            "current": wanted.list == name,
+        }
+        for name, label in names
+    ]
+
+
+def load(number: str) -> Ticket:
+    """The request with this number, with the rows its page names. Raises Missing for one that is not theirs to know."""
+    ticket = reading.load(current.viewer(), number)
+    if ticket is None:
+        raise Missing()
+    return ticket
+
+
+@blueprint.get("/tickets/<number>")
+def show(number: str) -> ResponseReturnValue:
+    """One request (VIEW-4)."""
+    ticket = load(number)
+    form = ReplyForm(formdata=None)
+    held = current.held()
+    if held:
+        form.body.data = (held.get("body") or [""])[0]
+    return page(ticket, form)
+
+
+def page(ticket: Ticket, reply: ReplyForm, status: int = 200, cc: CopyForm | None = None) -> ResponseReturnValue:
+    """The page of a request around the forms that stand on it."""
+    viewer = current.viewer()
+    read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
+    words = presenters.statuses(viewer.is_staff)
+    levels = catalogue.levels(ticket.scale_slug) if ticket.scale_slug else []
+    reply.version.data = str(ticket.version)
+    return (
+        render_template(
+            "tickets/show.html",
+            ticket=ticket,
+            read=read,
+            status=words[ticket.status],
+            thread=thread_of(read, viewer),
+            history=history_of(read, viewer),
+            files=[file_words(row, viewer) for row in read.files],
+            closing=presenters.closing_sentence(ticket, current.now()),
+            priority=presenters.priority_words(ticket, levels),
+            scale=presenters.scale_label(ticket.scale_slug),
+            kind=_kind_name(ticket.kind_slug),
+            form_name=_form_name(ticket.form_slug),
+            answers=[answer_words(answer) for answer in ticket.answers],
+            reply=reply,
+            cc=cc or CopyForm(formdata=None),
+            can_reply=policies.can_reply(viewer, ticket),
+            can_close=policies.can_close(viewer, ticket),
+            can_follow_up=policies.can_follow_up(viewer, ticket),
+            can_change_cc=policies.can_change_cc(viewer, ticket),
+            can_join=_can_join(viewer, ticket, read),
+            close_reason=presenters.close_reason(ticket) if ticket.status == "closed" else "",
+            max_bytes=files.max_bytes(),
+        ),
+        status,
+    )
+
+
+def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:
+    rights = policies.rights_in(viewer, ticket.organisation_id)
+    return (
+        rights is not None
+        and rights.can_answer
+        and viewer.id != ticket.requester_id
+        and ticket.status not in ("closed", "expired")
+        and all(row.person_id != viewer.id for row in read.participants)
+    )
+
+
+def _kind_name(slug: str) -> str:
+    for kind in catalogue.kinds():
+        if kind.slug == slug:
+            return presenters.localized(kind, "name")
+    return ""
+
+
+def _form_name(slug: str) -> str:
+    for form in catalogue.all_forms():
+        if form.slug == slug:
+            return presenters.localized(form, "name")
+    return slug
+
+
+def answer_words(answer: dict[str, Any]) -> SimpleNamespace:
+    """One answer of the form in the reader's language; choices were kept with their words in both."""
+    value = presenters.localized(answer, "value") or str(answer.get("value", ""))
+    if answer.get("kind") == "date" and value:
+        value = presenters.iso_day(value)
+    return SimpleNamespace(
+        label=presenters.localized(answer, "label"),
+        value=value,
+        kind=answer.get("kind", "text"),
+    )
+
+
+def file_words(row: Any, viewer: Any) -> SimpleNamespace:
+    """A file as lists and threads show it."""
+    address = url_for("files.show", key=row.key, name=row.name)
+    return SimpleNamespace(
+        url=address,
+        name=row.name,
+        detail=presenters.file_size(row.size),
+        icon=files.icon(row),
+        thumb=f"{address}?inline=1" if files.is_inline(row) else None,
+        alt=_("Picture: %(name)s", name=row.name),
+        internal=row.is_internal,
+    )
+
+
+def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
+    """Messages and the events that stand between them, in order of time."""
+    for_team = viewer.is_staff
+    items = []
+    for message in read.messages:
+        mine = message.author_id == viewer.id
+        author = message.author.full_name if message.author else _("Somebody who left")
+        items.append(
+            SimpleNamespace(
+                type="message",
+                at=message.created_at,
+                order=0,
+                id=f"m{message.id}",
+                author=_("You") if mine else author,
+                initials=_initials(author),
+                mine=mine,
+                side="team" if message.side == "team" else "other",
+                note=message.kind == "note",
+                about=_about(message, read, for_team),
+                via=("envelope", _("by mail")) if message.via == "mail" else None,
+                body=message.body,
+                files=[file_words(row, viewer) for row in read.files_of.get(message.id, ())],
+            )
+        )
+    for event in read.events:
+        if event.kind in presenters.EVENTS_IN_THREAD or _moved(event):
+            items.append(
+                SimpleNamespace(
+                    type="event",
+                    at=event.created_at,
+                    # The line that opens the thread stands before the first message, the others after theirs.
+                    order=-1 if event.kind == "ticket:created" else 1,
+                    icon=presenters.EVENT_ICONS.get(event.kind, "arrow-right"),
+                    text=presenters.event_sentence(event, viewer, read.names, for_team),
+                )
+            )
+    items.sort(key=lambda item: (item.at, item.order))
+    return items
+
+
+def _moved(event: Any) -> bool:
+    return event.kind == "ticket:replied" and event.data.get("from") != event.data.get("to")
+
+
+def _about(message: Any, read: reading.Reading, for_team: bool) -> str:
+    if message.side == "team":
+        return _("Support") if not for_team else ""
+    return read.ticket.organisation.name if for_team else ""
+
+
+def _initials(name: str) -> str:
+    words = name.replace("-", " ").split()
+    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+def history_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
+    """The whole history, each line a sentence."""
+    return [
+        SimpleNamespace(
+            at=event.created_at,
+            icon=presenters.EVENT_ICONS.get(event.kind, "arrow-right"),
+            text=presenters.event_sentence(event, viewer, read.names, viewer.is_staff),
+            internal=not event.is_public,
+        )
+        for event in read.events
+    ]
+
+
+@blueprint.post("/tickets/<number>/replies")
+def replies(number: str) -> ResponseReturnValue:
+    """Write on the thread."""
+    viewer = current.viewer()
+    ticket = load(number)
+    form = ReplyForm()
+    receiving.receive(form)
+    if receiving.removes(form) or not form.validate_on_submit():
+        return page(ticket, form, 200 if receiving.removes(form) else 422)
+    before = ticket.status
+    try:
+        conversation.reply(
+            ticket,
+            form.body.data,
+            viewer,
+            current.now(),
+            idempotency_key=form.idempotency_key.data,
+            attachment_keys=[row.key for row in form.kept],
+        )
+    except Invalid as fault:
+        receiving.say(form, fault)
+        return page(ticket, form, 422)
+    except NotNow as fault:
+        # What was typed is not lost: it stays in the page, with the reason.
+        flash(presenters.refusal(fault), "error")
+        return page(load(number), form, 409)
+    if before in ("waiting_customer", "customer_testing"):
+        flash(_("Your answer was sent. The request is in our hands again."), "success")
+    elif before == "resolved":
+        flash(_("Your answer was sent and the request is open again."), "success")
+    else:
+        flash(_("Your answer was sent."), "success")
+    return redirect(url_for("tickets.show", number=ticket.number), 303)
+
+
+@blueprint.post("/tickets/<number>/closure")
+def closure(number: str) -> ResponseReturnValue:
+    """The customer says that it is over (LIFE-8)."""
+    ticket = load(number)
+    if ticket.status == "closed":
+        raise NotNow("ticket-closed")
+    lifecycle.close(ticket, current.viewer(), current.now())
+    flash(_("The request is closed. A follow-up can pick it up later."), "success")
+    return redirect(url_for("tickets.show", number=ticket.number), 303)
+
+
+@blueprint.get("/tickets/<number>/follow-up")
+def follow_up(number: str) -> ResponseReturnValue:
+    """Lead to the form of a follow-up, filled in (LIFE-5)."""
+    from domain import requests
+
+    prefill = requests.follow_up_prefill(current.viewer(), number)
+    return redirect(url_for("requests.new", slug=prefill["form_slug"], follow_up=prefill["number"]), 303)
+
+
+@blueprint.post("/tickets/<number>/cc")
+def add_cc(number: str) -> ResponseReturnValue:
+    """Put an address in copy (VIEW-5)."""
+    ticket = load(number)
+    form = CopyForm()
+    if not form.validate_on_submit():
+        return page(ticket, ReplyForm(formdata=None), 422, form)
+    try:
+        added = conversation.add_cc(ticket, form.email.data, current.viewer(), current.now())
+    except Invalid as fault:
+        form.email.errors = [presenters.refusal(fault)]
+        return page(ticket, ReplyForm(formdata=None), 422, form)
+    if added is None:
+        flash(_("This person already gets the answers."), "info")
+    else:
+        flash(_("%(email)s is in copy from now on, and was told.", email=added.email), "success")
+    return redirect(url_for("tickets.show", number=ticket.number), 303)
+
+
+@blueprint.post("/tickets/<number>/cc/<int:participant>/removal")
+def remove_cc(number: str, participant: int) -> ResponseReturnValue:
+    """Take somebody out of copy."""
+    ticket = load(number)
+    conversation.remove_cc(ticket, participant, current.viewer(), current.now())
+    flash(_("This address gets no more answers."), "success")
+    if not policies.can_see(current.viewer(), ticket):
+        # Whoever was there only by a copy has just left.
+        return redirect(url_for("tickets.index", list="cc"), 303)
+    return redirect(url_for("tickets.show", number=ticket.number), 303)
+
+
+@blueprint.post("/tickets/<number>/collaborators")
+def collaborators(number: str) -> ResponseReturnValue:
+    """Join a request of one's organisation (VIEW-6)."""
+    ticket = load(number)
+    try:
+        conversation.collaborate(ticket, current.viewer(), current.now())
+    except Refusal as fault:
+        if fault.status == 409:
+            flash(presenters.refusal(fault), "error")
+            return redirect(url_for("tickets.show", number=ticket.number), 303)
+        raise
+    flash(_("You get the news of this request from now on."), "success")
+    return redirect(url_for("tickets.show", number=ticket.number), 303)
