@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
-from domain import audit, lifecycle, notifications, pdf_fields, policies
+from domain import audit, lifecycle, notifications, pdf_fields, pdf_pages, policies
 from domain.refusals import Invalid, NotAllowed, NotNow
 from models import Attachment, LicenceRequest, Product, Ticket, db
 
@@ -111,7 +111,9 @@ def prepare(record: LicenceRequest, by: Viewer, now: datetime) -> LicenceRequest
     return _move(record, "in_preparation", by, now)
 
 
-def deliver(record: LicenceRequest, by: Viewer, now: datetime, delivered_on: date | None = None) -> LicenceRequest:
+def deliver(
+    record: LicenceRequest, by: Viewer, now: datetime, delivered_on: date | None = None
+) -> LicenceRequest:
     """The licences were handed over, on `delivered_on` (a local day, that of `now` in UTC when absent)."""
     return _move(record, "delivered", by, now, delivered_on=delivered_on or now.date())
 
@@ -255,98 +257,29 @@ def find_product(text: str | None) -> Product | None:
 
 # ---- The form as a PDF: the blank one --------------------------------------------------------------------
 
-# A4, in points.
-PAGE = (595, 842)
-LEFT, RIGHT = 64, 531
-# A field that opens a list and also takes other words.
-_COMBO_THAT_EDITS = (1 << 17) | (1 << 18)
 
-
-def blank_form(words: Mapping[str, str], products: Sequence[str], language: str) -> bytes:
+def blank_form(
+    words: Mapping[str, str],
+    products: Sequence[str],
+    language: str,
+    values: Mapping[str, str] | None = None,
+) -> bytes:
     """The licence form as a PDF with fields to fill in, named like FIELDS.
 
     Arguments: words, for title, intro and each of FIELDS, `due_on_hint` under the last one; products, the names
-    offered; language, "fr" or "en", for screen readers. Returns the bytes of the document.
+    offered; language, "fr" or "en", for screen readers; values, what stands in the fields already.
+    Returns the bytes of the document.
     """
-    lines = [("F2", 20, 760, words["title"])]
-    y = 732
-    for line in _wrapped(words["intro"], 84):
-        lines.append(("F1", 11, y, line))
-        y -= 16
-    fields = []
-    y -= 24
+    page = pdf_pages.Page(title=words["title"], language=language)
+    page.heading(words["title"])
+    page.paragraph(words["intro"])
     for name in FIELDS:
-        lines.append(("F2", 11, y, words[name]))
-        box = (LEFT, y - 34, RIGHT if name in ("product", "edition") else 260, y - 8)
-        fields.append((name, words[name], box))
-        y -= 62
-    lines.append(("F1", 9, y + 16, words["due_on_hint"]))
-
-    content = "".join(
-        f"BT /{font} {size} Tf {LEFT} {line_y} Td ({_in_page(text)}) Tj ET\n" for font, size, line_y, text in lines
-    )
-    font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
-    objects = [
-        f"<< /Type /Catalog /Pages 2 0 R /Lang ({language}) /AcroForm 6 0 R"
-        " /ViewerPreferences << /DisplayDocTitle true >> >>",
-        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {PAGE[0]} {PAGE[1]}] /Contents 7 0 R /Tabs /S"
-        " /Resources << /Font << /F1 4 0 R /F2 5 0 R >> >>"
-        f" /Annots [{' '.join(f'{9 + index} 0 R' for index in range(len(fields)))}] >>",
-        font.format("Helvetica"),
-        font.format("Helvetica-Bold"),
-        f"<< /Fields [{' '.join(f'{9 + index} 0 R' for index in range(len(fields)))}] /NeedAppearances true"
-        " /DA (/F1 12 Tf 0 g) /DR << /Font << /F1 4 0 R >> >> >>",
-        f"<< /Length {len(content)} >>\nstream\n{content}endstream",
-        f"<< /Title {_text(words['title'])} >>",
-    ]
-    for name, label, box in fields:
-        kind = "/FT /Tx"
-        if name == "product":
-            options = " ".join(_text(product) for product in products)
-            kind = f"/FT /Ch /Ff {_COMBO_THAT_EDITS} /Opt [{options}]"
-        objects.append(
-            f"<< /Type /Annot /Subtype /Widget {kind} /T ({name}) /TU {_text(label)} /F 4 /P 3 0 R"
-            f" /Rect [{' '.join(str(side) for side in box)}] /DA (/F1 12 Tf 0 g)"
-            " /MK << /BC [0.45 0.45 0.45] /BG [1 1 1] >> /BS << /W 1 /S /S >> >>"
+        page.field(
+            name,
+            words[name],
+            value=(values or {}).get(name, ""),
+            choices=products if name == "product" else (),
+            wide=name in ("product", "edition"),
         )
-    return _document(objects)
-
-
-def _document(objects: Sequence[str]) -> bytes:
-    """A PDF file of these objects, numbered from 1: the first is its catalogue, the eighth its description."""
-    parts = [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"]
-    offsets = []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(sum(map(len, parts)))
-        parts.append(f"{number} 0 obj\n{body}\nendobj\n".encode("ascii"))
-    start = sum(map(len, parts))
-    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
-    parts.append(
-        f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-        f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R /Info 8 0 R >>\nstartxref\n{start}\n%%EOF\n".encode("ascii")
-    )
-    return b"".join(parts)
-
-
-def _in_page(text: str) -> str:
-    """Text as the page's fonts spell it; they have no narrow no-break space."""
-    spelled = text.replace("\u202f", "\u00a0").encode("cp1252", "replace")
-    return "".join(
-        f"\\{byte:03o}" if byte in b"()\\" or not 32 <= byte < 127 else chr(byte) for byte in spelled
-    )
-
-
-def _text(text: str) -> str:
-    """Text of a document's own strings, any character."""
-    spelled = ("\ufeff" + text).encode("utf-16-be").hex()
-    return f"<{spelled}>"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
+    page.paragraph(words["due_on_hint"], size=9)
+    return page.document()

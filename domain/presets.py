@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import Field, IntegrityError
 
-from domain import audit, settings
+from domain import audit, catalogue, closing, settings
 from domain.closing_rules import ClosingRule as CheckedClosingRule
 from domain.lifecycle import STATUSES
 from domain.refusals import Invalid, Missing
@@ -152,10 +152,10 @@ def apply(name: str, by: Viewer | None, now: datetime) -> None:
             audit.record("preset:applied", by=by, now=now, target=f"preset:{Path(name).stem}")
     except IntegrityError as error:
         raise Invalid("preset-malformed", where=name, why=str(error)) from error
-    from domain import catalogue
-
     catalogue.forget()
     settings.forget()
+    # Requests that wait get the dates of the rules as they are now.
+    closing.reschedule_all(now)
 
 
 def export() -> str:
