@@ -1,4 +1,4 @@
-"""What must be known before a request form can be shown or checked: for whom, by whom, on which day, and what is offered.
+"""What a request form must know before it is shown or checked: who asks, for whom, on which day, what is offered.
 
 Read once for each request of a page; nothing is changed here.
 """
@@ -14,7 +14,17 @@ from peewee import JOIN
 
 from domain import catalogue, settings
 from domain.policies import Viewer
-from models import Calendar, ConsentText, Kind, Membership, Organisation, Person, Product, RequestForm, ScaleLevel
+from models import (
+    Calendar,
+    ConsentText,
+    Kind,
+    Membership,
+    Organisation,
+    Person,
+    Product,
+    RequestForm,
+    ScaleLevel,
+)
 
 
 @dataclass
@@ -116,7 +126,9 @@ def places(viewer: Viewer) -> list[Place]:
             Membership.removed_at.is_null(),
             Person.is_active,
             # Only an administrator needs the whole list; the names of readers are few.
-            Membership.can_see_all | (Membership.role == "administrator") | Membership.organisation.in_(chooses_in),
+            Membership.can_see_all
+            | (Membership.role == "administrator")
+            | Membership.organisation.in_(chooses_in),
         )
         .order_by(Person.full_name, Person.id)
     )

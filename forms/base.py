@@ -50,7 +50,11 @@ def is_vague(summary: str) -> bool:
     """True for a subject that does not tell this request from another ("Problem", "urgent help") (REQ-10)."""
     folded = unicodedata.normalize("NFKD", summary[:200].casefold())
     words = re.findall(r"[^\W\d_]+", "".join(c for c in folded if not unicodedata.combining(c)))
-    return len(words) <= 8 and not any(c.isdigit() for c in summary) and all(word in VAGUE_WORDS for word in words)
+    return (
+        len(words) <= 8
+        and not any(c.isdigit() for c in summary)
+        and all(word in VAGUE_WORDS for word in words)
+    )
 
 
 class Addresses(Lines):
@@ -76,7 +80,9 @@ class RequestFields(FlaskForm):
 
     organisation = OneOf(
         _l("For which organisation"),
-        choices=lambda form, field: [SelectChoice(str(place.id), place.name) for place in form.occasion.places],
+        choices=lambda form, field: [
+            SelectChoice(str(place.id), place.name) for place in form.occasion.places
+        ],
     )
     on_behalf_of = OneOf(_l("On behalf of"), choices=lambda form, field: list(form.requesters()))
     reason = Lines(
@@ -141,6 +147,9 @@ class RequestFields(FlaskForm):
         if not any(place.account_manager for place in occasion.places):
             del self.share_with_account_manager
         self._check_consent_version()
+        # Errors are listed in the order of the page, whatever the order in which classes were written.
+        order = {name: at for at, name in enumerate((*self.before, *self.asks, *self.after))}
+        self._fields = dict(sorted(self._fields.items(), key=lambda item: order.get(item[0], len(order))))
 
     def _prefill(self, data: dict[str, Any]) -> dict[str, Any]:
         """What the form starts with: oneself, the first organisation, and what the profile of it says."""
@@ -222,7 +231,12 @@ class RequestFields(FlaskForm):
 
     def validate_attachments(self, field: MultipleFileField) -> None:
         """The file without which this request cannot be dealt with."""
-        if self.files_needed and not self.sent_before and not field.process_errors and not self.files_that_count():
+        if (
+            self.files_needed
+            and not self.sent_before
+            and not field.process_errors
+            and not self.files_that_count()
+        ):
             raise ValidationError(self.files_needed)
 
     # ---- What the page shows -----------------------------------------------------------------------------
@@ -287,7 +301,9 @@ class RequestFields(FlaskForm):
             kind_slug=self.kind.data if "kind" in self else None,
             priority=self.severity.data if "severity" in self else None,
             audience=self.audience.data,
-            share_with_account_manager=bool(self.share_with_account_manager and self.share_with_account_manager.data),
+            share_with_account_manager=bool(
+                self.share_with_account_manager and self.share_with_account_manager.data
+            ),
             cc=self.cc.addresses,
             answers=self.answers(),
             attachment_keys=tuple(row.key for row in self.kept),

@@ -131,7 +131,9 @@ class Long:
 
 def whole_address(form: Any, field: Any) -> None:
     """The text is an address with http or https and a host (S31). Nothing is fetched."""
-    message = gettext("Give the whole address, with https:// in front. Example: https://app.initech.example/page")
+    message = gettext(
+        "Give the whole address, with https:// in front. Example: https://app.initech.example/page"
+    )
     if _BLANKS.search(field.data) or "\\" in field.data:
         raise ValidationError(message)
     try:
@@ -219,7 +221,9 @@ class Lines(_Text, TextAreaField):
 
     lines = True
 
-    def __init__(self, label: Any = None, needed: Any = None, *, most: int = 5_000, rows: int = 4, **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any = None, needed: Any = None, *, most: int = 5_000, rows: int = 4, **kwargs: Any
+    ) -> None:
         super().__init__(label, needed, most=most, render_kw={"rows": rows}, **kwargs)
 
 
@@ -293,7 +297,9 @@ class WholeNumber(IntegerField):
         number = int(text) if _WHOLE.fullmatch(text) else None
         if number is None or not self.least <= number <= self.most:
             raise ValueError(
-                gettext("Give a whole number between %(least)s and %(most)s.", least=self.least, most=self.most)
+                gettext(
+                    "Give a whole number between %(least)s and %(most)s.", least=self.least, most=self.most
+                )
             )
         self.data = number
 
@@ -310,7 +316,9 @@ class _Choice:
     width = ""
     says_optional: bool | None = None
 
-    def __init__(self, label: Any = None, needed: Any = None, *, choices: Any = (), width: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any = None, needed: Any = None, *, choices: Any = (), width: str = "", **kwargs: Any
+    ) -> None:
         self.width = width
         if not callable(choices):
             choices = offered(choices)
@@ -355,7 +363,9 @@ class Tick(BooleanField):
     says_optional: bool | None = None
     false_values = (False, "false", "", "0", "off", "no")
 
-    def __init__(self, label: Any = None, needed: Any = None, *, says_optional: bool | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any = None, needed: Any = None, *, says_optional: bool | None = None, **kwargs: Any
+    ) -> None:
         self.says_optional = says_optional
         super().__init__(label, [Needed(needed)] if needed else [], **kwargs)
 

@@ -29,7 +29,11 @@ class PersonFields(Form):
 
     full_name = Line(_l("Full name"), _l("Write the full name of the person."), most=120)
     employee_number = Line(
-        _l("Employee number"), _l("Give the employee number."), most=40, width="w-sm", description=_l("Example: 1784031")
+        _l("Employee number"),
+        _l("Give the employee number."),
+        most=40,
+        width="w-sm",
+        description=_l("Example: 1784031"),
     )
     url = WebAddress(
         _l("Address of their record"),
@@ -37,7 +41,10 @@ class PersonFields(Form):
         description=_l("Open the record in the product and copy what the address bar shows."),
     )
     details = Lines(
-        _l("Other details"), most=2_000, rows=2, description=_l("Position, site, date of leaving: what avoids a mistake.")
+        _l("Other details"),
+        most=2_000,
+        rows=2,
+        description=_l("Position, site, date of leaving: what avoids a mistake."),
     )
 
 

@@ -1,4 +1,4 @@
-"""One view for every request form (REQ-2): show it, keep what was typed and attached, hand the answers to the domain."""
+"""One view for every request form (REQ-2): show it, keep what was typed and attached, hand the answers over."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def new(slug: str) -> ResponseReturnValue:
     occasion = occasions.Occasion(row, viewer, current.now())
     if request.method == "GET":
         return _page(_fresh(occasion))
-    form = REQUEST_FORMS[slug](occasion, formdata=request.form, data=_follow_up_of(occasion, request.form.get("follow_up")))
+    form = REQUEST_FORMS[slug](
+        occasion, formdata=request.form, data=_follow_up_of(occasion, request.form.get("follow_up"))
+    )
     first = _sent_before(form)
     form.sent_before = first is not None
     refused = _take_files(form)
@@ -56,7 +58,9 @@ def new(slug: str) -> ResponseReturnValue:
     except Invalid as fault:
         _by_its_field(form, fault)
         return _page(form, 422)
-    flash(_("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number), "success")
+    flash(
+        _("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number), "success"
+    )
     return redirect(url_for("tickets.show", number=ticket.number), 303)
 
 
@@ -64,12 +68,14 @@ def new(slug: str) -> ResponseReturnValue:
 
 
 def _fresh(occasion: occasions.Occasion) -> RequestFields:
-    """The form as it is first shown: empty, given back after a sign-in (REQ-16), or filled in for a follow-up (LIFE-5)."""
+    """The form at first: empty, given back after a sign-in (REQ-16), or filled in for a follow-up (LIFE-5)."""
     fields = REQUEST_FORMS[occasion.form.slug]
     held = current.held()
     if held:
         typed: MultiDict[str, str] = MultiDict(
-            (name, value) for name, values in held.items() for value in (values if isinstance(values, list) else [values])
+            (name, value)
+            for name, values in held.items()
+            for value in (values if isinstance(values, list) else [values])
         )
         form = fields(occasion, formdata=typed, data=_follow_up_of(occasion, typed.get("follow_up")))
         form.kept = files.pending(typed.getlist("attachment_keys")[:100], occasion.viewer)
@@ -115,7 +121,11 @@ def _take_files(form: RequestFields) -> int:
             continue
         if len(form.kept) >= limit:
             form.refuse_file(
-                _("%(limit)s files at most: “%(name)s” is left out.", limit=limit, name=files.normal_name(sent.filename))
+                _(
+                    "%(limit)s files at most: “%(name)s” is left out.",
+                    limit=limit,
+                    name=files.normal_name(sent.filename),
+                )
             )
             status = status or 422
             continue
@@ -161,7 +171,9 @@ def _by_its_field(form: RequestFields, fault: Invalid) -> None:
 def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
     row = form.occasion.form
     kept = [
-        SimpleNamespace(id=item.key, name=item.name, detail=presenters.file_size(item.size), icon=files.icon(item))
+        SimpleNamespace(
+            id=item.key, name=item.name, detail=presenters.file_size(item.size), icon=files.icon(item)
+        )
         for item in form.kept
     ]
     page = render_template(
@@ -188,5 +200,8 @@ def _already_sent(first: Any) -> ResponseReturnValue:
 def _whom_to_ask(row: Any, viewer: Any) -> ResponseReturnValue:
     """The page of somebody who may not open requests: it names who may (ACC-3)."""
     return render_template(
-        "requests/whom_to_ask.html", row=row, people=occasions.whom_to_ask(viewer), attached=bool(viewer.memberships)
+        "requests/whom_to_ask.html",
+        row=row,
+        people=occasions.whom_to_ask(viewer),
+        attached=bool(viewer.memberships),
     ), 403

@@ -18,7 +18,7 @@ from stdnum.exceptions import ValidationError as WrongNumber
 from stdnum.no import orgnr
 from stdnum.util import clean
 from wtforms.fields import SelectChoice
-from wtforms.validators import StopValidation, ValidationError
+from wtforms.validators import StopValidation
 
 from domain.occasions import Place
 from forms.base import RequestFields
@@ -36,7 +36,7 @@ def countries(language: str) -> tuple[SelectChoice, ...]:
     """Every country by its two letters, in the alphabetical order of the language."""
     names = {lang: Locale(lang).territories for lang in ("fr", "en")}
     no_country = {"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"}
-    codes = [code for code in names["en"] if len(code) == 2 and code.isalpha() and code not in no_country]
+    codes = [code for code in names["fr"] if len(code) == 2 and code.isalpha() and code not in no_country]
     found = {code: Words(names["fr"][code], names["en"][code]) for code in codes}
     found["XI"] = NORTHERN_IRELAND
 
@@ -85,7 +85,10 @@ class BillingQuestion(RequestFields):
     asks = ("invoice_number",)
 
     invoice_number = Line(
-        _l("Invoice number"), most=60, width="w-md", description=_l("At the top of the invoice. Example: F-2026-1042")
+        _l("Invoice number"),
+        most=60,
+        width="w-md",
+        description=_l("At the top of the invoice. Example: F-2026-1042"),
     )
 
 
@@ -119,10 +122,13 @@ class VatChange(RequestFields):
         """The country of the organisation."""
         return {"country": place.organisation.country}
 
-    def validate_legal_name(self, field: Line) -> None:
-        """A change changes something."""
-        if not field.data and not self.vat_number.data:
-            raise ValidationError(gettext("Give the new legal name, the new VAT number, or both."))
+    def validate(self, extra_validators: Any = None) -> bool:
+        """A change changes something: the name, the number or both."""
+        good = super().validate(extra_validators)
+        if not self.legal_name.errors and not self.legal_name.data and not self.vat_number.data:
+            self.legal_name.errors = [gettext("Give the new legal name, the new VAT number, or both.")]
+            good = False
+        return good
 
     def validate_vat_number(self, field: Line) -> None:
         """The number must be one of the country chosen."""

@@ -31,7 +31,10 @@ class Interface(RequestFields):
     issue_kind = OneOfFew(
         _l("What is wrong"),
         _l("Choose what is wrong: the screen or the translation."),
-        choices=[("interface", _l("The screen: display, layout, button")), ("translation", _l("The translation"))],
+        choices=[
+            ("interface", _l("The screen: display, layout, button")),
+            ("translation", _l("The translation")),
+        ],
     )
     steps = Lines(
         _l("Steps to see it"),
@@ -50,5 +53,7 @@ class Improvement(Justification, RequestFields):
         _l("Describe the improvement and the problem that it solves."),
         most=TEXT_MAX,
         rows=8,
-        description=_l("The improvement that you have in mind, and which problem it solves for those who use the product."),
+        description=_l(
+            "The improvement that you have in mind, and which problem it solves for those who use the product."
+        ),
     )

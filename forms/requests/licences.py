@@ -42,12 +42,16 @@ class Licence(RequestFields):
         _l("Quantity"), says_optional=False, description=_l("Not needed when the filled form is attached.")
     )
     due_on = Day(
-        _l("Due date"), _l("Give the date on which you need the licences."), past=_l("Give today’s date or a later one.")
+        _l("Due date"),
+        _l("Give the date on which you need the licences."),
+        past=_l("Give today’s date or a later one."),
     )
 
     def editions(self) -> list[str]:
         """The editions of all products, as suggestions."""
-        return list(dict.fromkeys(str(name) for product in self.occasion.products for name in product.editions))
+        return list(
+            dict.fromkeys(str(name) for product in self.occasion.products for name in product.editions)
+        )
 
     @property
     def filled_here(self) -> bool:
@@ -60,7 +64,9 @@ class Licence(RequestFields):
             return
         if not any(row.name.lower().endswith(FORM_ENDINGS) for row in self.kept):
             raise ValidationError(
-                gettext("Fill in the edition and the quantity, or attach the filled form (.pdf, .doc or .docx).")
+                gettext(
+                    "Fill in the edition and the quantity, or attach the filled form (.pdf, .doc or .docx)."
+                )
             )
 
     def beyond(self) -> dict[str, Any]:

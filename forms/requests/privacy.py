@@ -17,7 +17,9 @@ class UserDeletion(People, Justification, Irreversible, RequestFields):
     justification = Lines(
         _l("Business justification"),
         _l("Say why these people must be deleted for good."),
-        description=_l("The reason for a deletion that cannot be undone: a retention rule, a request of the person."),
+        description=_l(
+            "The reason for a deletion that cannot be undone: a retention rule, a request of the person."
+        ),
     )
 
 

@@ -44,7 +44,7 @@ class Patch(RequestFields):
 
 
 class StandardHelp(RequestFields):
-    """REQ-2 `standard-help` (SPT); version and company come from the organisation's profile (REQ-9), kinds from REQ-8."""
+    """REQ-2 `standard-help` (SPT); version and company come from the organisation's profile (REQ-9)."""
 
     asks = ("kind", "version", "company")
 
@@ -73,11 +73,18 @@ class StandardHelp(RequestFields):
     def profile(self, place: Place) -> dict[str, Any]:
         """Version and company as the organisation's profile has them; both can be changed."""
         companies = place.organisation.companies
-        return {"version": place.organisation.product_version, "company": companies[0] if companies else place.name}
+        return {
+            "version": place.organisation.product_version,
+            "company": companies[0] if companies else place.name,
+        }
 
     def companies(self) -> list[str]:
         """The companies that the profiles name, as suggestions."""
-        named = [str(name) for place in self.occasion.places for name in place.organisation.companies or [place.name]]
+        named = [
+            str(name)
+            for place in self.occasion.places
+            for name in place.organisation.companies or [place.name]
+        ]
         return list(dict.fromkeys(named))
 
     def definitions(self, name: str) -> dict[str, dict[str, Any]] | None:

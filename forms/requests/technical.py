@@ -44,14 +44,18 @@ class Incident(RequestFields):
         _l("Describe what is happening."),
         most=TEXT_MAX,
         rows=8,
-        description=_l("What you were doing, what shows, who is affected. Paste a screenshot straight into the text."),
+        description=_l(
+            "What you were doing, what shows, who is affected. Paste a screenshot straight into the text."
+        ),
     )
     severity = OneOfFew(
         _l("Severity"),
         _l("Choose the severity from the effect on your work."),
         description=_l("Choose from the effect on your work. Targets are counted in our working hours."),
         choices=lambda form, field: [
-            SelectChoice(level.value, Words(f"{level.value} · {level.name_fr}", f"{level.value} · {level.name_en}"))
+            SelectChoice(
+                level.value, Words(f"{level.value} · {level.name_fr}", f"{level.value} · {level.name_en}")
+            )
             for level in form.occasion.levels
         ],
     )
@@ -61,7 +65,9 @@ class Incident(RequestFields):
         description=_l("What the address bar shows. Example: https://app.initech.example/hours"),
     )
     measures_taken = Lines(
-        _l("What you have already tried"), rows=3, description=_l("Another browser, another network, signing in again.")
+        _l("What you have already tried"),
+        rows=3,
+        description=_l("Another browser, another network, signing in again."),
     )
 
     def definitions(self, name: str) -> dict[str, dict[str, Any]] | None:
@@ -83,7 +89,8 @@ class SqlReport(RequestFields):
         description=_l("The last day on which the report is still of use to you."),
     )
     report_fields = Lines(
-        _l("Fields and filters"), description=_l("The columns you expect; the period, sites and departments to keep.")
+        _l("Fields and filters"),
+        description=_l("The columns you expect; the period, sites and departments to keep."),
     )
     output_format = Line(
         _l("Output format"),
