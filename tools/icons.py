@@ -20,29 +20,32 @@ ROOT = Path(__file__).resolve().parent.parent
 SPRITE = ROOT / "static" / "icons.svg"
 
 NAMES = """
-activity alarm archive arrow-clockwise arrow-counterclockwise arrow-down arrow-left arrow-left-right arrow-repeat
-arrow-return-right arrow-right arrow-up arrow-up-circle arrow-up-right asterisk award bell bell-slash book bookmark
-box-arrow-in-right box-arrow-right box-arrow-up-right box-seam briefcase building buildings bug calendar calendar-check
-calendar-event calendar-plus calendar-x card-checklist cash-coin chat-left-quote chat-left-text chat-square-dots
-chat-square-text check-circle check-circle-fill check-lg chevron-down chevron-expand chevron-left chevron-right
-chevron-up circle clipboard clipboard-check clipboard2-check clock clock-history cloud-check code code-slash compass
-cpu credit-card cup-hot database database-down diagram-3 display download envelope envelope-at envelope-check
-envelope-exclamation envelope-open exclamation-circle exclamation-circle-fill exclamation-diamond
-exclamation-diamond-fill exclamation-octagon-fill exclamation-triangle exclamation-triangle-fill eye eye-fill eye-slash
-file-earmark file-earmark-arrow-up file-earmark-code file-earmark-excel file-earmark-image file-earmark-lock
-file-earmark-music file-earmark-pdf file-earmark-play file-earmark-plus file-earmark-slides file-earmark-spreadsheet
-file-earmark-text file-earmark-word file-earmark-x file-earmark-zip fingerprint flag flag-fill folder funnel gear
-geo-alt globe graph-up grid grip-vertical hand-thumbs-down hand-thumbs-up hash headset heart-pulse hourglass
-hourglass-split house image inbox inboxes info-circle info-circle-fill journal-check journal-text key keyboard layers
-layout-three-columns life-preserver lightbulb lightning link-45deg list list-check list-ol list-ul lock lock-fill
-megaphone moon moon-stars node-plus palette paperclip patch-check patch-question pause-circle pencil pencil-fill pencil-square
-people people-fill person person-badge person-check person-check-fill person-dash person-exclamation person-lock
-person-plus person-vcard person-x phone pin-angle play-circle plug plus-circle plus-lg power printer puzzle
-question-circle question-lg receipt receipt-cutoff reply reply-all reply-fill save search send server share shield-check
-shield-exclamation shield-lock shop-window sign-merge-right sign-stop signpost signpost-split slash-circle sliders
-sort-down sort-up speedometer2 star star-fill stars stopwatch stopwatch-fill sun table tag tags telephone telephone-fill
-three-dots three-dots-vertical toggles tools translate trash trash3 type-bold ui-checks unlock upload usb-drive
-usb-symbol wifi-off window wrench wrench-adjustable x-circle x-circle-fill x-lg
+activity alarm archive arrow-clockwise arrow-counterclockwise arrow-down arrow-left arrow-left-right
+arrow-repeat arrow-return-right arrow-right arrow-up arrow-up-circle arrow-up-right asterisk award bell
+bell-slash book bookmark box-arrow-in-right box-arrow-right box-arrow-up-right box-seam briefcase bug
+building buildings calendar calendar-check calendar-event calendar-plus calendar-x card-checklist cash-coin
+chat-left-quote chat-left-text chat-square-dots chat-square-text check-circle check-circle-fill check-lg
+chevron-down chevron-expand chevron-left chevron-right chevron-up circle clipboard clipboard-check
+clipboard2-check clock clock-history cloud-check code code-slash compass cpu credit-card cup-hot database
+database-down diagram-3 display download envelope envelope-at envelope-check envelope-exclamation
+envelope-open exclamation-circle exclamation-circle-fill exclamation-diamond exclamation-diamond-fill
+exclamation-octagon-fill exclamation-triangle exclamation-triangle-fill eye eye-fill eye-slash file-earmark
+file-earmark-arrow-up file-earmark-code file-earmark-excel file-earmark-image file-earmark-lock
+file-earmark-music file-earmark-pdf file-earmark-play file-earmark-plus file-earmark-slides
+file-earmark-spreadsheet file-earmark-text file-earmark-word file-earmark-x file-earmark-zip fingerprint
+flag flag-fill folder funnel gear geo-alt globe graph-up grid grip-vertical hand-thumbs-down hand-thumbs-up
+hash headset heart-pulse hourglass hourglass-split house image inbox inboxes info-circle info-circle-fill
+journal-check journal-text key keyboard layers layout-three-columns life-preserver lightbulb lightning
+link-45deg list list-check list-ol list-ul lock lock-fill megaphone moon moon-stars node-plus palette
+paperclip patch-check patch-question pause-circle pencil pencil-fill pencil-square people people-fill person
+person-badge person-check person-check-fill person-dash person-exclamation person-lock person-plus
+person-vcard person-x phone pin-angle play-circle plug plus-circle plus-lg power printer puzzle
+question-circle question-lg receipt receipt-cutoff reply reply-all reply-fill save search send server share
+shield-check shield-exclamation shield-lock shop-window sign-merge-right sign-stop signpost signpost-split
+slash-circle sliders sort-down sort-up speedometer2 star star-fill stars stopwatch stopwatch-fill sun table
+tag tags telephone telephone-fill three-dots three-dots-vertical toggles tools translate trash trash3
+type-bold ui-checks unlock upload usb-drive usb-symbol wifi-off window wrench wrench-adjustable x-circle
+x-circle-fill x-lg
 """.split()
 
 
