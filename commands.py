@@ -68,7 +68,7 @@ def _prepare(demo: bool, password: str | None = None) -> list[tuple[str, str, st
     if demo and not Person.select().exists():
         import seeds
 
-        return seeds.seed_demo(_now(), password)
+        return seeds.seed_demo(_now(), password, current_app.extensions["guichet_files"])
     return []
 
 
