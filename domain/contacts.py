@@ -197,8 +197,8 @@ def add_membership(
         else:
             kind = "contact:attached" if was is None else "contact:changed"
         audit.record(
-            kind, by=by, now=now, target=f"membership:{row.id}", person=person_id, organisation=organisation_id, role=role,
-            before=was, reason=reason,
+            kind, by=by, now=now, target=f"membership:{row.id}", person=person_id, organisation=organisation_id,
+            role=role, before=was, reason=reason,
         )  # fmt: skip
     return row
 

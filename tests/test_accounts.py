@@ -646,8 +646,9 @@ def test_what_is_not_the_link_changes_nothing(people: SimpleNamespace, clock: An
     seed = OutboxMessage.get().context["seed"]
     stored = AccountToken.get().token_hash
     wrong = [
-        "", "%", "*", "_", "null", "0", "true", "\x00", link + "\x00", link.swapcase(), link + " ", " " + link, link[:-1],
-        link + "=", seed, stored, "_" * 43, "%" * 43, "é" * 43, None, 0, True, [link], {"": link}, "x" * 1_000_000,
+        "", "%", "*", "_", "null", "0", "true", "\x00", link + "\x00", link.swapcase(), link + " ",
+        " " + link, link[:-1], link + "=", seed, stored, "_" * 43,
+        "%" * 43, "é" * 43, None, 0, True, [link], {"": link}, "x" * 1_000_000,
     ]  # fmt: skip
     for token in wrong:
         with pytest.raises(Missing):
@@ -804,8 +805,20 @@ def test_no_registration_when_accounts_are_by_invitation(people: SimpleNamespace
         registered(clock)
 
 
-@pytest.mark.parametrize("email", ["", "kim", "kim@", "@umbrella.example", "kim@umbrella", "k im@umbrella.example",
-                                   "kim@umbrella.example\nbcc:x@y.example", "kim\x00@umbrella.example", "k" * 300 + "@x.example"])  # fmt: skip
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "kim",
+        "kim@",
+        "@umbrella.example",
+        "kim@umbrella",
+        "k im@umbrella.example",
+        "kim@umbrella.example\nbcc:x@y.example",
+        "kim\x00@umbrella.example",
+        "k" * 300 + "@x.example",
+    ],
+)
 def test_what_is_no_address_is_refused(people: SimpleNamespace, clock: Any, email: str) -> None:
     with pytest.raises(Invalid) as refused:
         registered(clock, email)
