@@ -1,0 +1,73 @@
+"""The administration: Flask-Admin screens for everything that is a row, open to admins only.
+
+A new kind of row gets its screen by a class in one of the modules here and a line in VIEWS.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_admin import Admin
+
+from views.admin.catalogue import (
+    CategoryView,
+    ConsentTextView,
+    KindView,
+    PortalView,
+    ProductView,
+    RequestFormView,
+    ScaleLevelView,
+    ScaleView,
+    StatusLabelView,
+    TeamMemberView,
+    TeamView,
+)
+from views.admin.home import HomeView
+from views.admin.licences import LicenceRequestView
+from views.admin.organisations import MembershipView, OrganisationView
+from views.admin.people import PersonView
+from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
+from views.admin.rules import (
+    CalendarClosingDayView,
+    CalendarView,
+    ClosingRuleView,
+    RoutingRuleView,
+    SettingsView,
+)
+from views.admin.tickets import TicketEventView, TicketView
+
+# In the order of the navigation.
+VIEWS = (
+    OrganisationView,
+    MembershipView,
+    PersonView,
+    TicketView,
+    LicenceRequestView,
+    TicketEventView,
+    TeamView,
+    TeamMemberView,
+    RoutingRuleView,
+    ClosingRuleView,
+    CalendarView,
+    CalendarClosingDayView,
+    CategoryView,
+    RequestFormView,
+    KindView,
+    ProductView,
+    ScaleView,
+    ScaleLevelView,
+    StatusLabelView,
+    ConsentTextView,
+    SettingsView,
+    PortalView,
+    OutboxMessageView,
+    JobRunView,
+    AuditEntryView,
+)
+
+
+def build(app: Flask) -> Admin:
+    """Add every screen to the app, under /admin/."""
+    admin = Admin(app, name="Guichet", index_view=HomeView())
+    for view in VIEWS:
+        admin.add_view(view())
+    return admin

@@ -1,0 +1,377 @@
+"""Screens of what the portal offers: teams, products, kinds, scales, categories, forms, statuses, consent, portals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from peewee import fn
+
+from domain import catalogue
+from models import (
+    Category,
+    ConsentText,
+    Kind,
+    Person,
+    Portal,
+    Product,
+    RequestForm,
+    Scale,
+    ScaleLevel,
+    StatusLabel,
+    Team,
+    TeamMember,
+    Ticket,
+)
+from presenters import localized
+from views import current
+from views.admin import filters
+from views.admin.base import Badge, Rows, choices_of
+from views.admin.fields import Lines, RowSelect
+from views.admin.filters import lowered
+
+OFFER = _l("Catalogue")
+TEAMS = _l("Team and rules")
+
+
+def show_active(row: Any) -> Badge:
+    """Active or not, as a badge."""
+    return Badge("done", "check-circle", _("Active")) if row.is_active else Badge("over", "pause-circle", _("Not active"))
+
+
+class Offered(Rows):
+    """A row of the catalogue: it can rest, and lists show it by its place."""
+
+    section = OFFER
+    default_order: tuple[Any, ...] = ()
+
+    def show_is_active(self, row: Any) -> Badge:
+        """Active or not."""
+        return show_active(row)
+
+    def after_commit(self) -> None:
+        """The pages of the catalogue remember the rows for a few seconds: here they are read anew."""
+        catalogue.forget()
+
+
+class TeamView(Offered):
+    table = Team
+    title = _l("Teams")
+    new_title = _l("New team")
+    lead = _l("Who takes a request. Customers see the icon, the name and the sentence.")
+    section = TEAMS
+    icon = "people"
+    column_list = ("name", "slug", "sentence", "position", "is_active")
+    column_sortable_list = ("slug", "position", "is_active")
+    column_details_list = ("name_fr", "name_en", "slug", "sentence_fr", "sentence_en", "icon", "position", "is_active")
+    column_searchable_list = ("name_fr", "name_en", "slug")
+    column_filters = (filters.YesNo("active", Team.is_active, _l("Active")),)
+    form_columns = ("name_fr", "name_en", "slug", "sentence_fr", "sentence_en", "icon", "position", "is_active")
+    fixed = ("slug",)
+    default_order = (Team.position,)
+    deleted_with = (TeamMember,)
+
+    def goes_with(self, row: Any) -> list[str]:
+        """Its members leave it; they stay agents."""
+        return _members(TeamMember.select().where(TeamMember.team == row.id).count())
+
+
+def _members(count: int) -> list[str]:
+    return [ngettext("%(num)s member leaves it", "%(num)s members leave it", count)] if count else []
+
+
+def staff() -> list[tuple[int, str]]:
+    """The living agents and admins, by name."""
+    query = Person.select(Person.id, Person.full_name).where(
+        Person.staff_role.in_(("agent", "admin")) & (Person.is_active == True)  # noqa: E712
+    )
+    return [(row.id, row.full_name) for row in query.order_by(Person.full_name)]
+
+
+class TeamMemberView(Rows):
+    table = TeamMember
+    title = _l("Team members")
+    new_title = _l("New team member")
+    lead = _l("Which agents work in which team.")
+    section = TEAMS
+    icon = "person-badge"
+    column_list = ("person", "team")
+    list_joins = (TeamMember.person, TeamMember.team)
+    column_searchable_list = (Person.full_name, Person.email)
+    search_help = _l("Name or address")
+    column_sortable_list = (("person", lambda: lowered(Person.full_name)), ("team", TeamMember.team))
+    column_filters = (filters.Row("team", TeamMember.team, _l("Team"), choices_of(Team)),)
+    form_columns = ("team", "person")
+    form_fields = {
+        "team": RowSelect(_l("Team"), rows=choices_of(Team)),
+        "person": RowSelect(_l("Agent"), rows=staff),
+    }
+    can_edit = False
+
+    def ids_query(self) -> Any:
+        """Members with their persons, for the search."""
+        return TeamMember.select(TeamMember.id).join(Person)
+
+    def row_label(self, row: Any) -> str:
+        """Who, in which team."""
+        return f"{row.person.full_name} · {super().words(row.team)}"
+
+
+class ProductView(Offered):
+    table = Product
+    title = _l("Products")
+    new_title = _l("New product")
+    lead = _l("What requests can be about.")
+    icon = "box-seam"
+    column_list = ("name", "slug", "current_version", "editions", "position", "is_active")
+    column_sortable_list = ("slug", "position", "is_active")
+    column_details_list = ("name_fr", "name_en", "slug", "current_version", "editions", "position", "is_active")
+    column_searchable_list = ("name_fr", "name_en", "slug")
+    column_filters = (filters.YesNo("active", Product.is_active, _l("Active")),)
+    form_columns = ("name_fr", "name_en", "slug", "current_version", "editions", "position", "is_active")
+    form_fields = {"editions": Lines(_l("Editions"), description=_l("One on a line: the editions that a licence can be of."))}
+    fixed = ("slug",)
+    default_order = (Product.position,)
+
+
+class KindView(Offered):
+    table = Kind
+    title = _l("Kinds of request")
+    new_title = _l("New kind of request")
+    lead = _l("Each with the definition and the example shown where it is chosen.")
+    icon = "tags"
+    column_list = ("name", "slug", "definition", "position", "is_active")
+    column_sortable_list = ("slug", "position", "is_active")
+    column_details_list = (
+        "name_fr", "name_en", "slug", "definition_fr", "definition_en", "example_fr", "example_en", "position", "is_active",
+    )  # fmt: skip
+    column_searchable_list = ("name_fr", "name_en", "slug")
+    column_filters = (filters.YesNo("active", Kind.is_active, _l("Active")),)
+    form_columns = column_details_list
+    fixed = ("slug",)
+    default_order = (Kind.position,)
+
+    def also_blocked_by(self, row: Any) -> list[Any]:
+        """Requests keep the word of their kind."""
+        return [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.kind_slug == row.slug).exists() else []
+
+
+class ScaleView(Rows):
+    table = Scale
+    title = _l("Priority scales")
+    new_title = _l("New scale")
+    lead = _l("Severity or criticality: a form asks for a level of one scale.")
+    section = OFFER
+    icon = "sliders"
+    column_list = ("name", "slug", "levels")
+    column_labels = {"levels": _l("Levels")}
+    column_sortable_list = ("slug",)
+    column_details_list = ("name_fr", "name_en", "slug", "levels")
+    form_columns = ("name_fr", "name_en", "slug")
+    fixed = ("slug",)
+    deleted_with = (ScaleLevel,)
+
+    def rows_query(self) -> Any:
+        """Scales with the number of their levels."""
+        return super().rows_query().select_extend(
+            ScaleLevel.select(fn.COUNT(ScaleLevel.id)).where(ScaleLevel.scale == Scale.id).alias("levels_count")
+        )
+
+    def show_levels(self, row: Any) -> str:
+        """How many levels."""
+        return str(row.levels_count)
+
+    def also_blocked_by(self, row: Any) -> list[Any]:
+        """Requests keep the word of their scale."""
+        return [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.scale_slug == row.slug).exists() else []
+
+    def goes_with(self, row: Any) -> list[str]:
+        """Its levels."""
+        count = ScaleLevel.select().where(ScaleLevel.scale == row.id).count()
+        return [ngettext("%(num)s level goes with it", "%(num)s levels go with it", count)] if count else []
+
+    def after_commit(self) -> None:
+        """Pages remember the scales for a few seconds."""
+        catalogue.forget()
+
+
+class ScaleLevelView(Rows):
+    table = ScaleLevel
+    title = _l("Levels")
+    new_title = _l("New level")
+    lead = _l("Each level of a scale, with its definition, its example and its targets.")
+    section = OFFER
+    icon = "exclamation-triangle"
+    column_list = ("scale", "value", "name", "definition", "response_minutes", "resolution_minutes", "position")
+    list_joins = (ScaleLevel.scale,)
+    column_sortable_list = ("value", "position", ("scale", ScaleLevel.scale))
+    column_details_list = (
+        "scale", "value", "name_fr", "name_en", "definition_fr", "definition_en", "example_fr", "example_en",
+        "response_minutes", "resolution_minutes", "position",
+    )  # fmt: skip
+    column_searchable_list = ("name_fr", "name_en", "value")
+    column_filters = (filters.Row("scale", ScaleLevel.scale, _l("Scale"), choices_of(Scale, Scale.slug)),)
+    form_columns = column_details_list
+    form_fields = {"scale": RowSelect(_l("Scale"), rows=choices_of(Scale, Scale.slug))}
+    fixed = ("scale", "value")
+    default_order = (ScaleLevel.scale, ScaleLevel.position)
+
+    def show_response_minutes(self, row: Any) -> str | None:
+        """A target in words."""
+        return minutes(row.response_minutes)
+
+    def show_resolution_minutes(self, row: Any) -> str | None:
+        """A target in words."""
+        return minutes(row.resolution_minutes)
+
+    def row_label(self, row: Any) -> str:
+        """The scale and the level."""
+        return f"{super().words(row.scale)} · {super().words(row)}"
+
+    def also_blocked_by(self, row: Any) -> list[Any]:
+        """Requests keep the word of their level."""
+        used = Ticket.select(Ticket.id).where(
+            (Ticket.scale_slug == row.scale.slug) & ((Ticket.priority == row.value) | (Ticket.priority_asked == row.value))
+        )
+        return [_l("requests")] if used.exists() else []
+
+    def after_commit(self) -> None:
+        """Pages remember the scales for a few seconds."""
+        catalogue.forget()
+
+
+def minutes(count: int | None) -> str | None:
+    """A number of minutes as people say it."""
+    if count is None:
+        return None
+    if count % 60 or count == 0:
+        return ngettext("%(num)s minute", "%(num)s minutes", count)
+    return ngettext("%(num)s hour", "%(num)s hours", count // 60)
+
+
+class CategoryView(Offered):
+    table = Category
+    title = _l("Categories")
+    new_title = _l("New category")
+    lead = _l("The families of forms in the catalogue.")
+    icon = "grid"
+    column_list = ("name", "slug", "when", "position", "is_active")
+    column_sortable_list = ("slug", "position", "is_active")
+    column_details_list = (
+        "name_fr", "name_en", "slug", "when_fr", "when_en", "example_fr", "example_en", "icon", "position", "is_active",
+    )  # fmt: skip
+    column_searchable_list = ("name_fr", "name_en", "slug")
+    column_filters = (filters.YesNo("active", Category.is_active, _l("Active")),)
+    form_columns = column_details_list
+    fixed = ("slug",)
+    default_order = (Category.position,)
+
+    def also_blocked_by(self, row: Any) -> list[Any]:
+        """Requests keep the word of their category."""
+        return [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.category_slug == row.slug).exists() else []
+
+
+class RequestFormView(Offered):
+    table = RequestForm
+    title = _l("Request forms")
+    lead = _l("The words around each form and its place in the catalogue. The fields of a form are part of the program.")
+    icon = "ui-checks"
+    can_create = False
+    can_delete = False
+    column_list = ("name", "slug", "category", "scale", "asks_consent", "position", "is_active")
+    list_joins = (RequestForm.category, RequestForm.scale, RequestForm.default_kind)
+    column_sortable_list = ("slug", "position", "is_active", ("category", RequestForm.category))
+    column_details_list = (
+        "name_fr", "name_en", "slug", "category", "purpose_fr", "purpose_en", "when_fr", "when_en", "include_fr",
+        "include_en", "example_fr", "example_en", "warning_fr", "warning_en", "default_kind", "scale", "asks_consent",
+        "icon", "position", "is_active",
+    )  # fmt: skip
+    column_searchable_list = ("name_fr", "name_en", "slug")
+    column_filters = (
+        filters.Row("category", RequestForm.category, _l("Category"), choices_of(Category)),
+        filters.YesNo("active", RequestForm.is_active, _l("Active")),
+    )
+    form_columns = column_details_list
+    form_fields = {
+        "category": RowSelect(_l("Category"), rows=choices_of(Category)),
+        "default_kind": RowSelect(_l("Kind proposed"), rows=choices_of(Kind), blank=_l("None")),
+        "scale": RowSelect(_l("Scale"), rows=choices_of(Scale, Scale.slug), blank=_l("None")),
+    }
+    fixed = ("slug",)
+    default_order = (RequestForm.position,)
+
+
+class StatusLabelView(Rows):
+    table = StatusLabel
+    title = _l("Status labels")
+    lead = _l("What customers and the team read for each status. The statuses and their moves are part of the program.")
+    section = OFFER
+    icon = "chat-left-text"
+    can_create = False
+    can_delete = False
+    column_list = ("status", "customer", "team_words", "turn", "position")
+    column_details_list = (
+        "status", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en", "icon", "position",
+    )  # fmt: skip
+    column_sortable_list = ("status", "position")
+    form_columns = column_details_list
+    fixed = ("status",)
+    default_order = (StatusLabel.position,)
+
+    def show_team_words(self, row: Any) -> str:
+        """What the team reads."""
+        return localized(row, "team")
+
+    def show_turn(self, row: Any) -> str:
+        """Whose turn it is."""
+        return localized(row, "turn")
+
+    def after_commit(self) -> None:
+        """Pages remember the labels for a few seconds."""
+        catalogue.forget()
+
+
+class ConsentTextView(Rows):
+    table = ConsentText
+    title = _l("Consent texts")
+    new_title = _l("New version of the consent text")
+    lead = _l("A published version is never changed: a new one replaces it from then on, and each consent names its version.")
+    section = OFFER
+    icon = "file-earmark-text"
+    can_edit = False
+    can_delete = False
+    column_list = ("version", "text", "published_at")
+    column_details_list = ("version", "published_at", "text_fr", "text_en")
+    column_sortable_list = ("version",)
+    form_columns = ("text_fr", "text_en")
+    default_order = ()
+
+    def order(self, column: str | None, descending: bool) -> list[Any]:
+        """The newest first."""
+        return super().order(column, descending) if column else [ConsentText.version.desc()]
+
+    def before_save(self, form: Any, row: Any, before: Any) -> None:
+        """The next number, published now."""
+        row.version = (ConsentText.select(fn.MAX(ConsentText.version)).scalar() or 0) + 1
+        row.published_at = current.now()
+
+    def row_label(self, row: Any) -> str:
+        """The version by its number."""
+        return _("Version %(number)s", number=row.version)
+
+
+class PortalView(Rows):
+    table = Portal
+    title = _l("Portals")
+    lead = _l("A counter with its own prefix. Numbers have no gaps: prefix and last number stay as they are.")
+    section = _l("Portal")
+    icon = "layers"
+    can_create = False
+    can_delete = False
+    column_list = ("name", "slug", "prefix", "last_number")
+    column_details_list = ("name_fr", "name_en", "slug", "prefix", "last_number")
+    column_sortable_list = ("slug",)
+    form_columns = ("name_fr", "name_en")
+
