@@ -230,6 +230,44 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "setting-text": lambda d: _("Give a text of at most 300 characters."),
     "disk-full": lambda d: _("There is no room left for files at the moment. Your text is kept: try again later."),
+    "files-away": lambda d: _("Files cannot be kept at the moment. Your text is kept: try again later."),
+    "file-kind": lambda d: _(
+        "“%(name)s” is of a kind that we do not take. These are taken: %(kinds)s.",
+        name=d.get("name", ""),
+        kinds=", ".join(d.get("kinds", ())),
+    ),
+    "file-too-big": lambda d: _(
+        "“%(name)s” is larger than %(limit)s MB. Compress it, or share it in parts.",
+        name=d.get("name", ""),
+        limit=d.get("limit", ""),
+    ),
+    "file-empty": lambda d: _("“%(name)s” is empty. Check the file and choose it again.", name=d.get("name", "")),
+    "file-content": lambda d: _(
+        "“%(name)s” does not hold what its ending says. Save it again from its program, then choose it again.",
+        name=d.get("name", ""),
+    ),
+    "file-pixels": lambda d: _(
+        "“%(name)s” has too many pixels to be shown. Make it smaller, then choose it again.", name=d.get("name", "")
+    ),
+    "file-missing": lambda d: _("This file is no longer there. Choose it again."),
+    "too-many-files": lambda d: _("Keep %(limit)s files at most.", limit=d.get("limit", "")),
+    "uploads-waiting": lambda d: _(
+        "You have %(limit)s files that were not sent yet. Send or remove some first.", limit=d.get("limit", "")
+    ),
+    "licence-over": lambda d: _("This licence request is over: it can no longer be changed."),
+    "licence-not-yours": lambda d: _("Only the support team changes licence requests."),
+    "quantity-bad": lambda d: _("Give a whole number from 1 to %(most)s.", most=d.get("most", "")),
+    "preset-unknown": lambda d: _(
+        "There is no preset called %(name)s. There are: %(names)s.",
+        name=d.get("name", ""),
+        names=", ".join(d.get("names", ())),
+    ),
+    "preset-malformed": lambda d: _(
+        "This preset cannot be applied. %(where)s: %(why)s.", where=d.get("where", ""), why=d.get("why", "")
+    ),
+    "no-team": lambda d: _("No team is active: an admin must switch one on."),
+    "form-unknown": lambda d: _("There is no such form."),
+    "not-empty": lambda d: _("The portal already has people or requests: the demo world was not added."),
 }
 
 

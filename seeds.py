@@ -410,7 +410,7 @@ class _World:
         keys = self._keep(step.files, by, now)
         name, _, target = step.act.partition(":")
         # One key for each message, the same at each making.
-        key = hashlib.sha256(f"{ticket.number}:{step.who}:{now.isoformat()}".encode()).hexdigest()
+        key = hashlib.sha256(f"{ticket.number}:{story.steps.index(step)}".encode()).hexdigest()
         if name in ("reply", "ask", "solve", "mail"):
             conversation.reply(
                 ticket,

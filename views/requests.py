@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import catalogue, files, occasions, settings
+from domain import catalogue, files, licences, occasions, settings
 from domain import requests as filing
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.base import RequestFields
@@ -48,8 +48,9 @@ def new(slug: str) -> ResponseReturnValue:
         good = form.validate()
     if not good or refused:
         return _already_sent(first) if first else _page(form, refused or 422)
+    submission = form.submission()
     try:
-        ticket = filing.submit(form.submission(), viewer, current.now())
+        ticket = filing.submit(submission, viewer, current.now())
     except NotNow as fault:
         if fault.code == "key-reused":
             return _already_sent(first)
@@ -58,6 +59,8 @@ def new(slug: str) -> ResponseReturnValue:
     except Invalid as fault:
         _by_its_field(form, fault)
         return _page(form, 422)
+    if submission.licence is not None:
+        licences.fill_in(ticket, current.store(), current.now())
     flash(
         _("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number), "success"
     )
