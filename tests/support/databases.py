@@ -5,6 +5,7 @@ Nothing here knows what is in a template: conftest.py fills them.
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import shutil
@@ -109,19 +110,12 @@ def start_postgres() -> tuple[Callable[[], None], str]:
     # Its own folder: as root the server runs as another user, who cannot enter the folders of pytest.
     folder = Path(tempfile.mkdtemp(prefix="guichet-postgres-"))
     folder.chmod(0o755)
+    # At the very end: the embedded server looks at its lock once more when Python ends.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        stop, url = start_embedded(folder)
+        return start_embedded(folder)
     except ImportError:
-        stop, url = start_from_debian(folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-    def stop_and_remove() -> None:
-        stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    return stop_and_remove, url
+        return start_from_debian(folder)
 
 
 def start_embedded(folder: Path) -> tuple[Callable[[], None], str]:
