@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel
+from flask_babel import Babel, get_translations
 from flask_babel import gettext as _
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -228,7 +228,6 @@ def csp_nonce() -> str:
 def _templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.add_extension("jinja2.ext.do")
     endpoints: set[str] = set()
 
     def has_endpoint(name: str) -> bool:
@@ -236,6 +235,7 @@ def _templates(app: Flask) -> None:
             endpoints.update(app.view_functions)
         return name in endpoints
 
+    _quick_words(app)
     app.jinja_env.globals.update(
         static_url=assets.static_url,
         csp_nonce=csp_nonce,
@@ -257,6 +257,23 @@ def _templates(app: Flask) -> None:
             "help_hours": choices.get(f"help_hours_{lang}"),
             "registration_open": choices.get("registration") == "open",
         }
+
+
+def _quick_words(app: Flask) -> None:
+    """Words of templates: the catalogue is looked up once for each page, not once for each word."""
+
+    def catalogue() -> Any:
+        lang = presenters.language()
+        found = g.get("words")
+        if found is None or found[0] != lang:
+            found = g.words = (lang, get_translations())
+        return found[1]
+
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda message: catalogue().ugettext(message),
+        lambda one, many, number: catalogue().ungettext(one, many, number),
+        newstyle=True,
+    )
 
 
 # ---- Errors ------------------------------------------------------------------------------------------

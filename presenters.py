@@ -331,16 +331,28 @@ def statuses(for_team: bool = False, lang: str | None = None) -> dict[str, Statu
     from domain import catalogue, lifecycle
 
     lang = lang or language()
-    words = {}
-    for key, row in catalogue.labels().items():
-        words[key] = StatusWords(
-            key,
-            localized(row, "team" if for_team else "customer", lang),
-            row.icon,
-            lifecycle.STATUSES[key].tone,
-            localized(row, "turn", lang),
+    labels = catalogue.labels()
+    made = _status_words.get((lang, for_team))
+    if made is None or made[0] is not labels:
+        made = (
+            labels,
+            {
+                key: StatusWords(
+                    key,
+                    localized(row, "team" if for_team else "customer", lang),
+                    row.icon,
+                    lifecycle.STATUSES[key].tone,
+                    localized(row, "turn", lang),
+                )
+                for key, row in labels.items()
+            },
         )
-    return words
+        _status_words[(lang, for_team)] = made
+    return made[1]
+
+
+# Made once for each reading of the rows: they stand on every line of every list.
+_status_words: dict[tuple[str, bool], tuple[Any, dict[str, StatusWords]]] = {}
 
 
 def turn_words(status: str, last_day: date | None, turn: str) -> str:
@@ -522,3 +534,4 @@ def iso_day(text: str) -> str:
         return long_day(date.fromisoformat(text), year=True)
     except ValueError:
         return text
+

@@ -155,7 +155,14 @@ def labels() -> dict[str, StatusLabel]:
 
 def all_forms() -> list[RequestForm]:
     """Every form, switched off or not: requests made with it keep its name. Remembered for a few seconds."""
-    return _remembered("forms", lambda: list(RequestForm.select().order_by(RequestForm.position, RequestForm.id)))
+    return _remembered(
+        "forms",
+        lambda: list(
+            RequestForm.select(RequestForm, Category)
+            .join(Category)
+            .order_by(RequestForm.position, RequestForm.id)
+        ),
+    )
 
 
 def teams_by_id() -> dict[int, Team]:

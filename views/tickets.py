@@ -17,7 +17,7 @@ from domain import catalogue, closing, conversation, files, lifecycle, lists, po
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
-from views import current, receiving
+from views import current, marks, receiving
 
 blueprint = Blueprint("tickets", __name__)
 
@@ -72,7 +72,8 @@ def columns_of(endpoint: str, asked: lists.Asked, wanted: list[tuple[str, str | 
     for label, column, cls in wanted:
         head: dict[str, Any] = {"label": label, "cls": cls}
         if column:
-            now = asked.column == column
+            # A request's number grows with time: newest first is the number turned down.
+            now = asked.column == column or (column == "number" and asked.column == "created")
             first_down = column in ("created", "updated", "number")
             turned = column if (now and asked.descending) or (not now and not first_down) else f"-{column}"
             head["url"] = address(endpoint, asked, sort=turned)
@@ -116,15 +117,53 @@ def index() -> ResponseReturnValue:
         forms=forms,
         turns=turns,
         several=several,
-        teams=catalogue.teams_by_id(),
+        badges=marks.badges(viewer.is_staff),
+        teams=marks.teams(),
         day=lambda moment: presenters.list_day(moment, zone, lang),
         columns=columns_of("tickets.index", wanted, heads),
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
+        status_words=status_filters(viewer),
+        narrowed=_narrowed(wanted, forms, words, status_filters(viewer)),
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),
     )
+
+
+def status_filters(viewer: Any) -> list[tuple[str, str]]:
+    """The choices of the status filter, in words."""
+    return [
+        ("all", _("All")),
+        ("open", _("Open")),
+        ("waiting", _("With the customer") if viewer.is_staff else _("Awaiting your answer")),
+        ("resolved", _("Solved or closed")),
+    ]
+
+
+def _narrowed(wanted: lists.Asked, forms: Any, words: Any, statuses: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """What the list leaves out, one mark each, with the address that takes it away."""
+    marks = []
+    if wanted.q:
+        marks.append((_("“%(words)s”", words=wanted.q), "q"))
+    if wanted.status != "all":
+        marks.append((dict(statuses)[wanted.status], "status"))
+    if wanted.label:
+        marks.append((words[wanted.label].label, "label"))
+    if wanted.form:
+        marks.append((forms.get(wanted.form, wanted.form), "form"))
+    if wanted.category:
+        marks.append((_category_name(wanted.category), "category"))
+    if wanted.kind:
+        marks.append((_kind_name(wanted.kind) or wanted.kind, "kind"))
+    return [{"label": label, "remove_url": address("tickets.index", wanted, **{name: ""})} for label, name in marks]
+
+
+def _category_name(slug: str) -> str:
+    for form in catalogue.all_forms():
+        if form.category.slug == slug:
+            return presenters.localized(form.category, "name")
+    return slug
 
 
 def said_of(page: lists.Page) -> str:

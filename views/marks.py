@@ -1,0 +1,58 @@
+"""Badges and marks that come back on every row of a list: made once, not once for each row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+import presenters
+from domain import catalogue
+from views.assets import static_url
+
+_made: dict[tuple[str, str, bool], tuple[Any, dict[Any, Markup]]] = {}
+
+
+def _icon(name: str) -> Markup:
+    """What the template macro of the same name writes."""
+    return Markup('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#i-{}"/></svg>').format(
+        static_url("icons.svg"), name
+    )
+
+
+def badges(for_team: bool) -> dict[str, Markup]:
+    """The badge of every status in the reader's language: word, icon, colour."""
+    words = presenters.statuses(for_team)
+    key = ("badges", presenters.language(), for_team)
+    found = _made.get(key)
+    if found is None or found[0] is not words:
+        found = (
+            words,
+            {
+                status.key: Markup('<span class="status" data-status="{}">{}{}</span>').format(
+                    status.key, _icon(status.icon), status.label
+                )
+                for status in words.values()
+            },
+        )
+        _made[key] = found
+    return found[1]
+
+
+def teams() -> dict[int, Markup]:
+    """The mark of every team, with its name for those who do not see it (VIEW-4)."""
+    rows = catalogue.teams_by_id()
+    key = ("teams", presenters.language(), False)
+    found = _made.get(key)
+    if found is None or found[0] is not rows:
+        found = (
+            rows,
+            {
+                row.id: Markup(
+                    '<span class="team-mark" title="{0}">{1}<span class="visually-hidden">{0}, </span></span> '
+                ).format(presenters.localized(row, "name"), _icon(row.icon))
+                for row in rows.values()
+            },
+        )
+        _made[key] = found
+    return found[1]
