@@ -116,7 +116,6 @@ class Screen(AdminOnly, BaseView):
     section = ""
 
 
-
 def rail(here: BaseView) -> list[tuple[Any, list[dict[str, Any]]]]:
     """The screens by section, for the navigation at the left: no query."""
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -126,7 +125,9 @@ def rail(here: BaseView) -> list[tuple[Any, list[dict[str, Any]]]]:
                 {
                     "label": view.title,
                     "icon": view.icon,
-                    "url": url_for(f"{view.endpoint}.index_view" if isinstance(view, Rows) else f"{view.endpoint}.index"),
+                    "url": url_for(
+                        f"{view.endpoint}.index_view" if isinstance(view, Rows) else f"{view.endpoint}.index"
+                    ),
                     "current": view is here,
                 }
             )
@@ -241,7 +242,11 @@ class Rows(AdminOnly, ModelView):
             field = self.form_fields.get(name)
             if field is None:
                 column = self.table._meta.fields[name]
-                field = field_for(column, self.get_column_name(name), HELP.get(f"{self.table.__name__}.{name}") or HELP.get(name))
+                field = field_for(
+                    column,
+                    self.get_column_name(name),
+                    HELP.get(f"{self.table.__name__}.{name}") or HELP.get(name),
+                )
             # A field made anew takes its place in this order, not in that of the file it was written in.
             attributes[name] = UnboundField(field.field_class, *field.args, **field.kwargs)
         attributes["seen"] = HiddenField()
@@ -412,9 +417,19 @@ class Rows(AdminOnly, ModelView):
         show = getattr(self, f"show_{name}", None)
         if show is not None:
             return show(row)
-        if name in ("name", "label", "customer", "team_words", "text", "sentence", "definition", "example", "purpose", "when"):
-            if hasattr(row, f"{name.removesuffix('_words')}_fr"):
-                return localized(row, name.removesuffix("_words"))
+        if name in (
+            "name",
+            "label",
+            "customer",
+            "team_words",
+            "text",
+            "sentence",
+            "definition",
+            "example",
+            "purpose",
+            "when",
+        ) and hasattr(row, f"{name.removesuffix('_words')}_fr"):
+            return localized(row, name.removesuffix("_words"))
         value = getattr(row, name)
         if name in self.column_choices_words:
             return self.choice_words(name).get(value, value)
@@ -481,7 +496,9 @@ class Rows(AdminOnly, ModelView):
         page_size = self.get_safe_page_size(args.page_size)
         sort = self._get_column_by_idx(args.sort)
         sort_name = str(sort[0]) if sort else None
-        count, rows = self.get_list(args.page, sort_name, args.sort_desc, args.search, args.filters, page_size=page_size)
+        count, rows = self.get_list(
+            args.page, sort_name, args.sort_desc, args.search, args.filters, page_size=page_size
+        )
         pages = ceil(min(count, MOST_COUNTED) / page_size)
         page = min(args.page, max(pages - 1, 0))
 
@@ -490,7 +507,9 @@ class Rows(AdminOnly, ModelView):
 
         chips = [
             Chip(
-                f"{self._filters[index].name} : {words}" if language() == "fr" else f"{self._filters[index].name}: {words}",
+                f"{self._filters[index].name} : {words}"
+                if language() == "fr"
+                else f"{self._filters[index].name}: {words}",
                 url(filters=[one for one in args.filters if one[0] != index]),
             )
             for index, _key, value in args.filters
@@ -510,7 +529,8 @@ class Rows(AdminOnly, ModelView):
                 }
             )
         exports = {
-            kind: self.get_url(".export", export_type=kind, **self._export_args(args)) for kind in self.export_types
+            kind: self.get_url(".export", export_type=kind, **self._export_args(args))
+            for kind in self.export_types
         }
         return self.render(
             "admin/list.html",
@@ -545,7 +565,9 @@ class Rows(AdminOnly, ModelView):
         """One row, whole."""
         row = self.row_or_404()
         facts = [(label, self.detail_value(row, str(name))) for name, label in self._details_columns]
-        return self.render("admin/details.html", row=row, facts=facts, list_url=self.return_url(), **self.details_extra(row))
+        return self.render(
+            "admin/details.html", row=row, facts=facts, list_url=self.return_url(), **self.details_extra(row)
+        )
 
     def details_extra(self, row: Any) -> dict[str, Any]:
         """What a subclass adds to the details page."""
@@ -642,7 +664,13 @@ class Rows(AdminOnly, ModelView):
                 return redirect(self.return_url(), 303)
             status, blockers = 409, blockers or self.blockers(row) or [_("other rows")]
         return (
-            self.render("admin/delete.html", row=row, blockers=blockers, also=self.goes_with(row), list_url=self.return_url()),
+            self.render(
+                "admin/delete.html",
+                row=row,
+                blockers=blockers,
+                also=self.goes_with(row),
+                list_url=self.return_url(),
+            ),
             status,
         )
 
@@ -656,7 +684,11 @@ class Rows(AdminOnly, ModelView):
             flash(_("Choose what to do with the selection."), "error")
             return redirect(self.return_url(), 303)
         keys = list(dict.fromkeys(request.form.getlist("rowid")))[:MOST_AT_ONCE]
-        rows = [row for row in (self.get_one(key) for key in keys) if row is not None] if len(keys) == 1 else self._rows(keys)
+        rows = (
+            [row for row in (self.get_one(key) for key in keys) if row is not None]
+            if len(keys) == 1
+            else self._rows(keys)
+        )
         if not rows:
             flash(_("Choose at least one row."), "error")
             return redirect(self.return_url(), 303)
@@ -728,7 +760,12 @@ class Rows(AdminOnly, ModelView):
         args = self._get_list_extra_args()
         sort = self._get_column_by_idx(args.sort)
         _count, rows = self.get_list(
-            0, str(sort[0]) if sort else None, args.sort_desc, args.search, args.filters, page_size=MOST_EXPORTED
+            0,
+            str(sort[0]) if sort else None,
+            args.sort_desc,
+            args.search,
+            args.filters,
+            page_size=MOST_EXPORTED,
         )
         titles = [label for _name, label in self._export_columns]
         cells = [[self.get_export_value(row, name) for name, _label in self._export_columns] for row in rows]
@@ -812,7 +849,9 @@ class Rows(AdminOnly, ModelView):
             self.refuse(form, fault)
             return None
         except IntegrityError:
-            form.form_errors.append(_("Another row has these values already, or a value is out of its bounds."))
+            form.form_errors.append(
+                _("Another row has these values already, or a value is out of its bounds.")
+            )
             return None
         self.after_commit()
         return row
@@ -869,7 +908,9 @@ class Rows(AdminOnly, ModelView):
 
     def record(self, kind: str, target: str, **data: Any) -> None:
         """A line of the audit trail by the admin who acts, inside the transaction."""
-        audit.record(kind, by=current.viewer(), now=current.now(), target=target, origin=current.origin(), **data)
+        audit.record(
+            kind, by=current.viewer(), now=current.now(), target=target, origin=current.origin(), **data
+        )
 
     # ---- What depends on a row -------------------------------------------------------------------------
 

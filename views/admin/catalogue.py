@@ -37,8 +37,12 @@ TEAMS = _l("Team and rules")
 
 
 def show_active(row: Any) -> Badge:
-    """Active or not, as a badge."""
-    return Badge("done", "check-circle", _("Active")) if row.is_active else Badge("over", "pause-circle", _("Not active"))
+    """In use or not, as a badge."""
+    return (
+        Badge("done", "check-circle", _("In use"))
+        if row.is_active
+        else Badge("over", "pause-circle", _("Not in use"))
+    )
 
 
 class Offered(Rows):
@@ -65,10 +69,28 @@ class TeamView(Offered):
     icon = "people"
     column_list = ("name", "slug", "sentence", "position", "is_active")
     column_sortable_list = ("slug", "position", "is_active")
-    column_details_list = ("name_fr", "name_en", "slug", "sentence_fr", "sentence_en", "icon", "position", "is_active")
+    column_details_list = (
+        "name_fr",
+        "name_en",
+        "slug",
+        "sentence_fr",
+        "sentence_en",
+        "icon",
+        "position",
+        "is_active",
+    )
     column_searchable_list = ("name_fr", "name_en", "slug")
-    column_filters = (filters.YesNo("active", Team.is_active, _l("Active")),)
-    form_columns = ("name_fr", "name_en", "slug", "sentence_fr", "sentence_en", "icon", "position", "is_active")
+    column_filters = (filters.YesNo("active", Team.is_active, _l("In use")),)
+    form_columns = (
+        "name_fr",
+        "name_en",
+        "slug",
+        "sentence_fr",
+        "sentence_en",
+        "icon",
+        "position",
+        "is_active",
+    )
     fixed = ("slug",)
     default_order = (Team.position,)
     deleted_with = (TeamMember,)
@@ -127,11 +149,23 @@ class ProductView(Offered):
     icon = "box-seam"
     column_list = ("name", "slug", "current_version", "editions", "position", "is_active")
     column_sortable_list = ("slug", "position", "is_active")
-    column_details_list = ("name_fr", "name_en", "slug", "current_version", "editions", "position", "is_active")
+    column_details_list = (
+        "name_fr",
+        "name_en",
+        "slug",
+        "current_version",
+        "editions",
+        "position",
+        "is_active",
+    )
     column_searchable_list = ("name_fr", "name_en", "slug")
-    column_filters = (filters.YesNo("active", Product.is_active, _l("Active")),)
+    column_filters = (filters.YesNo("active", Product.is_active, _l("In use")),)
     form_columns = ("name_fr", "name_en", "slug", "current_version", "editions", "position", "is_active")
-    form_fields = {"editions": Lines(_l("Editions"), description=_l("One on a line: the editions that a licence can be of."))}
+    form_fields = {
+        "editions": Lines(
+            _l("Editions"), description=_l("One on a line: the editions that a licence can be of.")
+        )
+    }
     fixed = ("slug",)
     default_order = (Product.position,)
 
@@ -148,14 +182,16 @@ class KindView(Offered):
         "name_fr", "name_en", "slug", "definition_fr", "definition_en", "example_fr", "example_en", "position", "is_active",
     )  # fmt: skip
     column_searchable_list = ("name_fr", "name_en", "slug")
-    column_filters = (filters.YesNo("active", Kind.is_active, _l("Active")),)
+    column_filters = (filters.YesNo("active", Kind.is_active, _l("In use")),)
     form_columns = column_details_list
     fixed = ("slug",)
     default_order = (Kind.position,)
 
     def also_blocked_by(self, row: Any) -> list[Any]:
         """Requests keep the word of their kind."""
-        return [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.kind_slug == row.slug).exists() else []
+        return (
+            [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.kind_slug == row.slug).exists() else []
+        )
 
 
 class ScaleView(Rows):
@@ -175,8 +211,14 @@ class ScaleView(Rows):
 
     def rows_query(self) -> Any:
         """Scales with the number of their levels."""
-        return super().rows_query().select_extend(
-            ScaleLevel.select(fn.COUNT(ScaleLevel.id)).where(ScaleLevel.scale == Scale.id).alias("levels_count")
+        return (
+            super()
+            .rows_query()
+            .select_extend(
+                ScaleLevel.select(fn.COUNT(ScaleLevel.id))
+                .where(ScaleLevel.scale == Scale.id)
+                .alias("levels_count")
+            )
         )
 
     def show_levels(self, row: Any) -> str:
@@ -185,7 +227,9 @@ class ScaleView(Rows):
 
     def also_blocked_by(self, row: Any) -> list[Any]:
         """Requests keep the word of their scale."""
-        return [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.scale_slug == row.slug).exists() else []
+        return (
+            [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.scale_slug == row.slug).exists() else []
+        )
 
     def goes_with(self, row: Any) -> list[str]:
         """Its levels."""
@@ -204,7 +248,15 @@ class ScaleLevelView(Rows):
     lead = _l("Each level of a scale, with its definition, its example and its targets.")
     section = OFFER
     icon = "exclamation-triangle"
-    column_list = ("scale", "value", "name", "definition", "response_minutes", "resolution_minutes", "position")
+    column_list = (
+        "scale",
+        "value",
+        "name",
+        "definition",
+        "response_minutes",
+        "resolution_minutes",
+        "position",
+    )
     list_joins = (ScaleLevel.scale,)
     column_sortable_list = ("value", "position", ("scale", ScaleLevel.scale))
     column_details_list = (
@@ -233,7 +285,8 @@ class ScaleLevelView(Rows):
     def also_blocked_by(self, row: Any) -> list[Any]:
         """Requests keep the word of their level."""
         used = Ticket.select(Ticket.id).where(
-            (Ticket.scale_slug == row.scale.slug) & ((Ticket.priority == row.value) | (Ticket.priority_asked == row.value))
+            (Ticket.scale_slug == row.scale.slug)
+            & ((Ticket.priority == row.value) | (Ticket.priority_asked == row.value))
         )
         return [_l("requests")] if used.exists() else []
 
@@ -263,20 +316,26 @@ class CategoryView(Offered):
         "name_fr", "name_en", "slug", "when_fr", "when_en", "example_fr", "example_en", "icon", "position", "is_active",
     )  # fmt: skip
     column_searchable_list = ("name_fr", "name_en", "slug")
-    column_filters = (filters.YesNo("active", Category.is_active, _l("Active")),)
+    column_filters = (filters.YesNo("active", Category.is_active, _l("In use")),)
     form_columns = column_details_list
     fixed = ("slug",)
     default_order = (Category.position,)
 
     def also_blocked_by(self, row: Any) -> list[Any]:
         """Requests keep the word of their category."""
-        return [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.category_slug == row.slug).exists() else []
+        return (
+            [_l("requests")]
+            if Ticket.select(Ticket.id).where(Ticket.category_slug == row.slug).exists()
+            else []
+        )
 
 
 class RequestFormView(Offered):
     table = RequestForm
     title = _l("Request forms")
-    lead = _l("The words around each form and its place in the catalogue. The fields of a form are part of the program.")
+    lead = _l(
+        "The words around each form and its place in the catalogue. The fields of a form are part of the program."
+    )
     icon = "ui-checks"
     can_create = False
     can_delete = False
@@ -291,13 +350,13 @@ class RequestFormView(Offered):
     column_searchable_list = ("name_fr", "name_en", "slug")
     column_filters = (
         filters.Row("category", RequestForm.category, _l("Category"), choices_of(Category)),
-        filters.YesNo("active", RequestForm.is_active, _l("Active")),
+        filters.YesNo("active", RequestForm.is_active, _l("In use")),
     )
     form_columns = column_details_list
     form_fields = {
         "category": RowSelect(_l("Category"), rows=choices_of(Category)),
-        "default_kind": RowSelect(_l("Kind proposed"), rows=choices_of(Kind), blank=_l("None")),
-        "scale": RowSelect(_l("Scale"), rows=choices_of(Scale, Scale.slug), blank=_l("None")),
+        "default_kind": RowSelect(_l("Kind proposed"), rows=choices_of(Kind), blank=_l("None of them")),
+        "scale": RowSelect(_l("Scale"), rows=choices_of(Scale, Scale.slug), blank=_l("None of them")),
     }
     fixed = ("slug",)
     default_order = (RequestForm.position,)
@@ -306,7 +365,9 @@ class RequestFormView(Offered):
 class StatusLabelView(Rows):
     table = StatusLabel
     title = _l("Status labels")
-    lead = _l("What customers and the team read for each status. The statuses and their moves are part of the program.")
+    lead = _l(
+        "What customers and the team read for each status. The statuses and their moves are part of the program."
+    )
     section = OFFER
     icon = "chat-left-text"
     can_create = False
@@ -337,7 +398,9 @@ class ConsentTextView(Rows):
     table = ConsentText
     title = _l("Consent texts")
     new_title = _l("New version of the consent text")
-    lead = _l("A published version is never changed: a new one replaces it from then on, and each consent names its version.")
+    lead = _l(
+        "A published version is never changed: a new one replaces it from then on, and each consent names its version."
+    )
     section = OFFER
     icon = "file-earmark-text"
     can_edit = False
@@ -374,4 +437,3 @@ class PortalView(Rows):
     column_details_list = ("name_fr", "name_en", "slug", "prefix", "last_number")
     column_sortable_list = ("slug",)
     form_columns = ("name_fr", "name_en")
-

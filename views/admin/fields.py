@@ -34,7 +34,9 @@ MOST_INTEGER = 2**31 - 1
 LOOKUP_ROWS = 12
 
 REQUIRED = _l("Fill in this field.")
-SLUG = Regexp(r"[a-z0-9]+(-[a-z0-9]+)*\Z", message=_l("Small letters, figures and hyphens only, such as billing-paris."))
+SLUG = Regexp(
+    r"[a-z0-9]+(-[a-z0-9]+)*\Z", message=_l("Small letters, figures and hyphens only, such as billing-paris.")
+)
 
 
 def clean_line(value: Any) -> Any:
@@ -80,7 +82,12 @@ class Lines(FormField):
     widget = TextArea()
 
     def __init__(
-        self, *args: Any, normal: Callable[[str], str] = str, wrong: Any = None, most: int = 200, **kwargs: Any
+        self,
+        *args: Any,
+        normal: Callable[[str], str] = str,
+        wrong: Any = None,
+        most: int = 200,
+        **kwargs: Any,
     ) -> None:
         kwargs.setdefault("render_kw", {"rows": 4})
         super().__init__(*args, **kwargs)
@@ -198,7 +205,9 @@ class WeekHours(FormField):
 class RowSelect(SelectField):
     """One row of a small table, by its key. `rows` gives (key, words); an empty choice when not required."""
 
-    def __init__(self, *args: Any, rows: Callable[[], Sequence[tuple[Any, str]]], blank: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, rows: Callable[[], Sequence[tuple[Any, str]]], blank: Any = None, **kwargs: Any
+    ) -> None:
         def choices() -> list[tuple[Any, str]]:
             found = list(rows())
             return [("", blank), *found] if blank is not None else found
@@ -224,7 +233,11 @@ class RowSelect(SelectField):
 def key_of(text: Any) -> int:
     """A key that came in an address, or 0: which no row has."""
     text = str(text or "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= MOST_INTEGER else 0
+    return (
+        int(text)
+        if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= MOST_INTEGER
+        else 0
+    )
 
 
 def _key_or_none(value: Any) -> Any:
@@ -247,7 +260,9 @@ class Choice(SelectField):
             return [("", blank), *found] if blank is not None else found
 
         kwargs.setdefault("validate_choice", True)
-        super().__init__(*args, choices=all_choices, coerce=lambda value: "" if value is None else str(value), **kwargs)
+        super().__init__(
+            *args, choices=all_choices, coerce=lambda value: "" if value is None else str(value), **kwargs
+        )
 
     def populate_obj(self, obj: Any, name: str) -> None:
         setattr(obj, name, self.data or None)
@@ -260,7 +275,9 @@ class LookupInput(TextInput):
         kwargs.setdefault("autocomplete", "off")
         kwargs["list"] = f"{field.id}-list"
         kwargs["data-lookup"] = field.lookup
-        return Markup("{}<datalist id='{}-list'></datalist>").format(super().__call__(field, **kwargs), field.id)
+        return Markup("{}<datalist id='{}-list'></datalist>").format(
+            super().__call__(field, **kwargs), field.id
+        )
 
 
 class Lookup(FormField):
@@ -331,7 +348,8 @@ class Finder:
             condition |= column.contains(typed)
         rows = self._rows().where(condition).order_by(self.column).limit(LOOKUP_ROWS)
         return [
-            {"value": self.words(row), "label": " · ".join(str(getattr(row, c.name)) for c in self.also)} for row in rows
+            {"value": self.words(row), "label": " · ".join(str(getattr(row, c.name)) for c in self.also)}
+            for row in rows
         ]
 
     def _rows(self) -> Any:
@@ -342,7 +360,7 @@ class Finder:
 @cache
 def icon_names() -> tuple[str, ...]:
     """The drawings that rows may name: the symbols of the sprite."""
-    path = f"{current_app.static_folder}/icons.svg"
+    path = f"{current_app.root_path}/static/icons.svg"
     with open(path, encoding="utf-8") as file:
         return tuple(sorted(set(re.findall(r'id="i-([a-z0-9-]+)"', file.read()))))
 
@@ -350,7 +368,9 @@ def icon_names() -> tuple[str, ...]:
 @cache
 def time_zones() -> tuple[tuple[str, str], ...]:
     """The time zones that a person recognises: region/city."""
-    names = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix")))
+    names = sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix"))
+    )
     return (("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names))
 
 
@@ -367,7 +387,9 @@ def field_for(column: Field, label: Any, help_text: Any = None) -> Any:
         if column.name in ("slug", "value"):
             present.append(SLUG)
         if column.name == "icon":
-            return Choice(choices=lambda: [(name, name) for name in icon_names()], default=column.default, **words)
+            return Choice(
+                choices=lambda: [(name, name) for name in icon_names()], default=column.default, **words
+            )
         wide = column.max_length >= 300
         return (Paragraphs if wide else Line)(validators=present, **words)
     if isinstance(column, TextField):

@@ -55,7 +55,9 @@ class OneOf(Filter):
 
     control = "select"
 
-    def __init__(self, key: str, column: Field, name: Any, options: Callable[[], Any] | Sequence[Any]) -> None:
+    def __init__(
+        self, key: str, column: Field, name: Any, options: Callable[[], Any] | Sequence[Any]
+    ) -> None:
         super().__init__(key, column, name)
         self.listed = options
 

@@ -75,23 +75,34 @@ def care() -> list[dict[str, Any]]:
                 "url": url_for("admin_person.index_view", flt_waiting=1),
             }
         )
-    newest = OutboxMessage.select(OutboxMessage.status).order_by(OutboxMessage.id.desc()).limit(MAILS_LOOKED_AT)
+    newest = (
+        OutboxMessage.select(OutboxMessage.status).order_by(OutboxMessage.id.desc()).limit(MAILS_LOOKED_AT)
+    )
     failed = sum(1 for (status,) in newest.tuples() if status == "failed")
     if failed:
         found.append(
             {
                 "icon": "envelope-exclamation",
-                "words": ngettext("%(num)s mail could not be sent", "%(num)s mails could not be sent", failed),
+                "words": ngettext(
+                    "%(num)s mail could not be sent", "%(num)s mails could not be sent", failed
+                ),
                 "url": url_for("admin_outboxmessage.index_view", flt_status="failed"),
             }
         )
-    licences = LicenceRequest.select(LicenceRequest.id).where(LicenceRequest.status == "received").limit(MOST_COUNTED).count()
+    licences = (
+        LicenceRequest.select(LicenceRequest.id)
+        .where(LicenceRequest.status == "received")
+        .limit(MOST_COUNTED)
+        .count()
+    )
     if licences:
         found.append(
             {
                 "icon": "key",
                 "words": ngettext(
-                    "%(num)s licence request is to be prepared", "%(num)s licence requests are to be prepared", licences
+                    "%(num)s licence request is to be prepared",
+                    "%(num)s licence requests are to be prepared",
+                    licences,
                 ),
                 "url": url_for("admin_licencerequest.index_view", flt_status="received"),
             }
@@ -101,7 +112,9 @@ def care() -> list[dict[str, Any]]:
         found.append(
             {
                 "icon": "arrow-repeat",
-                "words": ngettext("%(num)s job failed at its last run", "%(num)s jobs failed at their last run", len(broken)),
+                "words": ngettext(
+                    "%(num)s job failed at its last run", "%(num)s jobs failed at their last run", len(broken)
+                ),
                 "url": url_for("admin_jobrun.index_view"),
             }
         )
@@ -111,7 +124,12 @@ def care() -> list[dict[str, Any]]:
 def last_runs() -> list[dict[str, Any]]:
     """The last run of each job: name, outcome, when."""
     return [
-        {"name": run.name, "badge": badge(RUN_OUTCOMES, run.outcome), "when": when(run.started_at), "done": run.done}
+        {
+            "name": run.name,
+            "badge": badge(RUN_OUTCOMES, run.outcome),
+            "when": when(run.started_at),
+            "done": run.done,
+        }
         for run in _last_run_of_each()
     ]
 

@@ -37,7 +37,11 @@ class DeliveryForm(FlaskForm):
 class RefusalForm(FlaskForm):
     """Why not."""
 
-    reason = Paragraphs(_l("Reason"), description=_l("The customer reads it."), validators=[InputRequired(REQUIRED), Length(max=2000)])
+    reason = Paragraphs(
+        _l("Reason"),
+        description=_l("The customer reads it."),
+        validators=[InputRequired(REQUIRED), Length(max=2000)],
+    )
 
 
 class LicenceForm(FlaskForm):
@@ -47,15 +51,23 @@ class LicenceForm(FlaskForm):
     edition = Line(_l("Edition"), validators=[Length(max=80)])
     quantity = IntegerField(
         _l("Quantity"),
-        validators=[Optional(), NumberRange(1, licences.QUANTITY_MAX, message=_l("A whole number from 1 to 1,000,000."))],
+        validators=[
+            Optional(),
+            NumberRange(1, licences.QUANTITY_MAX, message=_l("A whole number from 1 to 1,000,000.")),
+        ],
     )
     due_on = DateField(_l("Wanted for"), validators=[InputRequired(REQUIRED)])
     status = Choice(_l("Status"), choices=STATUS_WORDS)
     delivered_on = DateField(
-        _l("Delivered on"), validators=[Optional()], description=_l("With the status Delivered. Empty: today.")
+        _l("Delivered on"),
+        validators=[Optional()],
+        description=_l("With the status Delivered. Empty: today."),
     )
     reason = Paragraphs(
-        _l("Reason"), description=_l("With the status Refused: the customer reads it."), validators=[Length(max=2000)], rows=3
+        _l("Reason"),
+        description=_l("With the status Refused: the customer reads it."),
+        validators=[Length(max=2000)],
+        rows=3,
     )
     seen = HiddenField()
 
@@ -69,7 +81,16 @@ class LicenceRequestView(Rows):
     can_create = False
     can_delete = False
     list_joins = (LicenceRequest.ticket, LicenceRequest.organisation, LicenceRequest.product)
-    column_list = ("ticket", "organisation", "product", "edition", "quantity", "due_on", "status", "delivered_on")
+    column_list = (
+        "ticket",
+        "organisation",
+        "product",
+        "edition",
+        "quantity",
+        "due_on",
+        "status",
+        "delivered_on",
+    )
     column_details_list = (*column_list, "source", "note")
     column_sortable_list = (("ticket", LicenceRequest.id), "due_on")
     column_searchable_list = (LicenceRequest.edition, LicenceRequest.note)
@@ -87,8 +108,15 @@ class LicenceRequestView(Rows):
     finders = (ORGANISATION,)
     form = LicenceForm
     acts = {
-        "prepare": Act(_l("In preparation"), _l("Mark these licences as in preparation?"), _l("Mark as in preparation"), FlaskForm),
-        "deliver": Act(_l("Delivered"), _l("Mark these licences as delivered?"), _l("Mark as delivered"), DeliveryForm),
+        "prepare": Act(
+            _l("Mark as in preparation"),
+            _l("Mark these licences as in preparation?"),
+            _l("Mark as in preparation"),
+            FlaskForm,
+        ),
+        "deliver": Act(
+            _l("Mark as delivered"), _l("Mark these licences as delivered?"), _l("Mark as delivered"), DeliveryForm
+        ),
         "refuse": Act(_l("Refuse"), _l("Refuse these licences?"), _l("Refuse"), RefusalForm, dangerous=True),
     }
 
@@ -132,7 +160,9 @@ class LicenceRequestView(Rows):
             "due_on": form.due_on.data,
         }
         differences = {
-            name: value for name, value in wanted.items() if value != getattr(row, "product_id" if name == "product" else name)
+            name: value
+            for name, value in wanted.items()
+            if value != getattr(row, "product_id" if name == "product" else name)
         }
         if differences:
             row = licences.amend(row, by, now, **differences)
@@ -177,5 +207,3 @@ class LicenceRequestView(Rows):
             return False
         self.to_refused(row, form)
         return True
-
-

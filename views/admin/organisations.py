@@ -37,7 +37,11 @@ from views.admin.people import CUSTOMERS, LANGUAGES
 from views.admin.rules import NO_SUCH_ORGANISATION, ORGANISATION
 from views.admin.tickets import PERSON
 
-ROLES = [("member", _l("Member")), ("contact", _l("Approved contact")), ("administrator", _l("Administrator"))]
+ROLES = [
+    ("member", _l("Member")),
+    ("contact", _l("Approved contact")),
+    ("administrator", _l("Administrator")),
+]
 DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
 
 
@@ -76,15 +80,28 @@ class OrganisationView(Rows):
         "name", "slug", "domains", "account_manager", "product_version", "companies", "country", "note", "is_active",
         "created_at",
     )  # fmt: skip
-    column_sortable_list = (("name", lambda: lowered(Organisation.name)), "country", ("created_at", Organisation.id))
+    column_sortable_list = (
+        ("name", lambda: lowered(Organisation.name)),
+        "country",
+        ("created_at", Organisation.id),
+    )
     column_searchable_list = ("name", "note")
     search_help = _l("Name or note")
     column_filters = (
         filters.Row("account_manager", Organisation.account_manager, _l("Account manager"), account_managers),
-        filters.YesNo("active", Organisation.is_active, _l("Active")),
+        filters.YesNo("active", Organisation.is_active, _l("In use")),
         filters.Exactly("country", Organisation.country, _l("Country"), normal=str.upper),
     )
-    form_columns = ("name", "domains", "account_manager", "product_version", "companies", "country", "note", "is_active")
+    form_columns = (
+        "name",
+        "domains",
+        "account_manager",
+        "product_version",
+        "companies",
+        "country",
+        "note",
+        "is_active",
+    )
     form_fields = {
         "domains": Lines(
             _l("Mail domains"),
@@ -100,7 +117,10 @@ class OrganisationView(Rows):
         "country": Line(
             _l("Country"),
             description=_l("Two letters, such as FR."),
-            validators=[InputRequired(REQUIRED), Length(min=2, max=2, message=_l("Two letters, such as FR."))],
+            validators=[
+                InputRequired(REQUIRED),
+                Length(min=2, max=2, message=_l("Two letters, such as FR.")),
+            ],
             default="FR",
         ),
     }
@@ -143,14 +163,19 @@ class MembershipForm(FlaskForm):
     email = Suggested(
         _l("Address of the person"),
         find=PERSON,
-        description=_l("Somebody who has an account is found while you type; somebody new gets an invitation."),
+        description=_l(
+            "Somebody who has an account is found while you type; somebody new gets an invitation."
+        ),
         validators=[InputRequired(REQUIRED), Length(max=254)],
         render_kw={"type": "email"},
     )
     full_name = Line(_l("Name, for somebody new"), validators=[Length(max=120)])
     language = Choice(_l("Language, for somebody new"), choices=LANGUAGES, default="fr")
     organisation = Lookup(
-        _l("Organisation"), find=ORGANISATION, missing=NO_SUCH_ORGANISATION, validators=[InputRequired(REQUIRED)]
+        _l("Organisation"),
+        find=ORGANISATION,
+        missing=NO_SUCH_ORGANISATION,
+        validators=[InputRequired(REQUIRED)],
     )
     role = Choice(_l("Role"), choices=ROLES, default="contact")
     reason = Line(_l("Reason"), description=_l("Kept in the audit trail."), validators=[Length(max=300)])
@@ -161,7 +186,9 @@ class RoleForm(FlaskForm):
     """What somebody is in an organisation."""
 
     role = Choice(
-        _l("Role"), choices=ROLES, description=_l("When the role changes, its rights come with it, whatever is ticked below.")
+        _l("Role"),
+        choices=ROLES,
+        description=_l("When the role changes, its rights come with it, whatever is ticked below."),
     )
     can_open = BooleanField(_l("May open requests"))
     can_see_all = BooleanField(_l("Reads all requests of the organisation"))
@@ -174,7 +201,9 @@ class WhyForm(FlaskForm):
     """Why, for the audit trail."""
 
     reason = Paragraphs(
-        _l("Reason"), description=_l("Kept in the audit trail."), validators=[InputRequired(REQUIRED), Length(max=300)]
+        _l("Reason"),
+        description=_l("Kept in the audit trail."),
+        validators=[InputRequired(REQUIRED), Length(max=300)],
     )
 
 
@@ -229,12 +258,12 @@ class MembershipView(Rows):
     finders = (ORGANISATION, PERSON)
     default_order = (fn.LOWER(Person.full_name),)
     acts = {
-        "approve": Act(
-            _l("Approve"), _l("Make these people approved contacts?"), _l("Approve"), FlaskForm
-        ),
+        "approve": Act(_l("Approve"), _l("Make these people approved contacts?"), _l("Approve"), FlaskForm),
         "remove": Act(
             _l("Remove"),
-            _l("Remove these people from their organisation? They lose access at once; their requests stay with it."),
+            _l(
+                "Remove these people from their organisation? They lose access at once; their requests stay with it."
+            ),
             _l("Remove"),
             WhyForm,
             dangerous=True,
@@ -328,10 +357,17 @@ class MembershipView(Rows):
         )
         if present is not None and present.removed_at is None:
             raise NotNow(
-                "already-member", field="email", words=_("This person is in this organisation already: change the role there.")
+                "already-member",
+                field="email",
+                words=_("This person is in this organisation already: change the role there."),
             )
         made = contacts.add_membership(
-            person.id, form.organisation.data, role=form.role.data, by=by, now=now, reason=form.reason.data or ""
+            person.id,
+            form.organisation.data,
+            role=form.role.data,
+            by=by,
+            now=now,
+            reason=form.reason.data or "",
         )
         return self.get_one(made.id)
 
@@ -340,12 +376,21 @@ class MembershipView(Rows):
         if form.seen.data != stamp(row):
             raise NotNow("row-changed")
         if row.removed_at is not None:
-            raise NotNow("removed", words=_("This person was removed. Approve them again from the list to bring them back."))
+            raise NotNow(
+                "removed",
+                words=_("This person was removed. Approve them again from the list to bring them back."),
+            )
         by, now, reason = current.viewer(), current.now(), form.reason.data or ""
         if form.role.data != row.role:
-            return contacts.add_membership(row.person_id, row.organisation_id, role=form.role.data, by=by, now=now, reason=reason)
+            return contacts.add_membership(
+                row.person_id, row.organisation_id, role=form.role.data, by=by, now=now, reason=reason
+            )
         rights = {name: bool(form[name].data) for name in ("can_open", "can_see_all", "can_answer")}
-        changed = {name: [bool(getattr(row, name)), value] for name, value in rights.items() if value != bool(getattr(row, name))}
+        changed = {
+            name: [bool(getattr(row, name)), value]
+            for name, value in rights.items()
+            if value != bool(getattr(row, name))
+        }
         if changed:
             Membership.update(**rights, reason=reason or row.reason).where(Membership.id == row.id).execute()
             self.record("contact:changed", self.target(row), changed=changed, reason=reason)

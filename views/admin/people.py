@@ -52,7 +52,15 @@ class PersonView(Rows):
     section = CUSTOMERS
     icon = "person"
     can_delete = False
-    column_list = ("full_name", "email", "state", "staff_role", "organisations", "created_at", "last_signed_in_at")
+    column_list = (
+        "full_name",
+        "email",
+        "state",
+        "staff_role",
+        "organisations",
+        "created_at",
+        "last_signed_in_at",
+    )
     column_labels = {"organisations": _l("Organisations")}
     column_details_list = (
         "full_name", "email", "username", "state", "organisations", "claimed_organisation", "staff_role", "is_supervisor",
@@ -82,7 +90,9 @@ class PersonView(Rows):
             validators=[InputRequired(REQUIRED), Length(max=254)],
             render_kw={"type": "email", "autocomplete": "off"},
         ),
-        "username": Line(_l("User name"), validators=[Length(max=254)], description=_l("Empty: the address.")),
+        "username": Line(
+            _l("User name"), validators=[Length(max=254)], description=_l("Empty: the address.")
+        ),
         "language": Choice(_l("Language"), choices=LANGUAGES, default="fr"),
         "time_zone": Choice(_l("Time zone"), choices=time_zones, default="Europe/Paris"),
         "staff_role": Choice(
@@ -91,7 +101,9 @@ class PersonView(Rows):
             blank=_l("None: a customer"),
             description=_l("Only for colleagues. An agent sees every request, an admin changes everything."),
         ),
-        "is_supervisor": BooleanField(_l("Supervisor"), description=_l("Decides on contested priorities and on deletions.")),
+        "is_supervisor": BooleanField(
+            _l("Supervisor"), description=_l("Decides on contested priorities and on deletions.")
+        ),
     }
     # An address is changed by its owner, who proves the new one.
     fixed = ("email", "username")
@@ -104,7 +116,10 @@ class PersonView(Rows):
         ),
         "unlock": Act(_l("Unlock"), _l("Unlock these accounts?"), _l("Unlock"), FlaskForm),
         "sign_out": Act(
-            _l("Sign out everywhere"), _l("End all the sessions of these people?"), _l("Sign out everywhere"), FlaskForm
+            _l("Sign out everywhere"),
+            _l("End all the sessions of these people?"),
+            _l("Sign out everywhere"),
+            FlaskForm,
         ),
         "disable": Act(
             _l("Disable"),
@@ -154,7 +169,9 @@ class PersonView(Rows):
 
     def created_words(self, row: Any) -> str:
         """Say that the mail is on its way."""
-        return _("%(name)s is added. A mail with a link to choose a password is on its way.", name=row.full_name)
+        return _(
+            "%(name)s is added. A mail with a link to choose a password is on its way.", name=row.full_name
+        )
 
     def _create(self, form: Any, row: Any) -> Any:
         return accounts.add_person(
@@ -184,7 +201,11 @@ class PersonView(Rows):
                 (Person.staff_role == "admin") & (Person.is_active == True) & (Person.id != row.id)  # noqa: E712
             )
             if not others.exists():
-                raise NotNow("last-admin", field="staff_role", words=_("This is the only admin: name another one first."))
+                raise NotNow(
+                    "last-admin",
+                    field="staff_role",
+                    words=_("This is the only admin: name another one first."),
+                )
         row.save()
         after = plain(row)
         changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}

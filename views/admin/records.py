@@ -33,7 +33,10 @@ RUN_OUTCOMES: tuple[tuple[str, Any, str, str], ...] = (
 
 def badge(table: Any, key: str) -> Badge:
     """A word of a fixed list as a badge; a word that is not in it as it stands."""
-    return next((Badge(tone, icon, words) for name, words, tone, icon in table if name == key), Badge("over", "circle", key))
+    return next(
+        (Badge(tone, icon, words) for name, words, tone, icon in table if name == key),
+        Badge("over", "circle", key),
+    )
 
 
 class NewestFirst(ReadOnly):
@@ -51,7 +54,16 @@ class OutboxMessageView(NewestFirst):
     section = PORTAL
     icon = "envelope"
     list_joins = (OutboxMessage.ticket, OutboxMessage.person)
-    column_list = ("created_at", "template", "recipient", "ticket", "status", "attempts", "sent_at", "last_error")
+    column_list = (
+        "created_at",
+        "template",
+        "recipient",
+        "ticket",
+        "status",
+        "attempts",
+        "sent_at",
+        "last_error",
+    )
     # The context holds links that open accounts: it is never shown.
     column_details_list = (
         "created_at", "template", "recipient", "person", "language", "ticket", "source", "status", "skip_reason",
@@ -61,7 +73,10 @@ class OutboxMessageView(NewestFirst):
     search_help = _l("Number of the request")
     column_filters = (
         filters.OneOf(
-            "status", OutboxMessage.status, _l("Status"), [(key, words) for key, words, _tone, _icon in MAIL_STATUSES]
+            "status",
+            OutboxMessage.status,
+            _l("Status"),
+            [(key, words) for key, words, _tone, _icon in MAIL_STATUSES],
         ),
         TicketNumber("number", OutboxMessage.ticket, _l("Number of the request")),
     )
@@ -98,7 +113,7 @@ class JobRunView(NewestFirst):
     section = PORTAL
     icon = "arrow-repeat"
     column_list = ("started_at", "name", "outcome", "done", "ended_at", "error")
-    column_labels = {"name": _l("Job"), "done": _l("Done"), "started_at": _l("Started")}
+    column_labels = {"name": _l("Job"), "started_at": _l("Started")}
     column_details_list = column_list
     column_sortable_list = (("started_at", JobRun.id),)
     column_filters = (
@@ -106,7 +121,10 @@ class JobRunView(NewestFirst):
             "name",
             JobRun.name,
             _l("Job"),
-            lambda: [(name, name) for (name,) in JobRun.select(JobRun.name).distinct().order_by(JobRun.name).tuples()],
+            lambda: [
+                (name, name)
+                for (name,) in JobRun.select(JobRun.name).distinct().order_by(JobRun.name).tuples()
+            ],
         ),
     )
 
@@ -122,7 +140,9 @@ class JobRunView(NewestFirst):
 class AuditEntryView(NewestFirst):
     table = AuditEntry
     title = _l("Audit trail")
-    lead = _l("Who did what to accounts, approved contacts, settings and screens. Lines are added, never changed.")
+    lead = _l(
+        "Who did what to accounts, approved contacts, settings and screens. Lines are added, never changed."
+    )
     section = PORTAL
     icon = "journal-check"
     list_joins = (AuditEntry.actor,)
@@ -130,14 +150,16 @@ class AuditEntryView(NewestFirst):
     column_labels = {
         "kind": _l("Event"),
         "created_at": _l("When"),
-        "previous_hash": _l("Mark of the line before"),
-        "hash": _l("Mark"),
+        "previous_hash": _l("Fingerprint of the line before"),
+        "hash": _l("Fingerprint"),
     }
     column_details_list = ("created_at", "kind", "actor", "target", "origin", "data", "previous_hash", "hash")
     column_sortable_list = (("created_at", AuditEntry.id),)
     search_help = _l("About, such as team:3")
     column_filters = (
-        filters.OneOf("kind", AuditEntry.kind, _l("Event"), [(kind, kind) for kind in sorted(audit.AUDIT_KINDS)]),
+        filters.OneOf(
+            "kind", AuditEntry.kind, _l("Event"), [(kind, kind) for kind in sorted(audit.AUDIT_KINDS)]
+        ),
         filters.Exactly("target", AuditEntry.target, _l("About")),
     )
 

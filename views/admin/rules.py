@@ -80,7 +80,7 @@ class RoutingRuleView(Rows):
         filters.Row("team", RoutingRule.team, _l("Team"), choices_of(Team)),
         filters.Row("form", RoutingRule.form, _l("Form"), choices_of(RequestForm)),
         filters.Named("organisation", RoutingRule.organisation, _l("Organisation"), ORGANISATION),
-        filters.YesNo("active", RoutingRule.is_active, _l("Active")),
+        filters.YesNo("active", RoutingRule.is_active, _l("In use")),
     )
     finders = (ORGANISATION,)
     form_columns = ("position", "category", "form", "product", "kind", "organisation", "team", "is_active")
@@ -107,7 +107,11 @@ class RoutingRuleView(Rows):
     def value(self, row: Any, name: str) -> Any:
         """An empty condition fits anything."""
         shown = super().value(row, name)
-        return ANY if shown is None and name in ("category", "form", "product", "kind", "organisation") else shown
+        return (
+            ANY
+            if shown is None and name in ("category", "form", "product", "kind", "organisation")
+            else shown
+        )
 
 
 class ClosingRuleView(Rows):
@@ -121,13 +125,37 @@ class ClosingRuleView(Rows):
     section = TEAMS
     icon = "calendar-check"
     list_joins = (ClosingRule.organisation, ClosingRule.form, ClosingRule.calendar)
-    column_list = ("status", "organisation", "form", "reminders", "after", "final_status", "calendar", "is_active")
-    column_details_list = ("status", "organisation", "form", "unit", "reminders", "after", "final_status", "calendar", "is_active")
+    column_list = (
+        "status",
+        "organisation",
+        "form",
+        "reminders",
+        "after",
+        "final_status",
+        "calendar",
+        "is_active",
+    )
+    column_details_list = (
+        "status",
+        "organisation",
+        "form",
+        "unit",
+        "reminders",
+        "after",
+        "final_status",
+        "calendar",
+        "is_active",
+    )
     column_sortable_list = ("status", "after")
     column_filters = (
-        filters.OneOf("status", ClosingRule.status, _l("Status"), lambda: status_words(closing_rules.STATUSES_WITH_CLOSING)),
+        filters.OneOf(
+            "status",
+            ClosingRule.status,
+            _l("Status"),
+            lambda: status_words(closing_rules.STATUSES_WITH_CLOSING),
+        ),
         filters.Named("organisation", ClosingRule.organisation, _l("Organisation"), ORGANISATION),
-        filters.YesNo("active", ClosingRule.is_active, _l("Active")),
+        filters.YesNo("active", ClosingRule.is_active, _l("In use")),
     )
     finders = (ORGANISATION,)
     column_choices_words = {
@@ -135,16 +163,31 @@ class ClosingRuleView(Rows):
         "status": lambda: status_words(closing_rules.STATUSES_WITH_CLOSING),
         "final_status": lambda: status_words(closing_rules.FINAL_STATUSES),
     }
-    form_columns = ("status", "organisation", "form", "unit", "reminders", "after", "final_status", "calendar", "is_active")
+    form_columns = (
+        "status",
+        "organisation",
+        "form",
+        "unit",
+        "reminders",
+        "after",
+        "final_status",
+        "calendar",
+        "is_active",
+    )
     form_fields = {
-        "status": Choice(_l("While a request is"), choices=lambda: status_words(closing_rules.STATUSES_WITH_CLOSING)),
+        "status": Choice(
+            _l("While a request is"), choices=lambda: status_words(closing_rules.STATUSES_WITH_CLOSING)
+        ),
         "organisation": Lookup(
             _l("Organisation"), find=ORGANISATION, missing=NO_SUCH_ORGANISATION, description=_l("Empty: all.")
         ),
-        "form": RowSelect(_l("Form"), rows=choices_of(RequestForm), blank=_l("All")),
-        "unit": Choice(_l("Counted in"), choices=[("days", _l("Days")), ("working_days", _l("Working days"))]),
+        "form": RowSelect(_l("Form"), rows=choices_of(RequestForm), blank=_l("All forms")),
+        "unit": Choice(
+            _l("Counted in"), choices=[("days", _l("Days")), ("working_days", _l("Working days"))]
+        ),
         "reminders": WholeNumbers(
-            _l("Reminders after"), description=_l("Numbers separated by commas, such as 10, 15. Empty: no reminder.")
+            _l("Reminders after"),
+            description=_l("Numbers separated by commas, such as 10, 15. Empty: no reminder."),
         ),
         "after": IntegerField(
             _l("Acts after"),
@@ -153,15 +196,21 @@ class ClosingRuleView(Rows):
                 NumberRange(1, closing_rules.LONGEST_RULE_DAYS, message=_l("A whole number from 1 to 366.")),
             ],
         ),
-        "final_status": Choice(_l("The request is then"), choices=lambda: status_words(closing_rules.FINAL_STATUSES)),
-        "calendar": RowSelect(_l("Calendar"), rows=choices_of(Calendar, Calendar.name), blank=_l("The one used by default")),
+        "final_status": Choice(
+            _l("The request is then"), choices=lambda: status_words(closing_rules.FINAL_STATUSES)
+        ),
+        "calendar": RowSelect(
+            _l("Calendar"), rows=choices_of(Calendar, Calendar.name), blank=_l("The one used by default")
+        ),
     }
     default_order = (ClosingRule.status, ClosingRule.organisation, ClosingRule.form)
 
     def value(self, row: Any, name: str) -> Any:
         """An empty condition is for all."""
         shown = super().value(row, name)
-        return _("All") if shown is None and name in ("organisation", "form") else shown
+        if shown is None and name == "organisation":
+            return _("All organisations")
+        return _("All forms") if shown is None and name == "form" else shown
 
     def show_is_active(self, row: Any) -> Badge:
         """Active or not."""
@@ -175,8 +224,9 @@ class ClosingRuleView(Rows):
         """The reminders, with their unit."""
         if not row.reminders:
             return None
-        return f"{', '.join(str(day) for day in row.reminders[:-1])}{', ' if row.reminders[1:] else ''}" + days_counted(
-            row.reminders[-1], row.unit
+        return (
+            f"{', '.join(str(day) for day in row.reminders[:-1])}{', ' if row.reminders[1:] else ''}"
+            + days_counted(row.reminders[-1], row.unit)
         )
 
     def show_calendar(self, row: Any) -> str:
@@ -185,7 +235,9 @@ class ClosingRuleView(Rows):
 
     def row_label(self, row: Any) -> str:
         """Rules have no name: the status and the delay."""
-        return f"{self.choice_words('status').get(row.status, row.status)} · {days_counted(row.after, row.unit)}"
+        return (
+            f"{self.choice_words('status').get(row.status, row.status)} · {days_counted(row.after, row.unit)}"
+        )
 
     def before_save(self, form: Any, row: Any, before: Any) -> None:
         """A rule that would not work is refused with the reason."""
@@ -213,11 +265,12 @@ class ClosingRuleView(Rows):
         closing.reschedule_all(current.now())
 
 
-
 def check_rule(row: ClosingRule) -> None:
     """Refuse a rule that could not work, with words at the field. Raises Invalid."""
     reminders = list(row.reminders or ())
-    if reminders != sorted(set(reminders)) or (reminders and (reminders[0] < 1 or reminders[-1] >= row.after)):
+    if reminders != sorted(set(reminders)) or (
+        reminders and (reminders[0] < 1 or reminders[-1] >= row.after)
+    ):
         raise Invalid(
             "reminders-wrong",
             field="reminders",
@@ -245,7 +298,9 @@ def foreseen(row: ClosingRule) -> dict[str, Any]:
         kept = (*kept, closing.rule_value(row))
         calendars.pop(row.id, None)
         if row.calendar_id:
-            days = CalendarClosingDay.select(CalendarClosingDay.day).where(CalendarClosingDay.calendar == row.calendar_id)
+            days = CalendarClosingDay.select(CalendarClosingDay.day).where(
+                CalendarClosingDay.calendar == row.calendar_id
+            )
             calendars[row.id] = closing.work_calendar(row.calendar, [day for (day,) in days.tuples()])
     found = closing.foresee(closing.RuleBook(kept, calendars, book.default_calendar), tonight, MOST_FORESEEN)
     reminders = [ticket for ticket, step in found if step.kind == closing_rules.REMINDER]
@@ -270,7 +325,9 @@ class CalendarView(Rows):
     table = Calendar
     title = _l("Calendars")
     new_title = _l("New calendar")
-    lead = _l("Working days and hours, with the public holidays of a country. Delays in working days follow them.")
+    lead = _l(
+        "Working days and hours, with the public holidays of a country. Delays in working days follow them."
+    )
     section = TEAMS
     icon = "calendar-event"
     column_list = ("name", "country", "subdivision", "time_zone", "is_default")
@@ -281,12 +338,16 @@ class CalendarView(Rows):
     form_fields = {
         "country": Line(
             _l("Country"),
-            description=_l("Two letters, such as FR: its public holidays are not worked. Empty: no public holidays."),
+            description=_l(
+                "Two letters, such as FR: its public holidays are not worked. Empty: no public holidays."
+            ),
             validators=[Length(max=2)],
         ),
         "subdivision": Line(
             _l("Region"),
-            description=_l("The code of a region with holidays of its own, such as 57 for Moselle. Usually empty."),
+            description=_l(
+                "The code of a region with holidays of its own, such as 57 for Moselle. Usually empty."
+            ),
             validators=[Length(max=10)],
         ),
         "time_zone": Choice(_l("Time zone"), choices=time_zones, default="Europe/Paris"),
@@ -314,9 +375,13 @@ class CalendarView(Rows):
         row.country = (row.country or "").upper()
         row.subdivision = (row.subdivision or "").upper() or None
         if not workdays.is_known_region(row.country):
-            raise Invalid("country", field="country", words=_("The public holidays of this country are not known here."))
+            raise Invalid(
+                "country", field="country", words=_("The public holidays of this country are not known here.")
+            )
         if not workdays.is_known_region(row.country, row.subdivision):
-            raise Invalid("region", field="subdivision", words=_("This region is not known for this country."))
+            raise Invalid(
+                "region", field="subdivision", words=_("This region is not known for this country.")
+            )
         if not row.hours:
             raise Invalid("hours", field="hours", words=_("At least one day is worked."))
         try:
@@ -328,7 +393,11 @@ class CalendarView(Rows):
                 words=_("The periods of a day follow one another, each with its start before its end."),
             ) from None
         if before and before["is_default"] and not row.is_default:
-            raise Invalid("default", field="is_default", words=_("One calendar is used by default: choose it on another one."))
+            raise Invalid(
+                "default",
+                field="is_default",
+                words=_("One calendar is used by default: choose it on another one."),
+            )
         if row.is_default:
             others = Calendar.is_default == True  # noqa: E712
             if row.id:
@@ -344,7 +413,11 @@ class CalendarView(Rows):
     def goes_with(self, row: Any) -> list[str]:
         """Its closing days."""
         count = CalendarClosingDay.select().where(CalendarClosingDay.calendar == row.id).count()
-        return [ngettext("%(num)s closing day goes with it", "%(num)s closing days go with it", count)] if count else []
+        return (
+            [ngettext("%(num)s closing day goes with it", "%(num)s closing days go with it", count)]
+            if count
+            else []
+        )
 
     def after_commit(self) -> None:
         """The dates of the requests that wait follow the calendars."""
@@ -363,7 +436,11 @@ class CalendarClosingDayView(Rows):
     column_details_list = ("day", "label_fr", "label_en", "calendar")
     column_sortable_list = ("day", ("calendar", CalendarClosingDay.calendar))
     column_searchable_list = ("label_fr", "label_en")
-    column_filters = (filters.Row("calendar", CalendarClosingDay.calendar, _l("Calendar"), choices_of(Calendar, Calendar.name)),)
+    column_filters = (
+        filters.Row(
+            "calendar", CalendarClosingDay.calendar, _l("Calendar"), choices_of(Calendar, Calendar.name)
+        ),
+    )
     form_columns = ("calendar", "day", "label_fr", "label_en")
     form_fields = {"calendar": RowSelect(_l("Calendar"), rows=choices_of(Calendar, Calendar.name))}
     default_order = (CalendarClosingDay.day,)
@@ -432,7 +509,10 @@ SETTING_CHOICES: dict[str, dict[str, Any]] = {
         "connect": _l("Green"),
         "cases": _l("Indigo"),
     },
-    "registration": {"open": _l("Anybody, staff attach them"), "invitation": _l("Only those who were invited")},
+    "registration": {
+        "open": _l("Anybody, staff attach them"),
+        "invitation": _l("Only those who were invited"),
+    },
     "who_may_open": {
         "anybody": _l("Anybody who is signed in"),
         "members": _l("Everybody attached to an organisation"),
@@ -470,7 +550,11 @@ def settings_form() -> type[FlaskForm]:
                     description=_l("From %(least)s to %(most)s.", least=least, most=most),
                     validators=[
                         InputRequired(REQUIRED),
-                        NumberRange(least, most, message=_l("A whole number from %(least)s to %(most)s.", least=least, most=most)),
+                        NumberRange(
+                            least,
+                            most,
+                            message=_l("A whole number from %(least)s to %(most)s.", least=least, most=most),
+                        ),
                     ],
                 )
             elif choice.allowed is list:
@@ -531,7 +615,9 @@ class SettingsView(Screen):
                 form.form_errors.append(refusal(fault))
             return False
         if changed:
-            flash(ngettext("%(num)s setting is changed.", "%(num)s settings are changed.", changed), "success")
+            flash(
+                ngettext("%(num)s setting is changed.", "%(num)s settings are changed.", changed), "success"
+            )
         else:
             flash(_("Nothing had to change."), "info")
         return True

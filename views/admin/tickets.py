@@ -57,7 +57,9 @@ def status_badge(status: str) -> Badge:
     labels = catalogue.labels()
     label = labels.get(status)
     return Badge(
-        lifecycle.STATUSES[status].tone, label.icon if label else "circle", localized(label, "team") if label else status
+        lifecycle.STATUSES[status].tone,
+        label.icon if label else "circle",
+        localized(label, "team") if label else status,
     )
 
 
@@ -76,7 +78,9 @@ class TeamForm(FlaskForm):
 class MoveForm(ReasonForm):
     """To which status, and why."""
 
-    status = Choice(_l("Status"), choices=lambda: status_words(key for key in lifecycle.STATUSES if key != "registered"))
+    status = Choice(
+        _l("Status"), choices=lambda: status_words(key for key in lifecycle.STATUSES if key != "registered")
+    )
 
 
 class TicketForm(FlaskForm):
@@ -88,7 +92,9 @@ class TicketForm(FlaskForm):
     priority = Choice(_l("Priority retained"))
     reason = Paragraphs(
         _l("Reason"),
-        description=_l("Needed to lower a priority: the customer reads it. With a move, it is kept in the history."),
+        description=_l(
+            "Needed to lower a priority: the customer reads it. With a move, it is kept in the history."
+        ),
         validators=[Length(max=2000)],
         rows=3,
     )
@@ -107,7 +113,17 @@ class TicketView(Rows):
     can_create = False
     can_delete = False
     list_joins = (Ticket.organisation, Ticket.requester, Ticket.team, Ticket.assignee)
-    column_list = ("number", "summary", "organisation", "requester", "status", "team", "assignee", "priority", "created_at")
+    column_list = (
+        "number",
+        "summary",
+        "organisation",
+        "requester",
+        "status",
+        "team",
+        "assignee",
+        "priority",
+        "created_at",
+    )
     column_details_list = (
         "number", "summary", "status", "status_since", "organisation", "requester", "opened_by", "form_slug", "kind_slug",
         "product", "team", "assignee", "priority_asked", "priority", "audience", "shared_with_account_manager",
@@ -136,14 +152,22 @@ class TicketView(Rows):
             ("only_me", _l("The requester and the administrators")),
             ("people", _l("Named people")),
         ],
-        "close_reason": [("staff", _l("The team")), ("customer", _l("The customer")), ("silence", _l("Silence"))],
+        "close_reason": [
+            ("staff", _l("The team")),
+            ("customer", _l("The customer")),
+            ("silence", _l("Silence")),
+        ],
         "kind_slug": lambda: {row.slug: localized(row, "name") for row in catalogue.kinds()},
         "form_slug": lambda: {row.slug: localized(row, "name") for row in RequestForm.select()},
     }
     acts = {
-        "take": Act(_l("Give them to me"), _l("Take these requests yourself?"), _l("Give them to me"), FlaskForm),
-        "team": Act(_l("Hand to a team"), _l("Hand these requests to another team?"), _l("Hand over"), TeamForm),
-        "resolve": Act(_l("Solved"), _l("Mark these requests as solved?"), _l("Mark as solved"), ReasonForm),
+        "take": Act(
+            _l("Give them to me"), _l("Take these requests yourself?"), _l("Give them to me"), FlaskForm
+        ),
+        "team": Act(
+            _l("Hand to a team"), _l("Hand these requests to another team?"), _l("Hand over"), TeamForm
+        ),
+        "resolve": Act(_l("Mark as solved"), _l("Mark these requests as solved?"), _l("Mark as solved"), ReasonForm),
         "close": Act(
             _l("Close"),
             _l("Close these requests? It is final: only a follow-up comes after."),
@@ -151,7 +175,9 @@ class TicketView(Rows):
             ReasonForm,
             dangerous=True,
         ),
-        "move": Act(_l("Move to a status"), _l("Move these requests to another status?"), _l("Move"), MoveForm),
+        "move": Act(
+            _l("Change the status"), _l("Change the status of these requests?"), _l("Change the status"), MoveForm
+        ),
     }
 
     def order(self, column: str | None, descending: bool) -> list[Any]:
@@ -203,7 +229,8 @@ class TicketView(Rows):
         history = f"{url_for('admin_ticketevent.index_view')}?flt_number={row.number}"
         return {
             "answers": [
-                (localized(answer, "label") or answer.get("key", ""), answer.get("value")) for answer in row.answers or ()
+                (localized(answer, "label") or answer.get("key", ""), answer.get("value"))
+                for answer in row.answers or ()
             ],
             "more_links": [{"url": history, "icon": "clock-history", "label": _("History")}],
         }
@@ -216,13 +243,16 @@ class TicketView(Rows):
         allowed = lifecycle.targets(obj.status, "staff")
         form.status.choices = status_words([obj.status, *(key for key in allowed if key != obj.status)])
         levels = [
-            (row.value, f"{row.value} · {localized(row, 'name')}" if row.value.isdigit() else localized(row, "name"))
+            (
+                row.value,
+                f"{row.value} · {localized(row, 'name')}" if row.value.isdigit() else localized(row, "name"),
+            )
             for row in ScaleLevel.select()
             .join(Scale)
             .where(Scale.slug == (obj.scale_slug or "severity"))
             .order_by(ScaleLevel.position)
         ]
-        form.priority.choices = [*([] if obj.priority else [("", _("None"))]), *levels]
+        form.priority.choices = [*([] if obj.priority else [("", _("None of them"))]), *levels]
         return form
 
     def form_extra(self, form: FlaskForm, row: Any) -> dict[str, Any]:
@@ -296,27 +326,44 @@ def level_words(scale_slug: str | None, value: str | None) -> str | None:
             (row.scale.slug, row.value): row for row in ScaleLevel.select(ScaleLevel, Scale).join(Scale)
         }
     row = g.admin_levels.get((scale_slug, value))
-    return f"{value} · {localized(row, 'name')}" if row is not None and value.isdigit() else (
-        localized(row, "name") if row is not None else value
+    return (
+        f"{value} · {localized(row, 'name')}"
+        if row is not None and value.isdigit()
+        else (localized(row, "name") if row is not None else value)
     )
 
 
 class TicketEventView(ReadOnly):
     table = TicketEvent
     title = _l("History of requests")
-    lead = _l("What happened to requests: lines are added, never changed. Each carries the mark of the one before.")
+    lead = _l(
+        "What happened to requests: lines are added, never changed. Each carries the fingerprint of the one before."
+    )
     section = REQUESTS
     icon = "clock-history"
     list_joins = (TicketEvent.ticket, TicketEvent.actor)
     column_list = ("created_at", "ticket", "kind", "actor", "is_public", "data")
     column_labels = {"kind": _l("Event"), "created_at": _l("When")}
-    column_details_list = ("created_at", "ticket", "kind", "actor", "is_public", "data", "previous_hash", "hash")
+    column_details_list = (
+        "created_at",
+        "ticket",
+        "kind",
+        "actor",
+        "is_public",
+        "data",
+        "previous_hash",
+        "hash",
+    )
     column_sortable_list = (("created_at", TicketEvent.id),)
     search_help = _l("Number of the request")
     finders = ()
 
     def __init__(self) -> None:
-        self.column_labels = {**self.column_labels, "previous_hash": _l("Mark of the line before"), "hash": _l("Mark")}
+        self.column_labels = {
+            **self.column_labels,
+            "previous_hash": _l("Fingerprint of the line before"),
+            "hash": _l("Fingerprint"),
+        }
         self.column_filters = (TicketNumber("number", TicketEvent.ticket, _l("Number of the request")),)
         super().__init__()
 
@@ -339,7 +386,9 @@ class TicketEventView(ReadOnly):
 
 def ticket_key(number: str) -> int:
     """The key of the request with this number, or one that no request has."""
-    return Ticket.select(Ticket.id).where(Ticket.number == normal_number(clean_line(number))[:20]).scalar() or -1
+    return (
+        Ticket.select(Ticket.id).where(Ticket.number == normal_number(clean_line(number))[:20]).scalar() or -1
+    )
 
 
 class TicketNumber(filters.Filter):
