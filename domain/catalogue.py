@@ -83,12 +83,16 @@ def form(slug: str) -> RequestForm:
 def levels(scale: Scale | str) -> list[ScaleLevel]:
     """The levels of a scale, the most pressing first (REQ-7). Arguments: scale, a row or its slug. One query."""
     query = ScaleLevel.select(ScaleLevel, Scale).join(Scale).order_by(ScaleLevel.position, ScaleLevel.id)
-    return list(query.where(Scale.slug == scale if isinstance(scale, str) else Scale.id == scale.id))
+    every = _remembered("levels", lambda: list(query))
+    slug = scale if isinstance(scale, str) else scale.slug
+    return [level for level in every if level.scale.slug == slug]
 
 
 def kinds() -> list[Kind]:
     """The active kinds of request, with definitions and examples, in order (REQ-8)."""
-    return list(Kind.select().where(Kind.is_active).order_by(Kind.position, Kind.id))
+    return _remembered(
+        "kinds", lambda: list(Kind.select().where(Kind.is_active).order_by(Kind.position, Kind.id))
+    )
 
 
 def products() -> list[Product]:

@@ -49,13 +49,18 @@ class Reading:
     names: dict[int, Person] = field(default_factory=dict)
 
 
+def _named(people: Any) -> tuple[Any, ...]:
+    """What a page says of a person: never the whole row."""
+    return people.id, people.full_name, people.email
+
+
 def load(viewer: Viewer, number: str) -> Ticket | None:
     """The request with this number, with the rows its page names, if this person may know of it. One query."""
     if not number or len(number) > 20:
         return None
     query = (
         policies.visible_tickets(viewer)
-        .select(Ticket, Organisation, _Requester, _OpenedBy, _Assignee, Team, Product)
+        .select(Ticket, Organisation.id, Organisation.name, *_named(_Requester), *_named(_OpenedBy), *_named(_Assignee), Team, Product)
         .join(Organisation, on=(Ticket.organisation == Organisation.id))
         .switch(Ticket)
         .join(_Requester, on=(Ticket.requester == _Requester.id), attr="requester")
@@ -84,18 +89,22 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
     files_of: dict[int, list[Attachment]] = {}
     for attachment in attachments:
         files_of.setdefault(attachment.message_id, []).append(attachment)
-    events = TicketEvent.select(TicketEvent, Person).join(Person, JOIN.LEFT_OUTER, on=(TicketEvent.actor == Person.id))
+    events = TicketEvent.select(TicketEvent, *_named(Person)).join(Person, JOIN.LEFT_OUTER, on=(TicketEvent.actor == Person.id))
     events = events.where(TicketEvent.ticket == ticket.id)
     if not inside:
         events = events.where(TicketEvent.is_public == True)  # noqa: E712
     participants = (
-        Participant.select(Participant, Person)
+        Participant.select(Participant, *_named(Person))
         .join(Person, JOIN.LEFT_OUTER, on=(Participant.person == Person.id))
         .where((Participant.ticket == ticket.id) & (Participant.role.in_(("cc", "collaborator"))))
         .order_by(Participant.id)
     )
-    kin = Ticket.select().where((Ticket.follow_up_of == ticket.id) | (Ticket.id == (ticket.follow_up_of_id or 0)))
-    visible_kin = list(policies.visible_tickets(viewer).where(Ticket.id.in_([row.id for row in kin] or [0])))
+    visible_kin = list(
+        policies.visible_tickets(viewer)
+        .select(Ticket.id, Ticket.number, Ticket.summary, Ticket.follow_up_of)
+        .where((Ticket.follow_up_of == ticket.id) | (Ticket.id == (ticket.follow_up_of_id or 0)))
+        .limit(50)
+    )
     reading = Reading(
         ticket=ticket,
         messages=messages,
@@ -115,7 +124,7 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
 
 def _messages(ticket: Ticket, inside: bool, whole: bool) -> tuple[list[Message], int]:
     query = (
-        Message.select(Message, Person)
+        Message.select(Message, *_named(Person))
         .join(Person, JOIN.LEFT_OUTER, on=(Message.author == Person.id))
         .where(Message.ticket == ticket.id)
     )
