@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 
 import nh3
 from babel.dates import format_date, format_time
-from flask_babel import get_locale, get_timezone
+from flask_babel import get_locale, get_timezone, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -55,7 +54,7 @@ def _time_fr(moment: datetime) -> str:
 
 
 def _day_fr(day: date) -> str:
-    """"1er novembre", then "2 novembre": French writes the first of the month as an ordinal."""
+    """ "1er novembre", then "2 novembre": French writes the first of the month as an ordinal."""
     return "1er" if day.day == 1 else str(day.day)
 
 
@@ -166,7 +165,10 @@ def closing_reason(explanation: Explanation, calendar: Any) -> str:
         skipped.append(f"{long_day(day.day)} ({name or _('we are closed')})")
     if skipped:
         text += " " + ngettext(
-            "This day does not count: %(days)s.", "These days do not count: %(days)s.", len(skipped), days=", ".join(skipped)
+            "This day does not count: %(days)s.",
+            "These days do not count: %(days)s.",
+            len(skipped),
+            days=", ".join(skipped),
         )
     return text
 
@@ -201,7 +203,9 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "note-not-yours": lambda d: _("Only the support team writes internal notes."),
     "cc-not-yours": lambda d: _("You can read this request, but not change who is in copy."),
     "collaborate-not-yours": lambda d: _("You cannot join this request."),
-    "ticket-closed": lambda d: _("This request is closed and takes no more answers. A follow-up can pick it up."),
+    "ticket-closed": lambda d: _(
+        "This request is closed and takes no more answers. A follow-up can pick it up."
+    ),
     "status-unknown": lambda d: _("Choose one of the statuses of the list."),
     "assignee-unknown": lambda d: _("Choose one of the agents of the list."),
     "team-unknown": lambda d: _("Choose one of the teams of the list."),
@@ -221,7 +225,9 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "reader-unknown": lambda d: _("Choose people of your organisation."),
     "consent-needed": lambda d: _("Give your agreement, so that we may read these data."),
     "key-reused": lambda d: _("This form was sent already. Open a new one to send something else."),
-    "too-many-requests": lambda d: _("Many requests came from you within a minute. Wait a moment, then send this one again."),
+    "too-many-requests": lambda d: _(
+        "Many requests came from you within a minute. Wait a moment, then send this one again."
+    ),
     "follow-up-too-early": lambda d: _("This request still takes answers: write on its page."),
     "setting-unknown-choice": lambda d: _("Choose one of the values of the list."),
     "setting-whole-number": lambda d: _("Give a whole number."),
@@ -229,7 +235,9 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "Give a number from %(least)s to %(most)s.", least=d.get("least", ""), most=d.get("most", "")
     ),
     "setting-text": lambda d: _("Give a text of at most 300 characters."),
-    "disk-full": lambda d: _("There is no room left for files at the moment. Your text is kept: try again later."),
+    "disk-full": lambda d: _(
+        "There is no room left for files at the moment. Your text is kept: try again later."
+    ),
     "files-away": lambda d: _("Files cannot be kept at the moment. Your text is kept: try again later."),
     "file-kind": lambda d: _(
         "“%(name)s” is of a kind that we do not take. These are taken: %(kinds)s.",
@@ -241,18 +249,22 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         name=d.get("name", ""),
         limit=d.get("limit", ""),
     ),
-    "file-empty": lambda d: _("“%(name)s” is empty. Check the file and choose it again.", name=d.get("name", "")),
+    "file-empty": lambda d: _(
+        "“%(name)s” is empty. Check the file and choose it again.", name=d.get("name", "")
+    ),
     "file-content": lambda d: _(
         "“%(name)s” does not hold what its ending says. Save it again from its program, then choose it again.",
         name=d.get("name", ""),
     ),
     "file-pixels": lambda d: _(
-        "“%(name)s” has too many pixels to be shown. Make it smaller, then choose it again.", name=d.get("name", "")
+        "“%(name)s” has too many pixels to be shown. Make it smaller, then choose it again.",
+        name=d.get("name", ""),
     ),
     "file-missing": lambda d: _("This file is no longer there. Choose it again."),
     "too-many-files": lambda d: _("Keep %(limit)s files at most.", limit=d.get("limit", "")),
     "uploads-waiting": lambda d: _(
-        "You have %(limit)s files that were not sent yet. Send or remove some first.", limit=d.get("limit", "")
+        "You have %(limit)s files that were not sent yet. Send or remove some first.",
+        limit=d.get("limit", ""),
     ),
     "licence-over": lambda d: _("This licence request is over: it can no longer be changed."),
     "licence-not-yours": lambda d: _("Only the support team changes licence requests."),
@@ -430,7 +442,11 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
     for_team, whether statuses are said in the team's words.
     """
     data = event.data
-    who = _("The portal") if event.actor_id is None else (event.actor.full_name if event.actor else _("Somebody"))
+    who = (
+        _("The portal")
+        if event.actor_id is None
+        else (event.actor.full_name if event.actor else _("Somebody"))
+    )
     you = viewer is not None and event.actor_id == viewer.id
     words = statuses(for_team)
 
@@ -472,7 +488,11 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
             return _("Closed by itself, as announced")
         return either(_("You closed this request"), _("Closed by %(who)s", who=who))
     if kind == "ticket:reminded":
-        return _("Reminder %(number)s of %(of)s sent: an answer is awaited", number=data.get("number"), of=data.get("of"))
+        return _(
+            "Reminder %(number)s of %(of)s sent: an answer is awaited",
+            number=data.get("number"),
+            of=data.get("of"),
+        )
     if kind == "ticket:expired":
         return _("Expired: the change was undone")
     if kind == "ticket:cc_added":
@@ -535,3 +555,218 @@ def iso_day(text: str) -> str:
     except ValueError:
         return text
 
+
+# ---- Accounts ----------------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "sign-in-failed": lambda d: ngettext(
+        "This name and this password do not go together. Check both: %(num)s try is left.",
+        "This name and this password do not go together. Check both: %(num)s tries are left.",
+        d.get("left", 1),
+    ),
+    "sign-in-locked": lambda d: _("Sign-in is suspended after too many tries."),
+    "registration-closed": lambda d: _(
+        "Accounts are made by invitation. Ask your organisation or our team for one."
+    ),
+    "link-dead": lambda d: _("This link no longer works. Ask for a new one."),
+    "name-empty": lambda d: _("Fill in this field."),
+    "name-too-long": lambda d: _("Shorten this text to %(limit)s characters.", limit=d.get("limit", "")),
+    "name-characters": lambda d: _("Type this text again: some of its characters cannot be kept."),
+    "address-taken": lambda d: _("%(address)s already has an account.", address=d.get("address", "")),
+    "username-bad": lambda d: _("Choose another user name: up to 254 characters, without spaces."),
+    "username-taken": lambda d: _("Choose another user name: this one is taken."),
+    "staff-role-unknown": lambda d: _("Choose one of the roles of the list."),
+    "current-password-wrong": lambda d: ngettext(
+        "This is not your present password: %(num)s try is left.",
+        "This is not your present password: %(num)s tries are left.",
+        d.get("left", 1),
+    ),
+    "password-refused": lambda d: password_refusal(d),
+    "language-unknown": lambda d: _("Choose a language of the list."),
+    "time-zone-unknown": lambda d: _("Choose a time zone of the list."),
+    "role-unknown": lambda d: _("Choose one of the roles of the list."),
+    "contact-is-staff": lambda d: _("Members of our team cannot be contacts of an organisation."),
+    "contact-outside": lambda d: _(
+        "%(address)s is not in the mail domains of your organisation. Ask our team to add somebody from outside.",
+        address=d.get("address", ""),
+    ),
+    "contact-is-yourself": lambda d: _(
+        "You cannot take yourself off the list. Ask another administrator or our team."
+    ),
+    "contacts-not-yours": lambda d: _(
+        "Only the administrators of an organisation manage its approved contacts."
+    ),
+    "administrator-not-yours": lambda d: _("Administrators are named and removed by our team. Ask us."),
+    "removal-reason-needed": lambda d: _(
+        "Say why this person leaves the list: the reason is kept in the record."
+    ),
+    "account-disabled": lambda d: _("This account is disabled. Ask our team to open it again."),
+    "already-signed-in": lambda d: _(
+        "This person has signed in already: the page for forgotten passwords helps them."
+    ),
+    "mailed-enough": lambda d: _(
+        "Three mails left for this address within the hour. Wait before sending another."
+    ),
+    "last-admin": lambda d: _("This is the only administrator of the portal left. Name another one first."),
+}
+
+
+def password_refusal(data: Mapping[str, Any]) -> str:
+    """What to change in a password that was refused: the first rule it breaks, most useful first (ACC-6)."""
+    faults = data.get("faults") or ["short"]
+    if "long" in faults:
+        return _("Choose a shorter password: %(most)s characters at most.", most=data.get("most", 128))
+    if "characters" in faults:
+        return _("Choose a password without characters that cannot be typed.")
+    if "short" in faults:
+        least = data.get("least", 15)
+        return ngettext(
+            "Choose a longer password: %(num)s character or more.",
+            "Choose a longer password: %(num)s characters or more.",
+            least,
+        )
+    if "personal" in faults:
+        return _(
+            "Choose a password without your name, your address or your organisation: take out “%(word)s”.",
+            word=data.get("word", ""),
+        )
+    return _("Choose another password: this one is among those that are tried first.")
+
+
+def password_rules(words: list[str], faults: list[str] | None, word: str | None) -> list[dict[str, Any]]:
+    """The rules besides the length, as rows for the page: text, ok (None: not judged yet), not_in (ACC-6).
+
+    Arguments: words, those that the password must not hold; faults, those the server found, or None; word, the one
+    to take out.
+    """
+    judged = faults is not None and "long" not in faults and "characters" not in faults
+    personal = _("Holds neither your name, nor your address, nor your organisation")
+    if faults and "personal" in faults and word:
+        personal = _(
+            "Holds neither your name, nor your address, nor your organisation: take out “%(word)s”", word=word
+        )
+    return [
+        {
+            "text": _("Not on the lists of passwords that are tried first"),
+            "ok": "well-known" not in faults if judged and faults is not None else None,
+        },
+        {
+            "text": personal,
+            "ok": "personal" not in faults if judged and faults is not None else None,
+            "not_in": ",".join(words),
+        },
+    ]
+
+
+def hour(moment: datetime) -> str:
+    """The time of day in the reader's zone: "14 h 37", "14:37"."""
+    local = moment.astimezone(_zone())
+    return _time_fr(local) if language() == "fr" else format_time(local, "HH:mm", locale="en_GB")
+
+
+_BROWSERS = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox", "Firefox"), ("SamsungBrowser", "Samsung Internet"),
+    ("Chrome", "Chrome"), ("CriOS", "Chrome"), ("FxiOS", "Firefox"), ("Safari", "Safari"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def device(user_agent: str) -> str:
+    """What a browser calls itself, as people say it: "Firefox, Windows"."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    return ", ".join(filter(None, (browser, system))) or _("Unknown device")
+
+
+# ---- The desk ----------------------------------------------------------------------------------------
+
+REFUSALS["desk-only"] = lambda d: _("The desk is for the agents of the support team.")
+
+
+def queue_names() -> dict[str, str]:
+    """The queues of the desk, in the order of its rail."""
+    return {
+        "unassigned": _("To take"),
+        "mine": _("Mine"),
+        "team": _("My team"),
+        "waiting": _("With the customer"),
+        "resolved": _("Solved, to confirm"),
+        "all": _("All requests"),
+    }
+
+
+def queue_sort_names() -> dict[str, str]:
+    """The orders in which a queue can be read."""
+    return {
+        "priority": _("Most pressing first"),
+        "-created": _("Newest first"),
+        "created": _("Oldest first"),
+        "-updated": _("Last changed first"),
+    }
+
+
+def capped_count(count: int, cap: int) -> str:
+    """A count that stops at a cap: "12", "99+"."""
+    return f"{cap - 1}+" if count >= cap else str(count)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago something was, in one unit: "12 min ago", "3 h ago", "2 days ago". Both aware."""
+    minutes = int((now - moment).total_seconds() // 60)
+    if minutes < 1:
+        return _("just now")
+    if minutes < 60:
+        return _("%(minutes)s min ago", minutes=minutes)
+    if minutes < 24 * 60:
+        return _("%(hours)s h ago", hours=minutes // 60)
+    return ngettext("%(num)s day ago", "%(num)s days ago", minutes // (24 * 60))
+
+
+def several(names: list[str], most: int = 3) -> str:
+    """Names as one says them: "Alice", "Alice and Bob", "Alice, Bob and 3 others"."""
+    if len(names) > most:
+        shown, rest = names[: most - 1], len(names) - most + 1
+        return ngettext(
+            "%(names)s and %(num)s other", "%(names)s and %(num)s others", rest, names=", ".join(shown)
+        )
+    if len(names) > 1:
+        return _("%(names)s and %(last)s", names=", ".join(names[:-1]), last=names[-1])
+    return names[0] if names else ""
+
+
+def then_words(target: str, label: str) -> str:
+    """What happens after an answer is sent, as a choice beside its button."""
+    if target == "waiting_customer":
+        return _("then wait for the customer")
+    if target == "resolved":
+        return _("then mark as solved")
+    if target == "closed":
+        return _("then close for good")
+    if target == "in_progress":
+        return _("then go on working")
+    return _("then: %(status)s", status=label)
+
+
+def role_words(role: str) -> str:
+    """What somebody is in an organisation."""
+    return {
+        "administrator": _("administrator"),
+        "contact": _("approved contact"),
+        "member": _("not approved"),
+    }.get(role, "")
+
+
+def time_of(person: Any, now: datetime) -> str:
+    """The hour where somebody is, empty when it is the reader's own."""
+    try:
+        zone = ZoneInfo(person.time_zone)
+    except (KeyError, ValueError):
+        return ""
+    theirs, ours = now.astimezone(zone), now.astimezone(_zone())
+    if theirs.utcoffset() == ours.utcoffset():
+        return ""
+    hour = _time_fr(theirs) if language() == "fr" else format_time(theirs, "HH:mm", locale="en_GB")
+    return _("%(hour)s there", hour=hour)

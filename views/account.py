@@ -1,0 +1,139 @@
+"""One's own account: profile, password, sessions, language (ACC-13)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+import presenters
+from domain import accounts, settings
+from domain.refusals import Invalid, Missing
+from forms.accounts import ChangePasswordForm, ProfileForm
+from models import Person
+from views import current
+from views.redirects import local_path
+from views.session import lock_words, password_rules, start
+
+blueprint = Blueprint("account", __name__)
+
+LANGUAGE_COOKIE = "guichet_language"
+LANGUAGE_DAYS = 365
+_KEY = re.compile(r"[0-9]{1,18}")
+
+
+@blueprint.route("/account", methods=["GET", "POST"])
+def show() -> ResponseReturnValue:
+    """Name, language and time zone."""
+    viewer = current.viewer()
+    form = ProfileForm(obj=viewer)
+    if not form.is_submitted():
+        return render_template("account/show.html", form=form)
+    if form.validate():
+        try:
+            accounts.change_profile(
+                viewer,
+                full_name=form.full_name.data,
+                language=form.language.data,
+                time_zone=form.time_zone.data,
+                now=current.now(),
+            )
+            flash(_("Your profile is kept."), "success")
+            return redirect(url_for("account.show"), 303)
+        except Invalid as fault:
+            form._fields[fault.field or "full_name"].errors = [presenters.refusal(fault)]
+    return render_template("account/show.html", form=form), 422
+
+
+@blueprint.route("/account/security", methods=["GET", "POST"])
+def security() -> ResponseReturnValue:
+    """Choose another password, with the present one."""
+    viewer = current.viewer()
+    person = Person.get_by_id(viewer.id)
+    form = ChangePasswordForm()
+    faults: list[str] | None = None
+    word, status, lock = None, 200, None
+    if form.is_submitted():
+        status = 422
+        if form.validate():
+            try:
+                token = accounts.change_password(
+                    viewer,
+                    g.session_id,
+                    form.current_password.data,
+                    form.password.data,
+                    current.now(),
+                    origin=current.origin(),
+                    user_agent=request.user_agent.string,
+                )
+            except accounts.Locked as fault:
+                status, lock = fault.status, lock_words(fault)
+            except Invalid as fault:
+                faults, word = fault.data.get("faults"), fault.data.get("word")
+                form._fields[fault.field or "password"].errors = [presenters.refusal(fault)]
+            else:
+                start(token)
+                flash(_("Your new password is kept. Your other sessions are closed."), "success")
+                return redirect(url_for("account.security"), 303)
+    page = render_template(
+        "account/security.html",
+        form=form,
+        lock=lock,
+        least=settings.get("password_min"),
+        rules=password_rules(person, faults, word),
+    )
+    return page, status
+
+
+@blueprint.route("/account/sessions", methods=["GET", "POST"])
+def sessions() -> ResponseReturnValue:
+    """Where one is signed in; ends one session, the others, or all of them."""
+    viewer = current.viewer()
+    now, origin = current.now(), current.origin()
+    if request.method == "GET":
+        rows = [(row, presenters.device(row.user_agent)) for row in accounts.sessions(viewer, now)]
+        return render_template("account/sessions.html", sessions=rows, present=g.session_id)
+    which = request.form.get("everywhere")
+    if which == "all":
+        accounts.end_all(viewer.id, viewer, now, origin=origin)
+        session.clear()
+        flash(_("You are signed out everywhere."), "success")
+        return redirect(url_for("session.login"), 303)
+    if which == "others":
+        accounts.end_all(viewer.id, viewer, now, except_id=g.session_id, origin=origin)
+        flash(_("You are signed out everywhere else."), "success")
+    else:
+        key = request.form.get("session", "")
+        if not _KEY.fullmatch(key):
+            raise Missing("session-missing")
+        accounts.end_session(int(key), by=viewer, now=now, origin=origin)
+        if int(key) == g.session_id:
+            session.clear()
+            flash(_("You are signed out."), "success")
+            return redirect(url_for("session.login"), 303)
+        flash(_("That session is ended."), "success")
+    return redirect(url_for("account.sessions"), 303)
+
+
+@blueprint.post("/account/language")
+def language() -> ResponseReturnValue:
+    """The language of the pages: kept with the account, or on this browser for somebody not signed in."""
+    chosen = request.form.get("language", "")
+    response = redirect(local_path(request.form.get("next")), 303)
+    if chosen not in accounts.LANGUAGES:
+        return response
+    if current_user.is_authenticated:
+        accounts.change_language(current.viewer(), chosen)
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        chosen,
+        max_age=timedelta(days=LANGUAGE_DAYS),
+        httponly=True,
+        samesite="Lax",
+        secure=current.settings().production,
+    )
+    return response

@@ -1,0 +1,91 @@
+"""The list of approved contacts, for the administrators of an organisation (ACC-3)."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+import presenters
+from domain import contacts
+from domain.policies import Rights
+from domain.refusals import Invalid, NotAllowed
+from forms.accounts import ContactForm, RemovalForm
+from views import current
+
+blueprint = Blueprint("contacts", __name__, url_prefix="/organisation/contacts")
+
+_KEY = re.compile(r"[0-9]{1,18}")
+
+
+def _organisation() -> Rights:
+    """The organisation whose list is asked for; the first one that this person administers by default."""
+    administered = current.viewer().administers
+    wanted = request.values.get("organisation", "")
+    for rights in administered:
+        if not _KEY.fullmatch(wanted) or rights.organisation_id == int(wanted):
+            return rights
+    raise NotAllowed("contacts-not-yours")
+
+
+@blueprint.route("", methods=["GET", "POST"])
+def index() -> ResponseReturnValue:
+    """Who may open requests; adds somebody by address."""
+    viewer = current.viewer()
+    rights = _organisation()
+    form = ContactForm()
+    status = 200
+    if form.is_submitted():
+        status = 422
+        if form.validate():
+            try:
+                row = contacts.invite_contact(
+                    rights.organisation_id,
+                    full_name=form.full_name.data,
+                    email=form.email.data,
+                    by=viewer,
+                    now=current.now(),
+                    reason=form.reason.data,
+                )
+                flash(_("%(name)s is an approved contact.", name=row.person.full_name), "success")
+                return redirect(url_for("contacts.index", organisation=rights.organisation_id), 303)
+            except Invalid as fault:
+                field = form._fields.get(fault.field or "email") or form.email
+                field.errors = [presenters.refusal(fault)]
+    page = render_template(
+        "contacts/index.html",
+        form=form,
+        rights=rights,
+        organisations=viewer.administers,
+        people=contacts.of_organisation(rights.organisation_id),
+    )
+    return page, status
+
+
+@blueprint.post("/<int:membership_id>/approval")
+def approve(membership_id: int) -> ResponseReturnValue:
+    """Make a member of the organisation an approved contact."""
+    row = contacts.find(membership_id, current.viewer())
+    contacts.approve(membership_id, by=current.viewer(), now=current.now())
+    flash(_("%(name)s is an approved contact.", name=row.person.full_name), "success")
+    return redirect(url_for("contacts.index", organisation=row.organisation_id), 303)
+
+
+@blueprint.route("/<int:membership_id>/removal", methods=["GET", "POST"])
+def remove(membership_id: int) -> ResponseReturnValue:
+    """Take somebody off the list, with a reason; says first what that means."""
+    viewer = current.viewer()
+    row = contacts.find(membership_id, viewer)
+    form = RemovalForm()
+    if not form.is_submitted():
+        return render_template("contacts/remove.html", form=form, row=row)
+    if form.validate():
+        try:
+            contacts.remove_approval(membership_id, by=viewer, now=current.now(), reason=form.reason.data)
+            flash(_("%(name)s is no longer on the list.", name=row.person.full_name), "success")
+            return redirect(url_for("contacts.index", organisation=row.organisation_id), 303)
+        except Invalid as fault:
+            form.reason.errors = [presenters.refusal(fault)]
+    return render_template("contacts/remove.html", form=form, row=row), 422

@@ -1,0 +1,220 @@
+"""Signing in and out, registering, and links to choose a password."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, flash, g, make_response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+import presenters
+from domain import accounts, settings
+from domain.refusals import Invalid, Missing, NotAllowed
+from forms.accounts import ForgottenForm, NewPasswordForm, RegisterForm, SignInForm
+from models import Person
+from views import current
+from views.redirects import local_path
+
+blueprint = Blueprint("session", __name__)
+
+NAME_COOKIE = "guichet_name"
+NAME_DAYS = 365
+
+
+def start(token: str) -> None:
+    """Bind this browser to a session of the server, and to nothing that it held before (S21)."""
+    session.clear()
+    session["token"] = token
+
+
+def _leave_present_session() -> None:
+    """Somebody who signs in again in the same browser leaves no session behind."""
+    if current_user.is_authenticated:
+        accounts.end_session(g.session_id, by=current.viewer(), now=current.now(), origin=current.origin())
+
+
+def _remember_name(response: Response, name: str | None) -> None:
+    """Keep the user name on this browser, or forget it (ACC-5): the name and nothing else."""
+    if name is None:
+        response.delete_cookie(NAME_COOKIE)
+        return
+    response.set_cookie(
+        NAME_COOKIE,
+        name,
+        max_age=timedelta(days=NAME_DAYS),
+        httponly=True,
+        samesite="Lax",
+        secure=current.settings().production,
+    )
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+def login() -> ResponseReturnValue:
+    """Sign in with a user name or an address and a password (ACC-8, ACC-16)."""
+    target = local_path(request.values.get("next"))
+    if request.method == "GET" and current_user.is_authenticated:
+        return redirect(target, 303)
+    remembered = request.cookies.get(NAME_COOKIE, "")[:254]
+    form = SignInForm(data={"email": remembered, "remember": bool(remembered)})
+    form.next.data = target if target != "/" else ""
+    if not form.is_submitted():
+        return render_template("session/login.html", form=form, lock=None)
+    if not form.validate():
+        return render_template("session/login.html", form=form, lock=None), 422
+    try:
+        token, person = accounts.sign_in(
+            form.email.data,
+            form.password.data,
+            origin=current.origin(),
+            now=current.now(),
+            user_agent=request.user_agent.string,
+        )
+    except accounts.Locked as lock:
+        return _locked(form, lock)
+    except Invalid as fault:
+        form.form_errors.append(presenters.refusal(fault))
+        return render_template("session/login.html", form=form, lock=None), 422
+    _leave_present_session()
+    start(token)
+    response = redirect(target, 303)
+    _remember_name(response, person.username if form.remember.data else None)
+    return response
+
+
+def _locked(form: SignInForm, lock: accounts.Locked) -> ResponseReturnValue:
+    """The same page for names that exist and names that do not: how long, and whom to call meanwhile."""
+    page = render_template("session/login.html", form=form, lock=lock_words(lock))
+    response = make_response(page, lock.status)
+    if lock.data["until"] is not None:
+        seconds = (lock.data["until"] - current.now()).total_seconds()
+        response.headers["Retry-After"] = str(max(1, int(seconds)))
+    return response
+
+
+def lock_words(lock: accounts.Locked) -> dict[str, object]:
+    """What a page says of a lock: policy, minutes left, tries, and the hour at which it ends."""
+    until = lock.data["until"]
+    return {**lock.data, "hour": presenters.hour(until) if until is not None else ""}
+
+
+@blueprint.post("/logout")
+def logout() -> ResponseReturnValue:
+    """End the session on the server: a copy of the cookie opens nothing afterwards (S22)."""
+    if current_user.is_authenticated:
+        accounts.end_session(g.session_id, by=current.viewer(), now=current.now(), origin=current.origin())
+    session.clear()
+    flash(_("You are signed out."), "success")
+    return redirect(url_for("session.login"), 303)
+
+
+@blueprint.route("/register", methods=["GET", "POST"])
+def register() -> ResponseReturnValue:
+    """Make an account (ACC-1). The answer is the same whether or not the address has one."""
+    if current_user.is_authenticated:
+        return redirect(url_for("home.index"), 303)
+    if settings.get("registration") != "open":
+        return render_template("session/by_invitation.html")
+    form = RegisterForm()
+    if not form.is_submitted():
+        return render_template("session/register.html", form=form)
+    if form.validate():
+        try:
+            accounts.register(
+                form.full_name.data,
+                form.email.data,
+                organisation=form.organisation.data,
+                language=presenters.language(),
+                origin=current.origin(),
+                now=current.now(),
+            )
+            return redirect(url_for("session.registered"), 303)
+        except NotAllowed:
+            return render_template("session/by_invitation.html"), 403
+        except Invalid as fault:
+            _put(form, fault)
+    return render_template("session/register.html", form=form), 422
+
+
+@blueprint.get("/register/sent")
+def registered() -> ResponseReturnValue:
+    """What to do until the mail is there (ACC-1)."""
+    return render_template("session/registered.html")
+
+
+@blueprint.route("/password/forgotten", methods=["GET", "POST"])
+def forgotten() -> ResponseReturnValue:
+    """Ask for a link to choose another password (ACC-7). Never says whether the account exists."""
+    form = ForgottenForm()
+    if not form.is_submitted() and request.args.get("sent"):
+        return render_template("session/asked.html", minutes=settings.get("reset_minutes"))
+    if not form.is_submitted():
+        return render_template("session/forgotten.html", form=form, minutes=settings.get("reset_minutes"))
+    if form.validate():
+        accounts.ask_reset(form.email.data, origin=current.origin(), now=current.now())
+        return redirect(url_for("session.forgotten", sent=1), 303)
+    return render_template("session/forgotten.html", form=form, minutes=settings.get("reset_minutes")), 422
+
+
+@blueprint.route("/password/<token>", methods=["GET", "POST"])
+def password(token: str) -> ResponseReturnValue:
+    """Choose a password with a mailed link; opening the page changes nothing, and uses nothing up."""
+    try:
+        link = accounts.find_link(token, current.now())
+    except Missing:
+        return render_template("session/dead_link.html"), 404
+    form = NewPasswordForm()
+    if not form.is_submitted():
+        return _password_page(form, link)
+    if not form.validate():
+        return _password_page(form, link, faults=["short"]), 422
+    try:
+        session_token, _person = accounts.use_token(
+            token,
+            form.password.data,
+            origin=current.origin(),
+            now=current.now(),
+            user_agent=request.user_agent.string,
+        )
+    except Missing:
+        return render_template("session/dead_link.html"), 404
+    except Invalid as fault:
+        _put(form, fault)
+        return _password_page(form, link, fault.data["faults"], fault.data["word"]), 422
+    _leave_present_session()
+    start(session_token)
+    if link.purpose == "password":
+        flash(_("Your new password is kept. Your other sessions are closed."), "success")
+    else:
+        flash(_("Welcome: your account is open."), "success")
+    return redirect(url_for("home.index"), 303)
+
+
+def _password_page(
+    form: NewPasswordForm, link: accounts.Link, faults: list[str] | None = None, word: str | None = None
+) -> str:
+    return render_template(
+        "session/password.html",
+        form=form,
+        purpose=link.purpose,
+        username=link.person.username,
+        first=link.person.password_hash is None,
+        least=settings.get("password_min"),
+        rules=password_rules(link.person, faults, word),
+    )
+
+
+def password_rules(person: Person, faults: list[str] | None, word: str | None) -> list[dict[str, object]]:
+    """The rules besides the length, as the page lists them; ok is None until the server has judged (ACC-6)."""
+    return presenters.password_rules(accounts.personal_words(person), faults, word)
+
+
+def _put(form: NewPasswordForm | RegisterForm, fault: Invalid) -> None:
+    """Show a refusal of the domain beside its field, or above the form."""
+    field = form._fields.get(fault.field or "")
+    if field is None:
+        form.form_errors.append(presenters.refusal(fault))
+    else:
+        field.errors = [*field.errors, presenters.refusal(fault)]
