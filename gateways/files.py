@@ -51,7 +51,7 @@ class DiskStore:
         name = secrets.token_hex(32)
         target = self._path(name)
         # Made here and not at start: an operator may empty or mount the folder while the portal runs.
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_folder(target.parent)
         unfinished = target.with_name(f"{name}.part")
         digest, size, head = hashlib.sha256(), 0, b""
         try:
@@ -112,6 +112,14 @@ class DiskStore:
         if not STORED_NAME.fullmatch(stored_name):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), stored_name[:80])
         return self.root / stored_name[:2] / stored_name
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make one of the 256 folders, and the root when missing, for the account of the portal alone."""
+        if folder.is_dir():
+            return
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        self._sync_folder(self.root)
 
     @staticmethod
     def _sync_folder(folder: Path) -> None:
