@@ -77,13 +77,13 @@ class Mail:
         """
         mail = EmailMessage()
         try:
-            mail["From"] = Address(one_line(self.sender_name), addr_spec=_wire_address(self.sender))
-            mail["To"] = Address(one_line(self.recipient_name), addr_spec=_wire_address(self.recipient))
+            mail["From"] = Address(_header(self.sender_name), addr_spec=_wire_address(self.sender))
+            mail["To"] = Address(_header(self.recipient_name), addr_spec=_wire_address(self.recipient))
         except (ValueError, HeaderParseError, IndexError, UnicodeError):
             raise PermanentFailure("the address is not a valid one") from None
-        mail["Subject"] = one_line(self.subject)
+        mail["Subject"] = _header(self.subject)
         for name, value in self.headers.items():
-            mail[name] = one_line(value)
+            mail[name] = _header(value)
         mail.set_content(self.text, cte="quoted-printable")
         mail.add_alternative(self.html, subtype="html", cte="quoted-printable")
         return mail
@@ -91,13 +91,25 @@ class Mail:
 
 def one_line(text: str) -> str:
     """Text for a header or a sentence: no control, line-breaking or direction-changing character survives (S36)."""
-    spaced = "".join(
+    # Only the plain space is folded: the no-break spaces of French typography stay.
+    return re.sub(r" +", " ", _without_controls(text)).strip(" ")
+
+
+def _without_controls(text: str) -> str:
+    return "".join(
         " " if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") else character
         for character in text
         if unicodedata.category(character) != "Cf"
     )
-    # Only the plain space is folded: the no-break spaces of French typography stay.
-    return re.sub(r" +", " ", spaced).strip(" ")
+
+
+def _header(text: str) -> str:
+    """One line that stays as it is in a header.
+
+    The email package decodes what looks like an encoded word in a value it is given, line breaks included: a subject
+    of "=?utf-8?q?x=0ABcc:...?=" would become a header of its own.
+    """
+    return one_line(text).replace("=?", "= ?")
 
 
 def _wire_address(address: str) -> str:
@@ -294,15 +306,8 @@ def body_html(markdown: str) -> Markup:
 
 def body_text(markdown: str) -> str:
     """A message as plain text: as it was typed, without control characters."""
-    text = markdown[:BODY_MAX_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
-    return "\n".join(one_line_keeping_indent(line) for line in text.split("\n")).strip("\n")
-
-
-def one_line_keeping_indent(line: str) -> str:
-    """One line of a message without control characters; the spaces at its start are part of lists and code."""
-    line = line.replace("\t", "    ")
-    indent = line[: len(line) - len(line.lstrip(" "))]
-    return indent + one_line(line)
+    text = markdown[:BODY_MAX_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    return "\n".join(_without_controls(line).rstrip() for line in text.split("\n")).strip("\n")
 
 
 # ---- What several mails say --------------------------------------------------------------------------
@@ -775,7 +780,7 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
 
 def thread_root(row: OutboxMessage) -> str:
     """The name of the thread that the mails about one request make in one mailbox: always the same, never sent."""
-    return f"guichet.{sha256(f'{row.ticket_id}:{row.recipient}'.encode()).hexdigest()[:32]}"
+    return f"guichet.{sha256(f'{row.ticket_id}:{row.recipient}'.encode()).hexdigest()[:24]}"
 
 
 def shortened(subject: str) -> str:

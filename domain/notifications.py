@@ -314,7 +314,7 @@ def _row(
         "language": recipient.language,
         "context": context,
         # Without the host: mailer.py adds it. Decided here, so that a mail sent twice is seen to be the same.
-        "message_id": f"guichet.{secrets.token_hex(16)}",
+        "message_id": f"guichet.{secrets.token_hex(12)}",
         "created_at": now,
         # Nothing means at once, by any clock: a job run by hand at another date does not delay its mails.
         "next_try_at": None,

@@ -11,6 +11,7 @@ import re
 import secrets
 import smtplib
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -165,7 +166,8 @@ class FileTransport:
             # A reader of the folder never sees half a mail.
             os.replace(temporary, self._folder / f"{name}.eml")
         except OSError as lost:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise TemporaryFailure(_lost(lost), whole_server=True) from None
 
     def close(self) -> None:
