@@ -47,7 +47,7 @@ class HomeView(AdminOnly, AdminIndexView):
                     "icon": view.icon,
                     "url": url_for(f"{view.endpoint}.{'index_view' if rows else 'index'}"),
                     "count": count_words(view.table) if rows else None,
-                    "lead": view.lead,
+                    "lead": str(view.lead).split(". ")[0].rstrip(".") + ".",
                 }
             )
         return self.render("admin/index.html", groups=list(groups.items()), care=care(), runs=last_runs())

@@ -1,0 +1,76 @@
+"""The administration in a real browser: seen, by keyboard and by axe, under the strict policy, with and without script."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import Membership, Organisation, Team, Ticket
+from tests.support.browsing import DESK, PHONE, assert_looks
+
+SHOTS = os.environ.get("GUICHET_SHOTS")
+
+
+@pytest.fixture
+def enter(live_server: Any, browser_context: Any) -> Any:
+    """Open a browser in which somebody is signed in: enter(root, locale="en-GB") gives a page."""
+
+    def open_as(person: Any, **options: Any) -> Any:
+        client = live_server.application.test_client()
+        client.sign_in(person)
+        cookie = client.get_cookie("guichet")
+        context = browser_context(**options)
+        context.add_cookies([{"name": "guichet", "value": cookie.value, "url": live_server.url}])
+        return context.new_page()
+
+    return open_as
+
+
+def shoot(page: Any, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+PAGES = {
+    "home": "/admin/",
+    "contacts": "/admin/membership/",
+    "contacts-filtered": "/admin/membership/?flt_organisation=Acme&flt_state=approved",
+    "contact-new": "/admin/membership/new/",
+    "tickets": "/admin/ticket/",
+    "ticket": "/admin/ticket/details/?id={ticket}",
+    "ticket-edit": "/admin/ticket/edit/?id={ticket}",
+    "organisation-edit": "/admin/organisation/edit/?id={organisation}",
+    "organisation-delete": "/admin/organisation/delete/?id={organisation}",
+    "team-delete": "/admin/team/delete/?id={team}",
+    "persons-none": "/admin/person/?search=zzzz",
+    "closing": "/admin/closingrule/edit/?id=1",
+    "calendar": "/admin/calendar/edit/?id=1",
+    "settings": "/admin/settings/",
+    "audit": "/admin/auditentry/",
+}
+
+
+def address(path: str) -> str:
+    return path.format(
+        ticket=Ticket.select(Ticket.id).first().id,
+        organisation=Organisation.get(Organisation.slug == "acme").id,
+        team=Team.create(slug="night", name_fr="Nuit", name_en="Night").id if "{team}" in path else 0,
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_kind_of_page_is_accessible(enter: Any, world: Any, axe: Any, scheme: str, size: dict[str, int]) -> None:
+    page = enter(world.root, color_scheme=scheme, viewport=size)
+    for name, path in PAGES.items():
+        page.goto(address(path))
+        shoot(page, f"{name}-{size['width']}-{scheme}")
+        axe(page)
+        assert_looks(page)
+        for details in page.locator(".admin-filters:not([open]) > summary").all():
+            details.click()
+            axe(page)
