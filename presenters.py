@@ -120,6 +120,13 @@ _TAGS = {
 _markdown.disable("image")
 
 
+def _only_whole_addresses(tag: str, name: str, value: str) -> str | None:
+    """A link leads to a whole address that shows where it goes: //elsewhere would borrow our scheme."""
+    if name == "href" and not value.lower().startswith(("https://", "http://", "mailto:")):
+        return None
+    return value
+
+
 @lru_cache(maxsize=2048)
 def markdown(text: str) -> Markup:
     """Markdown as typed by a person, as safe HTML: no raw HTML, links only to http, https and mailto.
@@ -135,6 +142,7 @@ def markdown(text: str) -> Markup:
             html,
             tags=_TAGS,
             attributes={"a": {"href"}, "ol": {"start"}},
+            attribute_filter=_only_whole_addresses,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
         )
@@ -723,6 +731,13 @@ def ago(moment: datetime, now: datetime) -> str:
     if minutes < 24 * 60:
         return _("%(hours)s h ago", hours=minutes // 60)
     return ngettext("%(num)s day ago", "%(num)s days ago", minutes // (24 * 60))
+
+
+def short_day(day: date) -> str:
+    """A day of this year in few signs, for dense lists: "26 nov.", "26 Nov"."""
+    if language() == "fr":
+        return f"{_day_fr(day)} {format_date(day, 'MMM', 'fr')}"
+    return format_date(day, "d MMM", "en_GB")
 
 
 def several(names: list[str], most: int = 3) -> str:
