@@ -325,7 +325,10 @@ def _status(status: str, to: Reader) -> dict[str, str]:
     return {
         "key": status,
         "label": presenters.localized(row, "team" if to.at_work else "customer") if row else status,
-        "turn": "" if to.at_work or row is None else presenters.localized(row, "turn"),
+        # While the customer is awaited, the mail gives the date itself (templates/mail/closing.*).
+        "turn": ""
+        if to.at_work or row is None or status in lifecycle.AWAITING_CUSTOMER
+        else presenters.localized(row, "turn"),
         "tone": known.tone if known else "over",
     }
 
@@ -373,6 +376,7 @@ def _about_ticket(to: Reader) -> dict[str, Any]:
         "priority": priority,
         "status": _status(ticket.status, to),
         "by": _name_of(to.event.actor_id) if to.row.context.get("event_id") else "",
+        "takes_answers": ticket.status not in lifecycle.CLOSED_TO_ANSWERS,
     }
 
 

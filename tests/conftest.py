@@ -185,6 +185,17 @@ def filled_demo(url: str) -> None:
     shut(database)
 
 
+def filled_counter(url: str) -> None:
+    """Make Acme, Globex and their support team, without any request (tests/support/correspondence.py)."""
+    from domain import schema
+    from tests.support import correspondence
+
+    database = opened(url)
+    schema.upgrade()
+    correspondence.fill()
+    shut(database)
+
+
 def shut(database: Any) -> None:
     """Close every connection of a pool, so that its file can be copied or dropped."""
     if not database.is_closed():
@@ -201,9 +212,11 @@ def forget_everything() -> None:
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Any]:
-    """A database of this test alone, open: tables only, or the demo world when the test asks for `world`."""
+    """A database of this test alone, open: tables only, or what the test asks for: the demo `world`, a `counter`."""
     if "world" in request.fixturenames:
         url = engine.copy("demo", filled_demo)
+    elif "counter" in request.fixturenames:
+        url = engine.copy("counter", filled_counter)
     else:
         url = engine.copy("empty", filled_empty)
     forget_everything()

@@ -18,51 +18,61 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SECRET = "only for tests, long enough to be taken: 0123456789"
 
 
+PEOPLE: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "alice": ("Alice Martin", "acme", {"language": "fr"}),
+    "bob": ("Bob Lefèvre", "acme", {"language": "en", "time_zone": "America/New_York"}),
+    "dana": ("Dana Roy", "acme", {}),
+    "charlie": ("Charlie Diaz", "globex", {}),
+    "sam": ("Sam Petit", "guichet", {"staff_role": "agent"}),
+    "ines": ("Inès Costa", "guichet", {"staff_role": "agent", "language": "en"}),
+    "vera": ("Vera Blanc", "guichet", {"staff_role": "agent", "is_supervisor": True}),
+    "root": ("Root Admin", "guichet", {"staff_role": "admin"}),
+}
+MEMBERS = (
+    ("alice", "acme", "contact"),
+    ("bob", "acme", "administrator"),
+    ("dana", "acme", "member"),
+    ("charlie", "globex", "contact"),
+)
+
+
+def fill() -> None:
+    """Write the people, the organisations and the teams of a counter into an empty portal."""
+    from domain import presets
+    from models import Membership, Organisation, Person, Team, TeamMember
+
+    presets.apply("default", None, NOW)
+    people = {}
+    for name, (full_name, host, extra) in PEOPLE.items():
+        address = f"{name}@{host}.example"
+        people[name] = Person.create(
+            email=address, username=address, full_name=full_name, created_at=NOW, email_verified_at=NOW,
+            first_signed_in_at=NOW, **extra,
+        )  # fmt: skip
+    organisations = {
+        "acme": Organisation.create(name="Acme", slug="acme", created_at=NOW, domains=["acme.example"]),
+        "globex": Organisation.create(name="Globex", slug="globex", created_at=NOW),
+    }
+    for name, slug, role in MEMBERS:
+        rights = role != "member"
+        Membership.create(
+            person=people[name], organisation=organisations[slug], role=role,
+            can_open=rights, can_see_all=rights, can_answer=rights,
+        )  # fmt: skip
+    for team in Team.select():
+        for name in ("sam", "ines"):
+            TeamMember.create(team=team, person=people[name])
+
+
 class Counter:
-    """Acme and Globex with their people, a support team, and requests of alice."""
+    """Acme and Globex with their people (counter.alice ...), a support team, and requests of alice."""
 
     def __init__(self) -> None:
-        from domain import closing, presets, settings
-        from models import Membership, Organisation, Person, Team, TeamMember
+        from models import Organisation, Person
 
-        settings.forget()
-        closing.forget()
-        presets.apply("default", None, NOW)
         self.keys = count(1)
-        people: dict[str, Any] = {}
-        for name, full_name, host, extra in (
-            ("alice", "Alice Martin", "acme", {"language": "fr"}),
-            ("bob", "Bob Lefèvre", "acme", {"language": "en", "time_zone": "America/New_York"}),
-            ("dana", "Dana Roy", "acme", {}),
-            ("charlie", "Charlie Diaz", "globex", {}),
-            ("sam", "Sam Petit", "guichet", {"staff_role": "agent"}),
-            ("ines", "Inès Costa", "guichet", {"staff_role": "agent", "language": "en"}),
-            ("vera", "Vera Blanc", "guichet", {"staff_role": "agent", "is_supervisor": True}),
-            ("root", "Root Admin", "guichet", {"staff_role": "admin"}),
-        ):
-            address = f"{name}@{host}.example"
-            people[name] = Person.create(
-                email=address, username=address, full_name=full_name, created_at=NOW, email_verified_at=NOW,
-                first_signed_in_at=NOW, **extra,
-            )  # fmt: skip
-        self.people = people
-        self.acme = Organisation.create(name="Acme", slug="acme", created_at=NOW, domains=["acme.example"])
-        self.globex = Organisation.create(name="Globex", slug="globex", created_at=NOW)
-        for name, organisation, role in (
-            ("alice", self.acme, "contact"),
-            ("bob", self.acme, "administrator"),
-            ("dana", self.acme, "member"),
-            ("charlie", self.globex, "contact"),
-        ):
-            rights = role != "member"
-            Membership.create(
-                person=people[name], organisation=organisation, role=role,
-                can_open=rights, can_see_all=rights, can_answer=rights,
-            )  # fmt: skip
-        self.support = Team.get(Team.slug == "support")
-        for team in Team.select():
-            TeamMember.create(team=team, person=people["sam"])
-            TeamMember.create(team=team, person=people["ines"])
+        self.people = {person.email.partition("@")[0]: person for person in Person.select()}
+        self.acme = Organisation.get(Organisation.slug == "acme")
 
     def __getattr__(self, name: str) -> Any:
         try:
