@@ -24,9 +24,10 @@ class _Writing(FlaskForm):
     # The version of the request that the writer was looking at.
     version = HiddenField()
 
-    def __init__(self, formdata: Any = None, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         self.kept: list[Any] = []
-        super().__init__(formdata=formdata, **kwargs)
+        # Without formdata= the form reads what was sent; formdata=None gives an empty one.
+        super().__init__(**kwargs)
         if not _KEY.fullmatch(self.idempotency_key.data or ""):
             self.idempotency_key.data = secrets.token_urlsafe(24)
 
