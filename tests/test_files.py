@@ -88,74 +88,76 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("extension", TAKEN)
-@pytest.mark.parametrize("content", CONTENTS)
 def test_extension_and_content_decide_together(
-    world: Any, store: DiskStore, extension: str, content: str
+    world: Any, store: DiskStore, subtests: pytest.Subtests, extension: str
 ) -> None:
-    sent = io.BytesIO(CONTENTS[content])
-    if content in TAKEN[extension]:
-        row = files.keep(sent, f"envoi.{extension}", see(world.alice), NOW, store)
-        assert row.content_type == files.KINDS[extension].content_type
-        assert (row.size, row.name) == (len(CONTENTS[content]), f"envoi.{extension}")
-        return
-    with pytest.raises(Invalid) as refused:
-        files.keep(sent, f"envoi.{extension}", see(world.alice), NOW, store)
-    assert refused.value.field == "attachments"
-    assert refused.value.code == ("file-content" if extension != "exe" else "file-kind")
-    assert on_disk(store) == []
-    assert not Attachment.select().where(Attachment.ticket.is_null()).exists()
+    alice = see(world.alice)
+    for content, data in CONTENTS.items():
+        with subtests.test(content=content):
+            if content in TAKEN[extension]:
+                row = files.keep(io.BytesIO(data), f"envoi.{extension}", alice, NOW, store)
+                assert row.content_type == files.KINDS[extension].content_type
+                assert (row.size, row.name) == (len(data), f"envoi.{extension}")
+                files.drop(row.key, alice, store)
+            else:
+                with pytest.raises(Invalid) as refused:
+                    files.keep(io.BytesIO(data), f"envoi.{extension}", alice, NOW, store)
+                assert refused.value.field == "attachments"
+                assert refused.value.code == ("file-content" if extension != "exe" else "file-kind")
+            assert on_disk(store) == []
+            assert not Attachment.select().where(Attachment.ticket.is_null()).exists()
 
 
 def docx_with(**changes: Any) -> bytes:
     return zipped({**OFFICE, "word/document.xml": b"<w/>", **changes})
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("macro.docx", docx_with(**{"word/vbaProject.bin": b"macro"})),
-        ("renamed.docx", CONTENTS["xlsx"]),
-        ("cut.docx", CONTENTS["docx"][:-30]),
-        ("no-types.docx", zipped({"word/document.xml": b"<w/>"})),
-        ("wild.docx", CONTENTS["docx"][:-22] + b"PK\x05\x06" + b"\xff" * 18),
-        ("page.html", b"<script>alert(1)</script>"),
-        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
-        ("page.xhtml", b"<html/>"),
-        ("setup.exe.", CONTENTS["program"]),
-        ("picture.png.exe", CONTENTS["png"]),
-        ("noextension", CONTENTS["text"]),
-        (".htaccess", b"Options +Indexes"),
-        (".png", CONTENTS["png"]),
-        ("run.sh", b"#!/bin/sh"),
-        ("zero.txt", b"a\0b"),
-        ("late-zero.log", b"a" * (2 * MEGABYTE) + b"\0"),
-        ("picture.txt", CONTENTS["gif"][:6] + b"alert(1)"),
-    ],
-)
-def test_what_pretends_is_refused(world: Any, store: DiskStore, name: str, content: bytes) -> None:
-    with pytest.raises(Invalid) as refused:
-        files.keep(io.BytesIO(content), name, see(world.alice), NOW, store)
-    assert refused.value.code in {"file-kind", "file-content"}
-    assert on_disk(store) == []
+PRETENDING = [
+    ("macro.docx", docx_with(**{"word/vbaProject.bin": b"macro"})),
+    ("renamed.docx", CONTENTS["xlsx"]),
+    ("cut.docx", CONTENTS["docx"][:-30]),
+    ("no-types.docx", zipped({"word/document.xml": b"<w/>"})),
+    ("wild.docx", CONTENTS["docx"][:-22] + b"PK\x05\x06" + b"\xff" * 18),
+    ("page.html", b"<script>alert(1)</script>"),
+    ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
+    ("page.xhtml", b"<html/>"),
+    ("setup.exe.", CONTENTS["program"]),
+    ("picture.png.exe", CONTENTS["png"]),
+    ("noextension", CONTENTS["text"]),
+    (".htaccess", b"Options +Indexes"),
+    (".png", CONTENTS["png"]),
+    ("run.sh", b"#!/bin/sh"),
+    ("zero.txt", b"a\0b"),
+    ("late-zero.log", b"a" * (2 * MEGABYTE) + b"\0"),
+    ("picture.txt", CONTENTS["gif"][:6] + b"alert(1)"),
+]
+HONEST = [
+    ("VIREMENTS.CSV", CONTENTS["text"]),
+    ("journal.tar.gz", gzip.compress(b"...")),
+    ("archive.7z", b"7z\xbc\xaf\x27\x1c" + bytes(30)),
+    ("ancien.log", "Numéro de série".encode("latin-1")),
+    ("windows.txt", "Numéro".encode("utf-16")),
+    ("courriel.eml", b"From: a@example.org\r\n\r\nBonjour"),
+    ("vide.zip", zipped({})),
+    ("tableur.ods", zipped({}, ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"))),
+    ("presentation.pptx", zipped({**OFFICE, "ppt/presentation.xml": b"<p/>"})),
+    ("échange.har", b'{"log": {}}'),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("VIREMENTS.CSV", CONTENTS["text"]),
-        ("journal.tar.gz", gzip.compress(b"...")),
-        ("archive.7z", b"7z\xbc\xaf\x27\x1c" + bytes(30)),
-        ("ancien.log", "Numéro de série".encode("latin-1")),
-        ("windows.txt", "Numéro".encode("utf-16")),
-        ("courriel.eml", b"From: a@example.org\r\n\r\nBonjour"),
-        ("vide.zip", zipped({})),
-        ("tableur.ods", zipped({}, ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"))),
-        ("presentation.pptx", zipped({**OFFICE, "ppt/presentation.xml": b"<p/>"})),
-        ("échange.har", b'{"log": {}}'),
-    ],
-)
-def test_what_people_really_send_is_taken(world: Any, store: DiskStore, name: str, content: bytes) -> None:
-    assert files.keep(io.BytesIO(content), name, see(world.alice), NOW, store).name == name
+def test_what_pretends_is_refused(world: Any, store: DiskStore, subtests: pytest.Subtests) -> None:
+    for name, content in PRETENDING:
+        with subtests.test(name=name):
+            with pytest.raises(Invalid) as refused:
+                files.keep(io.BytesIO(content), name, see(world.alice), NOW, store)
+            assert refused.value.code in {"file-kind", "file-content"}
+            assert on_disk(store) == []
+
+
+def test_what_people_really_send_is_taken(world: Any, store: DiskStore, subtests: pytest.Subtests) -> None:
+    for name, content in HONEST:
+        with subtests.test(name=name):
+            assert files.keep(io.BytesIO(content), name, see(world.alice), NOW, store).name == name
 
 
 def test_the_list_of_kinds_is_a_setting_that_cannot_name_what_cannot_be_checked(
@@ -308,16 +310,19 @@ def test_an_answer_takes_the_files_of_its_author(world: Any, store: DiskStore, t
     assert files.pending([row.key for row in rows], see(world.alice)) == []
 
 
-@pytest.mark.parametrize("thief", ["bob", "charlie", "sam", "root"])
-def test_nobody_sends_the_upload_of_another(world: Any, store: DiskStore, ticket: Ticket, thief: str) -> None:
+def test_nobody_sends_the_upload_of_another(
+    world: Any, store: DiskStore, ticket: Ticket, subtests: pytest.Subtests
+) -> None:
     row = uploaded(world.alice, store)
-    by = see(getattr(world, thief))
-    with pytest.raises(Missing), db.atomic():
-        files.claim([row.key], ticket, None, by)
-    assert Attachment.get_by_id(row.id).ticket_id is None
-    with pytest.raises(Missing):
-        files.drop(row.key, by, store)
-    assert files.pending([row.key], by) == []
+    for thief in ("bob", "charlie", "sam", "root"):
+        with subtests.test(thief=thief):
+            by = see(getattr(world, thief))
+            with pytest.raises(Missing), db.atomic():
+                files.claim([row.key], ticket, None, by)
+            assert Attachment.get_by_id(row.id).ticket_id is None
+            with pytest.raises(Missing):
+                files.drop(row.key, by, store)
+            assert files.pending([row.key], by) == []
     assert [found.id for found in files.pending([row.key], see(world.alice))] == [row.id]
 
 
@@ -344,17 +349,19 @@ def test_a_file_is_sent_once(world: Any, store: DiskStore, ticket: Ticket) -> No
         files.claim([row.key], ticket, None, see(world.alice))
 
 
-@pytest.mark.parametrize("key", ["", "x", "%", "../../etc/passwd", "é" * 50, "0" * 500])
-def test_a_key_that_nobody_gave_is_missing(world: Any, store: DiskStore, ticket: Ticket, key: str) -> None:
+def test_a_key_that_nobody_gave_is_missing(
+    world: Any, store: DiskStore, ticket: Ticket, subtests: pytest.Subtests
+) -> None:
     alice = see(world.alice)
-    for act in (
-        lambda: files.claim([key], ticket, None, alice),
-        lambda: files.drop(key, alice, store),
-        lambda: files.readable(key, alice),
-    ):
-        with pytest.raises(Missing):
-            act()
-    assert files.pending([key], alice) == []
+    for key in ("", "x", "%", "../../etc/passwd", "é" * 50, "0" * 500):
+        with subtests.test(key=key):
+            with pytest.raises(Missing):
+                files.claim([key], ticket, None, alice)
+            with pytest.raises(Missing):
+                files.drop(key, alice, store)
+            with pytest.raises(Missing):
+                files.readable(key, alice)
+            assert files.pending([key], alice) == []
 
 
 def test_no_more_files_than_the_setting(world: Any, store: DiskStore, ticket: Ticket) -> None:
@@ -454,29 +461,29 @@ def test_nobody_reads_without_an_account(world: Any, store: DiskStore) -> None:
 # ---- What a fault leaves behind --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (errno.ENOSPC, "disk-full"),
-        (errno.EDQUOT, "disk-full"),
-        (errno.EIO, "files-away"),
-        (errno.EROFS, "files-away"),
-    ],
-)
-@pytest.mark.parametrize("step", ["fsync", "rename"])
 def test_a_full_or_broken_disk_is_said_and_nothing_stays(
-    world: Any, store: DiskStore, monkeypatch: pytest.MonkeyPatch, fault: int, code: str, step: str
+    world: Any, store: DiskStore, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:
-    def broken(*_arguments: Any) -> None:
-        raise OSError(fault, os.strerror(fault))
+    codes = {
+        errno.ENOSPC: "disk-full",
+        errno.EDQUOT: "disk-full",
+        errno.EIO: "files-away",
+        errno.EROFS: "files-away",
+    }
+    for fault, code in codes.items():
+        for step in ("open", "fsync", "rename"):
+            with subtests.test(fault=errno.errorcode[fault], step=step):
 
-    with monkeypatch.context() as patched:
-        patched.setattr(f"gateways.files.os.{step}", broken)
-        with pytest.raises(NotNow) as refused:
-            uploaded(world.alice, store)
-    assert (refused.value.code, refused.value.status) == (code, 503)
-    assert on_disk(store) == []
-    assert not Attachment.select().where(Attachment.ticket.is_null()).exists()
+                def broken(*_arguments: Any, fault: int = fault, **_options: Any) -> None:
+                    raise OSError(fault, os.strerror(fault))
+
+                with monkeypatch.context() as patched:
+                    patched.setattr(f"gateways.files.os.{step}", broken)
+                    with pytest.raises(NotNow) as refused:
+                        uploaded(world.alice, store)
+                assert (refused.value.code, refused.value.status) == (code, 503)
+                assert on_disk(store) == []
+                assert not Attachment.select().where(Attachment.ticket.is_null()).exists()
     # It heals without a restart.
     assert uploaded(world.alice, store).size == len(CONTENTS["png"])
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import unicodedata
+from collections.abc import Iterator
+from typing import BinaryIO
+from urllib.parse import quote
 
-from flask import Blueprint, abort, request, send_file
+from flask import Blueprint, Response, abort, request, send_file
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -18,6 +22,8 @@ licence_blueprint = Blueprint("licences", __name__)
 blueprints = (blueprint, licence_blueprint)
 
 log = logging.getLogger("guichet.files")
+
+CHUNK_BYTES = 64 * 1024
 
 # A file that is opened on its own can neither run nor fetch anything, whatever it holds.
 SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
@@ -37,21 +43,40 @@ def show(key: str, name: str) -> ResponseReturnValue:
     except FileNotFoundError:
         log.error("file %s of the database is not in the store", attachment.id)
         abort(404)
-    response = send_file(
-        stream,
-        mimetype=attachment.content_type,
-        as_attachment=not inline,
-        download_name=attachment.name,
-        conditional=False,
-        etag=False,
-    )
+    if request.method == "HEAD":
+        stream.close()
+        response = Response()
+    else:
+        response = Response(_chunks(stream))
+    response.content_type = attachment.content_type
     response.content_length = attachment.size
+    response.headers.set(
+        "Content-Disposition", "inline" if inline else "attachment", **_file_names(attachment.name)
+    )
     response.headers["Accept-Ranges"] = "none"
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a file, which is closed at the end or when the reader goes away."""
+    with stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _file_names(name: str) -> dict[str, str]:
+    """The two spellings of a name in a header (RFC 6266): plain letters for old programs, and the whole name."""
+    if name.isascii():
+        return {"filename": name}
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return {
+        "filename": plain if plain.partition(".")[0] else f"file{plain}",
+        "filename*": f"UTF-8''{quote(name, safe='!#$&+-.^_`|~')}",
+    }
 
 
 @licence_blueprint.get("/licences/blank-form.pdf")
@@ -70,7 +95,11 @@ def blank() -> ResponseReturnValue:
         "due_on": _("Due date"),
         "due_on_hint": _("Day, month and year, such as 01/12/2026."),
     }
-    products = [presenters.localized(product, "name", language) for product in catalogue.products() if product.editions]
+    products = [
+        presenters.localized(product, "name", language)
+        for product in catalogue.products()
+        if product.editions
+    ]
     return send_file(
         io.BytesIO(licences.blank_form(words, products, language)),
         mimetype="application/pdf",
