@@ -76,7 +76,6 @@ class RequestFields(FlaskForm):
     # What must be among the files, and the sentence that asks for it.
     files_needed: Any = None
     files_like: tuple[str, ...] = ("",)
-    files_accept: str | None = None
 
     organisation = OneOf(
         _l("For which organisation"),

@@ -361,13 +361,17 @@ class Tick(BooleanField):
 
     kind = "choice"
     says_optional: bool | None = None
-    false_values = (False, "false", "", "0", "off", "no")
+    false_values = ("false", "", "0", "off", "no")
 
     def __init__(
         self, label: Any = None, needed: Any = None, *, says_optional: bool | None = None, **kwargs: Any
     ) -> None:
         self.says_optional = says_optional
         super().__init__(label, [Needed(needed)] if needed else [], **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        first = valuelist[0] if valuelist else ""
+        self.data = isinstance(first, str) and first.strip().lower() not in self.false_values
 
     def answer(self) -> dict[str, Any] | None:
         """The answer to keep with the request: only a box that is ticked says something."""

@@ -17,6 +17,7 @@ from stdnum.ch import uid
 from stdnum.exceptions import ValidationError as WrongNumber
 from stdnum.no import orgnr
 from stdnum.util import clean
+from wtforms import MultipleFileField
 from wtforms.fields import SelectChoice
 from wtforms.validators import StopValidation
 
@@ -98,6 +99,10 @@ class VatChange(RequestFields):
     asks = ("legal_name", "country", "vat_number")
     files_needed = _l("Attach a valid proof of tax registration.")
 
+    attachments = MultipleFileField(
+        _l("Proof of tax registration"),
+        description=_l("A valid certificate that bears the new name or the new number."),
+    )
     legal_name = Line(
         _l("New legal name"),
         most=160,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
+from wtforms import MultipleFileField
 
 from forms.base import RequestFields
 from forms.fields import TEXT_MAX, Line, Lines, OneOfFew
@@ -28,6 +29,9 @@ class Interface(RequestFields):
     files_needed = _l("Attach a screenshot: an image or a PDF.")
     files_like = ("image/", "application/pdf")
 
+    attachments = MultipleFileField(
+        _l("Screenshot of the defect"), description=_l("The whole window, so that we see where you are.")
+    )
     issue_kind = OneOfFew(
         _l("What is wrong"),
         _l("Choose what is wrong: the screen or the translation."),

@@ -21,6 +21,9 @@ class Licence(RequestFields):
 
     asks = ("product", "edition", "quantity", "due_on")
 
+    attachments = MultipleFileField(
+        _l("Filled form"), description=_l("Instead of the edition and the quantity: .pdf, .doc or .docx.")
+    )
     product = OneOf(
         _l("Product"),
         _l("Choose the product."),
@@ -52,6 +55,11 @@ class Licence(RequestFields):
         return list(
             dict.fromkeys(str(name) for product in self.occasion.products for name in product.editions)
         )
+
+    @property
+    def files_optional(self) -> bool:
+        """Neither optional nor compulsory: it depends on what is filled in on the page."""
+        return False
 
     @property
     def filled_here(self) -> bool:
