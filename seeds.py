@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -239,7 +240,7 @@ def load_tickets(tickets: int, now: datetime) -> int:
     """Load many made-up requests at once, for trials and measures. Returns how many (see volume.py)."""
     import volume
 
-    return int(volume.load_tickets(tickets, now))
+    return volume.fill(tickets, now=now)
 
 
 # ---- Making it happen ------------------------------------------------------------------------------------
@@ -299,7 +300,9 @@ class _World:
         )
         Person.update(claimed_organisation=claimed).where(Person.id == waiting.id).execute()
         for person in Person.select():
-            self.viewers[person.email.partition("@")[0]] = policies.load_viewer(person.id)
+            viewer = policies.load_viewer(person.id)
+            if viewer is not None:
+                self.viewers[person.email.partition("@")[0]] = viewer
         return sign_ins
 
     def _attach(self, person: Person, organisation: Organisation, role: str, opened: datetime) -> None:
@@ -331,12 +334,10 @@ class _World:
         acts: list[tuple[datetime, int, Callable[[datetime], Any]]] = []
         for index, story in enumerate(stories):
             at = self.instant(story.when)
-            acts.append(
-                (at, next(order), lambda now, story=story, index=index: self._submit(story, index, now))
-            )
+            acts.append((at, next(order), partial(self._submit, story, index)))
             for step in story.steps:
                 at = max(self.instant(step.when), at + timedelta(minutes=1))
-                acts.append((at, next(order), lambda now, story=story, step=step: self._do(story, step, now)))
+                acts.append((at, next(order), partial(self._do, story, step)))
         acts.sort(key=lambda act: act[:2])
         morning = acts[0][0].astimezone(PARIS).replace(hour=0, minute=30, second=0, microsecond=0)
         for at, _turn, act in acts:
