@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, NoReturn
 from peewee import OperationalError, fn
 
 from domain import audit, notifications, passwords, settings
-from domain.conversation import normal_address
+from domain.conversation import adopt_copies, normal_address
 from domain.policies import STAFF_ROLES, Viewer, load_viewer, viewer_from_rows, viewer_query
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import (
@@ -815,7 +815,7 @@ def _zone(name: str) -> str:
 def _create(
     email: str, username: str, full_name: str, language: str, time_zone: str, now: datetime, **more: Any
 ) -> Person:
-    return Person.create(
+    person = Person.create(
         email=email,
         username=username,
         full_name=full_name,
@@ -824,6 +824,8 @@ def _create(
         created_at=now,
         **more,
     )
+    adopt_copies(person.id, email)
+    return person
 
 
 def add_person(

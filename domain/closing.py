@@ -98,7 +98,15 @@ def _read_book() -> RuleBook:
 
 
 def rule_value(row: ClosingRule, forms: dict[int, str] | None = None) -> rules.ClosingRule:
-    """The rule of a row. Raises ValueError when the row does not make sense (see closing_rules.ClosingRule)."""
+    """The rule of a row.
+
+    Raises ValueError when the row does not make sense (see closing_rules.ClosingRule), or when it leads where no
+    request may go by itself: the sweep would be refused each time.
+    """
+    from domain import lifecycle
+
+    if not lifecycle.may_move(row.status, row.final_status, "rule"):
+        raise ValueError(f"a rule on {row.status} does not lead to {row.final_status}")
     form_slug = None
     if row.form_id:
         form_slug = forms.get(row.form_id) if forms is not None else row.form.slug

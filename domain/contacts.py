@@ -11,7 +11,7 @@ from datetime import datetime
 
 from peewee import fn
 
-from domain import accounts, audit, settings
+from domain import accounts, audit, conversation, settings
 from domain.policies import Viewer
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Membership, Organisation, Person
@@ -253,6 +253,7 @@ def remove_approval(membership_id: int, by: Viewer, now: datetime, *, reason: st
         )
         if not removed:
             return
+        conversation.leave_organisation(row.person_id, row.organisation_id, by, now)
         others = Membership.select().where(
             (Membership.person == row.person_id) & Membership.removed_at.is_null()
         )

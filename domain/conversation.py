@@ -25,11 +25,20 @@ def _body(body: str, has_files: bool) -> str:
     return body
 
 
-def _same_message(idempotency_key: str, ticket: Ticket, by: Viewer) -> Message | None:
-    """The message already written with this key, by the same person on the same request; else a refusal."""
+def _same_message(idempotency_key: str, ticket: Ticket, by: Viewer, kind: str, body: str) -> Message | None:
+    """The message already written with this key: the very same one, a second click; else a refusal.
+
+    Other words under the same key come from a page that the browser went back to: taking them for a second click
+    would lose them without a word (REQ-16).
+    """
     message = Message.get_or_none(Message.idempotency_key == idempotency_key)
-    if message is not None and (message.ticket_id != ticket.id or message.author_id != by.id):
-        raise NotNow("key-reused")
+    if message is not None and (message.ticket_id, message.author_id, message.kind, message.body) != (
+        ticket.id,
+        by.id,
+        kind,
+        body,
+    ):
+        raise NotNow("key-reused", number=ticket.number)
     return message
 
 
@@ -52,7 +61,8 @@ def reply(
     Arguments: body, Markdown as typed; by, who; now, aware UTC; idempotency_key, one for each form shown;
     attachment_keys, pending files of the same person; seen, the version an agent was looking at.
     Returns the message; the first one again when the key was already used for it.
-    Raises Invalid("body-empty"), NotAllowed, NotNow("ticket-closed") once it takes no word any more.
+    Raises Invalid("body-empty"), Missing, NotAllowed, NotNow("ticket-closed") once it takes no word any more,
+    NotNow("key-reused") for a key that was used with other words.
     """
     from domain import files
 
@@ -61,7 +71,7 @@ def reply(
         ticket = lifecycle.fresh(ticket.id)
         if not policies.can_see(by, ticket):
             raise Missing()
-        again = _same_message(idempotency_key, ticket, by)
+        again = _same_message(idempotency_key, ticket, by, "reply", body)
         if again is not None:
             return again
         if ticket.status in lifecycle.CLOSED_TO_ANSWERS:
@@ -84,7 +94,8 @@ def reply(
         files.claim(attachment_keys, ticket, message, by)
         origin = ticket.status
         target = _target_after_reply(ticket, by, move_to)
-        changes: dict[str, object] = {"last_message_at": now, "last_message_side": side}
+        # The silence clock starts anew, and so do the reminders (LIFE-14).
+        changes: dict[str, object] = {"last_message_at": now, "last_message_side": side, **lifecycle.CLOCK_ANEW}
         if side == "team":
             if ticket.first_response_at is None:
                 changes["first_response_at"] = now
@@ -96,9 +107,6 @@ def reply(
             changes |= lifecycle.status_changes(ticket, target, now)
             if target == "closed":
                 changes["close_reason"] = "staff"
-        elif origin in lifecycle.AWAITING_CUSTOMER:
-            # The silence clock starts anew, and so do the reminders (LIFE-14).
-            changes |= lifecycle.CLOCK_ANEW
         lifecycle.claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
         search.index_ticket(ticket.id)
@@ -155,7 +163,7 @@ def note(
             raise Missing()
         if not policies.can_note(by, ticket):
             raise NotAllowed("note-not-yours")
-        again = _same_message(idempotency_key, ticket, by)
+        again = _same_message(idempotency_key, ticket, by, "note", body)
         if again is not None:
             return again
         message = Message.create(
@@ -291,3 +299,39 @@ def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None
             event = audit.record_event(ticket, "ticket:collaborator_added", by, now, person_id=by.id)
             notifications.tell(event, ticket, now, by)
     return participant
+
+
+def adopt_copies(person_id: int, email: str) -> int:
+    """Link the copies that wait for this address to the account that was just made for it (VIEW-5).
+
+    What they open is decided by policies.py, once the address is proven. Within the caller's transaction.
+    Returns how many.
+    """
+    waiting = Participant.person.is_null() & (Participant.email == email)
+    tickets = [row[0] for row in Participant.select(Participant.ticket).where(waiting).tuples()]
+    if tickets:
+        Participant.update(person=person_id).where(waiting).execute()
+        for ticket_id in set(tickets):
+            search.index_ticket(ticket_id)
+    return len(tickets)
+
+
+def leave_organisation(person_id: int, organisation_id: int, by: Viewer, now: datetime) -> int:
+    """Take somebody out of every request of an organisation where they are in CC, collaborator or reader.
+
+    Called when they are removed from it: access ends at once (ACC-3). Each request's history says so. Within
+    the caller's transaction. Returns how many requests.
+    """
+    rows = list(
+        Participant.select(Participant)
+        .join(Ticket, on=(Participant.ticket == Ticket.id))
+        .where((Participant.person == person_id) & (Ticket.organisation == organisation_id))
+        .order_by(Participant.ticket, Participant.id)
+    )
+    for ticket_id in dict.fromkeys(row.ticket_id for row in rows):
+        ticket = lifecycle.fresh(ticket_id)
+        email = next(row.email for row in rows if row.ticket_id == ticket_id)
+        Participant.delete().where((Participant.ticket == ticket_id) & (Participant.person == person_id)).execute()
+        search.index_ticket(ticket_id)
+        audit.record_event(ticket, "ticket:cc_removed", by, now, person_id=person_id, email=email)
+    return len({row.ticket_id for row in rows})

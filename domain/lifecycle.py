@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
-from models import ScaleLevel, Scale, Team, Ticket, db
+from models import Scale, ScaleLevel, Team, Ticket, db
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -151,6 +151,14 @@ def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
     ticket.version += 1
 
 
+def check_at_desk(ticket: Ticket, by: Viewer) -> None:
+    """Refuse a verb of the desk to anybody else. Raises Missing for a request they may not know of, NotAllowed."""
+    from domain import policies
+
+    if not policies.can_work(by, ticket):
+        raise NotAllowed("move-not-yours") if policies.can_see(by, ticket) else Missing()
+
+
 def check_version(ticket: Ticket, seen: int | None) -> None:
     """Refuse a change based on an older view of the request. Raises NotNow("changed-meanwhile")."""
     if seen is not None and seen != ticket.version:
@@ -189,8 +197,9 @@ def move(
     Arguments: target, a key of STATUSES; by, who (None: a closing rule); now, aware UTC; seen, the version the
     person was looking at; reason, kept in the history; message_id, the answer that goes with it; quietly, no
     event and no mail of its own (the caller writes them).
-    Returns the row. Raises NotAllowed for somebody who may not, NotNow("move-refused") for a move that is not in
-    the table, NotNow("changed-meanwhile") when somebody was first.
+    Returns the row. Raises Missing for a request that this person may not know of, NotAllowed for somebody who may
+    not move it, NotNow("move-refused") for a move that is not in the table, NotNow("changed-meanwhile") when
+    somebody was first.
     """
     from domain import audit, closing, notifications, policies
 
@@ -198,10 +207,15 @@ def move(
         raise Invalid("status-unknown", field="status")
     with db.atomic():
         ticket = fresh(ticket.id)
-        check_version(ticket, seen)
         actor = actor_of(by)
-        if by is not None and not (policies.can_work(by, ticket) if by.is_staff else policies.may_answer(by, ticket)):
-            raise NotAllowed("move-not-yours")
+        if by is not None and by.is_staff:
+            check_at_desk(ticket, by)
+        elif by is not None:
+            if not policies.can_see(by, ticket):
+                raise Missing()
+            if not policies.may_answer(by, ticket):
+                raise NotAllowed("move-not-yours")
+        check_version(ticket, seen)
         if target == ticket.status:
             return ticket
         if not may_move(ticket.status, target, actor):
@@ -236,9 +250,8 @@ def assign(ticket: Ticket, assignee_id: int | None, by: Viewer, now: datetime, *
 
     with db.atomic():
         ticket = fresh(ticket.id)
+        check_at_desk(ticket, by)
         check_version(ticket, seen)
-        if not policies.can_work(by, ticket):
-            raise NotAllowed("move-not-yours")
         if ticket.status in ("closed", "expired"):
             raise NotNow("ticket-closed", number=ticket.number)
         if assignee_id is not None:
@@ -270,6 +283,7 @@ def take(ticket: Ticket, by: Viewer, now: datetime, *, seen: int | None = None) 
     """Take a request oneself: in progress from then on. Raises NotNow("taken-meanwhile") when a colleague was first."""
     with db.atomic():
         row = fresh(ticket.id)
+        check_at_desk(row, by)
         if row.assignee_id not in (None, by.id) and (seen is None or row.version != seen):
             raise NotNow("taken-meanwhile", number=row.number)
         return assign(row, by.id, by, now)
@@ -277,14 +291,13 @@ def take(ticket: Ticket, by: Viewer, now: datetime, *, seen: int | None = None) 
 
 def set_team(ticket: Ticket, team_id: int, by: Viewer, now: datetime, *, seen: int | None = None) -> Ticket:
     """Hand a request to another team's queue; the agent of the former team lets it go. Raises Invalid("team-unknown")."""
-    from domain import audit, closing, notifications, policies
+    from domain import audit, closing, notifications
     from models import TeamMember
 
     with db.atomic():
         ticket = fresh(ticket.id)
+        check_at_desk(ticket, by)
         check_version(ticket, seen)
-        if not policies.can_work(by, ticket):
-            raise NotAllowed("move-not-yours")
         if ticket.status in ("closed", "expired"):
             raise NotNow("ticket-closed", number=ticket.number)
         if not Team.select().where((Team.id == team_id) & (Team.is_active == True)).exists():  # noqa: E712
@@ -316,13 +329,12 @@ def set_priority(
     Lowering needs a reason, and the customer is told with the definition that applies.
     Raises Invalid("priority-unknown"), Invalid("reason-needed") when lowering without a reason.
     """
-    from domain import audit, notifications, policies
+    from domain import audit, notifications
 
     with db.atomic():
         ticket = fresh(ticket.id)
+        check_at_desk(ticket, by)
         check_version(ticket, seen)
-        if not policies.can_work(by, ticket):
-            raise NotAllowed("move-not-yours")
         if ticket.status in ("closed", "expired"):
             raise NotNow("ticket-closed", number=ticket.number)
         level = (

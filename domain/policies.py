@@ -93,7 +93,7 @@ class Viewer:
     def opens_for(self) -> tuple[Rights, ...]:
         """The organisations for which this person may open requests."""
         who = settings.get("who_may_open")
-        if self.is_staff:
+        if self.is_staff or not self.is_active:
             return ()
         return tuple(rights for rights in self.memberships if who != "approved" or rights.can_open)
 
@@ -286,7 +286,7 @@ def can_follow_up(viewer: Viewer | None, ticket: Ticket) -> bool:
 
 def can_change_cc(viewer: Viewer | None, ticket: Ticket) -> bool:
     """True for the requester, a colleague who may answer, and the desk (VIEW-5). Those only in CC may not."""
-    if viewer is None or ticket.status in ("closed", "expired"):
+    if viewer is None or not viewer.is_active or ticket.status in ("closed", "expired"):
         return False
     if viewer.is_staff:
         return viewer.is_agent

@@ -21,6 +21,10 @@ _WORD = re.compile(r"[a-z0-9]+")
 # One request's text in the index: enough for any thread a person reads, bounded for those a machine writes.
 MAX_WORDS = 20_000
 MAX_QUERY_WORDS = 12
+# What is longer is no word but a key or an encoded file; both sides are cut alike. PostgreSQL takes no word beyond
+# 2,046 bytes and no text beyond a megabyte.
+MAX_WORD_CHARACTERS = 40
+MAX_VECTOR_CHARACTERS = 800_000
 _stemmer = snowballstemmer.stemmer("french")
 
 
@@ -40,8 +44,8 @@ def _stem(word: str) -> str:
 def words(text: str) -> list[str]:
     """The words of a text as the index holds them: folded, stemmed; a number such as SUP-2041 also whole."""
     found: list[str] = []
-    for word in _WORD.findall(fold(text)):
-        found.append(_stem(word))
+    for match in _WORD.finditer(fold(text)):
+        found.append(_stem(match.group()[:MAX_WORD_CHARACTERS]))
         if len(found) >= MAX_WORDS:
             break
     return found
@@ -64,8 +68,17 @@ def create_index() -> None:
 
 
 def _vector(tokens: Iterable[str]) -> str:
-    """Tokens as a tsvector literal: they hold only letters and digits, so nothing needs quoting."""
-    return " ".join(sorted(set(tokens)))
+    """Tokens as a tsvector literal: they hold only letters and digits, so nothing needs quoting.
+
+    The first ones win when there are too many for one vector.
+    """
+    kept, room = [], MAX_VECTOR_CHARACTERS
+    for token in dict.fromkeys(tokens):
+        room -= len(token) + 1
+        if room < 0:
+            break
+        kept.append(token)
+    return " ".join(kept)
 
 
 def store(ticket_id: int, public: Sequence[str], internal: Sequence[str], belongs: Sequence[str]) -> None:
@@ -82,7 +95,7 @@ def store(ticket_id: int, public: Sequence[str], internal: Sequence[str], belong
     db.execute_sql(
         "INSERT INTO ticket_search (rowid, words, internal) VALUES (%s, %s::tsvector, %s::tsvector) "
         "ON CONFLICT (rowid) DO UPDATE SET words = EXCLUDED.words, internal = EXCLUDED.internal",
-        (ticket_id, _vector([*public, *owners]), _vector([*public, *internal])),
+        (ticket_id, _vector([*owners, *public]), _vector([*public, *internal])),
     )
 
 

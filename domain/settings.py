@@ -110,6 +110,8 @@ def check(key: str, value: Any) -> Any:
         if (choice.least is not None and value < choice.least) or (choice.most is not None and value > choice.most):
             raise Invalid("setting-out-of-range", field=key, least=choice.least, most=choice.most)
     elif choice.allowed is list:
+        if not isinstance(value, list | tuple):
+            raise Invalid("setting-unknown-choice", field=key)
         value = [str(item).strip() for item in value if str(item).strip()]
     elif not isinstance(value, str) or len(value) > 300:
         raise Invalid("setting-text", field=key)
@@ -124,10 +126,12 @@ def put(key: str, value: Any, by: Viewer | None, now: datetime) -> None:
     from domain import audit
 
     value = check(key, value)
-    before = get(key)
-    if before == value:
-        return
     with db.atomic():
+        # From the row, not from what this process remembers: another one may have changed it since.
+        stored = PortalSetting.get_or_none(PortalSetting.key == key)
+        before = stored.value if stored is not None else DEFAULTS[key].default
+        if before == value:
+            return
         (
             PortalSetting.insert(key=key, value=value)
             .on_conflict(conflict_target=[PortalSetting.key], update={PortalSetting.value: value})
