@@ -94,7 +94,7 @@ def sessions() -> ResponseReturnValue:
     """Where one is signed in; ends one session, the others, or all of them."""
     viewer = current.viewer()
     now, origin = current.now(), current.origin()
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         rows = [(row, presenters.device(row.user_agent)) for row in accounts.sessions(viewer, now)]
         return render_template("account/sessions.html", sessions=rows, present=g.session_id)
     which = request.form.get("everywhere")

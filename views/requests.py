@@ -31,7 +31,7 @@ def new(slug: str) -> ResponseReturnValue:
     if not viewer.may_open_requests:
         return _whom_to_ask(row, viewer)
     occasion = occasions.Occasion(row, viewer, current.now())
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         return _page(_fresh(occasion))
     form = REQUEST_FORMS[slug](
         occasion, formdata=request.form, data=_follow_up_of(occasion, request.form.get("follow_up"))

@@ -55,7 +55,7 @@ def _remember_name(response: Response, name: str | None) -> None:
 def login() -> ResponseReturnValue:
     """Sign in with a user name or an address and a password (ACC-8, ACC-16)."""
     target = local_path(request.values.get("next"))
-    if request.method == "GET" and current_user.is_authenticated:
+    if request.method in ("GET", "HEAD") and current_user.is_authenticated:
         return redirect(target, 303)
     remembered = request.cookies.get(NAME_COOKIE, "")[:254]
     form = SignInForm(data={"email": remembered, "remember": bool(remembered)})
