@@ -1,0 +1,403 @@
+"""Who gets what: every address of the portal, by everybody, in one table. Foreign looks like absent.
+
+The list of addresses is read from the application: one without a row here fails, and so does a row without an address.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+import models
+from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
+
+WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
+
+# (endpoint, method, address, what is sent, statuses for each of WHO in that order). Several rows for one endpoint are
+# several samples. An address is filled in with: {n} alice's request with a file, {closed} a closed one of hers, {theirs}
+# charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet; {copy} somebody in
+# copy of {n}; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
+TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
+    # Open to everybody                                                    anon dana alice bob char sam ines root
+    ("home.index", "GET", "/", {}, "200 200 200 200 200 303 303 303"),
+    ("help.show", "GET", "/help", {}, "200 200 200 200 200 200 200 200"),
+    ("pages.accessibility", "GET", "/accessibility", {}, "200 200 200 200 200 200 200 200"),
+    ("pages.privacy", "GET", "/privacy", {}, "200 200 200 200 200 200 200 200"),
+    ("pages.healthz", "GET", "/healthz", {}, "200 200 200 200 200 200 200 200"),
+    ("assets.file", "GET", "/static/icons.svg", {}, "200 200 200 200 200 200 200 200"),
+    ("assets.file", "GET", "/static/../app.py", {}, "404 404 404 404 404 404 404 404"),
+    # Signing in and out
+    ("session.login", "GET", "/login", {}, "200 303 303 303 303 303 303 303"),
+    ("session.login", "POST", "/login", {"email": "alice@acme.example", "password": "faux"}, "422 422 422 422 422 422 422 422"),
+    ("session.logout", "POST", "/logout", {}, "303 303 303 303 303 303 303 303"),
+    ("session.register", "GET", "/register", {}, "200 303 303 303 303 303 303 303"),
+    ("session.register", "POST", "/register", {"full_name": "Zoé Neuve", "email": "zoe@acme.example", "organisation": "Acme"},
+     "303 303 303 303 303 303 303 303"),
+    ("session.registered", "GET", "/register/sent", {}, "200 200 200 200 200 200 200 200"),
+    ("session.forgotten", "GET", "/password/forgotten", {}, "200 200 200 200 200 200 200 200"),
+    ("session.forgotten", "POST", "/password/forgotten", {"email": "alice@acme.example"}, "303 303 303 303 303 303 303 303"),
+    ("session.password", "GET", "/password/{link}", {}, "200 200 200 200 200 200 200 200"),
+    ("session.password", "GET", "/password/nothing-like-it", {}, "404 404 404 404 404 404 404 404"),
+    ("session.password", "POST", "/password/{link}", {"password": "court"}, "422 422 422 422 422 422 422 422"),
+    ("session.password", "POST", "/password/nothing-like-it", {"password": "une phrase assez longue"}, "404 404 404 404 404 404 404 404"),
+    # One's own account
+    ("account.show", "GET", "/account", {}, "303 200 200 200 200 200 200 200"),
+    ("account.show", "POST", "/account", {"full_name": "Un Nom", "language": "fr", "time_zone": "Europe/Paris"},
+     "303 303 303 303 303 303 303 303"),
+    ("account.security", "GET", "/account/security", {}, "303 200 200 200 200 200 200 200"),
+    ("account.security", "POST", "/account/security", {"current_password": "faux", "password": "une phrase assez longue"},
+     "303 422 422 422 422 422 422 422"),
+    ("account.sessions", "GET", "/account/sessions", {}, "303 200 200 200 200 200 200 200"),
+    ("account.sessions", "POST", "/account/sessions", {"everywhere": "others"}, "303 303 303 303 303 303 303 303"),
+    ("account.sessions", "POST", "/account/sessions", {"session": "{session}"}, "303 404 303 404 404 404 404 404"),
+    ("account.language", "POST", "/account/language", {"language": "en"}, "303 303 303 303 303 303 303 303"),
+    # The list of approved contacts
+    ("contacts.index", "GET", "/organisation/contacts", {}, "303 403 403 200 403 403 403 403"),
+    ("contacts.index", "POST", "/organisation/contacts", {}, "303 403 403 422 403 403 403 403"),
+    ("contacts.approve", "POST", "/organisation/contacts/{dana}/approval", {}, "303 404 404 303 404 404 404 303"),
+    ("contacts.approve", "POST", "/organisation/contacts/{charlie}/approval", {}, "303 404 404 404 404 404 404 303"),
+    ("contacts.remove", "GET", "/organisation/contacts/{alice}/removal", {}, "303 404 404 200 404 404 404 200"),
+    ("contacts.remove", "GET", "/organisation/contacts/{charlie}/removal", {}, "303 404 404 404 404 404 404 200"),
+    ("contacts.remove", "POST", "/organisation/contacts/{alice}/removal", {"reason": "Partie."}, "303 404 404 303 404 404 404 303"),
+    ("contacts.remove", "POST", "/organisation/contacts/{charlie}/removal", {"reason": "Parti."}, "303 404 404 404 404 404 404 303"),
+    # Opening a request
+    ("catalogue.index", "GET", "/catalogue", {}, "303 200 200 200 200 200 200 200"),
+    ("requests.new", "GET", "/requests/new/incident", {}, "303 403 200 200 200 403 403 403"),
+    ("requests.new", "GET", "/requests/new/nothing", {}, "303 404 404 404 404 404 404 404"),
+    ("requests.new", "GET", "/requests/new/incident?follow_up={closed}", {}, "303 403 200 200 404 403 403 403"),
+    ("requests.new", "POST", "/requests/new/incident", {}, "303 403 422 422 422 403 403 403"),
+    ("requests.new", "POST", "/requests/new/nothing", {}, "303 404 404 404 404 404 404 404"),
+    ("licences.blank", "GET", "/licences/blank-form.pdf", {}, "303 200 200 200 200 200 200 200"),
+    # Requests of one's organisation
+    ("tickets.index", "GET", "/tickets", {}, "303 200 200 200 200 200 200 200"),
+    ("tickets.index", "GET", "/tickets?list=organisation&q=x&status=open&form=incident&sort=-updated", {},
+     "303 200 200 200 200 200 200 200"),
+    ("tickets.show", "GET", "/tickets/{n}", {}, "303 404 200 200 404 200 200 200"),
+    ("tickets.show", "GET", "/tickets/{closed}", {}, "303 404 200 200 404 200 200 200"),
+    ("tickets.show", "GET", "/tickets/{theirs}", {}, "303 404 404 404 200 200 200 200"),
+    ("tickets.replies", "POST", "/tickets/{n}/replies", {"body": "Voici."}, "303 404 303 303 404 303 303 303"),
+    ("tickets.replies", "POST", "/tickets/{closed}/replies", {"body": "Voici."}, "303 404 409 409 404 409 409 409"),
+    ("tickets.replies", "POST", "/tickets/{theirs}/replies", {"body": "Voici."}, "303 404 404 404 303 303 303 303"),
+    ("tickets.closure", "POST", "/tickets/{n}/closure", {}, "303 404 303 303 404 303 303 303"),
+    ("tickets.closure", "POST", "/tickets/{closed}/closure", {}, "303 404 409 409 404 409 409 409"),
+    ("tickets.closure", "POST", "/tickets/{theirs}/closure", {}, "303 404 404 404 303 303 303 303"),
+    ("tickets.follow_up", "GET", "/tickets/{closed}/follow-up", {}, "303 404 303 303 404 403 403 403"),
+    ("tickets.follow_up", "GET", "/tickets/{n}/follow-up", {}, "303 404 409 409 404 409 409 409"),
+    ("tickets.add_cc", "POST", "/tickets/{n}/cc", {"email": "dana@acme.example"}, "303 404 303 303 404 303 303 303"),
+    ("tickets.add_cc", "POST", "/tickets/{n}/cc", {"email": "who@elsewhere.example"}, "303 404 422 422 404 303 303 303"),
+    ("tickets.remove_cc", "POST", "/tickets/{n}/cc/{copy}/removal", {}, "303 404 303 303 404 303 303 303"),
+    ("tickets.remove_cc", "POST", "/tickets/{theirs}/cc/{copy}/removal", {}, "303 404 404 404 404 404 404 404"),
+    ("tickets.collaborators", "POST", "/tickets/{n}/collaborators", {}, "303 404 403 303 404 403 403 403"),
+    # Files
+    ("files.show", "GET", "/files/{file}/preuve.pdf", {}, "303 404 200 200 404 200 200 200"),
+    ("files.show", "GET", "/files/{internal}/interne.png", {}, "303 404 404 404 404 200 200 200"),
+    ("files.show", "GET", "/files/{pending}/brouillon.png", {}, "303 404 200 404 404 404 404 404"),
+    ("uploads.create", "POST", "/uploads", {}, "303 422 422 422 422 422 422 422"),
+    ("uploads.remove", "POST", "/uploads/{pending}/removal", {}, "303 404 200 404 404 404 404 404"),
+    # The desk
+    ("desk.index", "GET", "/desk", {}, "303 403 403 403 403 200 200 200"),
+    ("desk.show", "GET", "/desk/tickets/{n}", {}, "303 403 403 403 403 200 200 200"),
+    ("desk.show", "GET", "/desk/tickets/SUP-9999999", {}, "303 403 403 403 403 404 404 404"),
+    ("desk.replies", "POST", "/desk/tickets/{n}/replies", {"body": "Bonjour."}, "303 403 403 403 403 303 303 303"),
+    ("desk.notes", "POST", "/desk/tickets/{n}/notes", {"body": "Entre nous."}, "303 403 403 403 403 303 303 303"),
+    ("desk.assignment", "POST", "/desk/tickets/{n}/assignment", {"assignee": "{sam}"}, "303 403 403 403 403 303 303 303"),
+    ("desk.team", "POST", "/desk/tickets/{n}/team", {"team": "{engineering}"}, "303 403 403 403 403 303 303 303"),
+    ("desk.status", "POST", "/desk/tickets/{n}/status", {"status": "blocked", "reason": "On attend."},
+     "303 403 403 403 403 303 303 303"),
+    ("desk.priority", "POST", "/desk/tickets/{n}/priority", {"priority": "3", "reason": "Peu de gens."},
+     "303 403 403 403 403 303 303 303"),
+    ("desk.add_cc", "POST", "/desk/tickets/{n}/cc", {"email": "who@elsewhere.example"}, "303 403 403 403 403 303 303 303"),
+    ("desk.remove_cc", "POST", "/desk/tickets/{n}/cc/{copy}/removal", {}, "303 403 403 403 403 303 303 303"),
+    # The administration, besides its tables
+    ("admin.index", "GET", "/admin/", {}, "303 403 403 403 403 403 403 200"),
+    ("admin_settings.index", "GET", "/admin/settings/", {}, "303 403 403 403 403 403 403 200"),
+    ("admin_settings.index", "POST", "/admin/settings/", {}, "303 403 403 403 403 403 403 422"),
+]  # fmt: skip
+
+# Each table of the administration: what root may do there. Everything else is absent for root too (404); everybody else
+# is refused (403), and the anonymous sign in first (303).
+ADMIN_TABLES: dict[str, str] = {
+    "organisation": "list details new edit delete",
+    "membership": "list details new edit",
+    "person": "list details new edit",
+    "ticket": "list details edit",
+    "licencerequest": "list details edit",
+    "ticketevent": "list details",
+    "team": "list details new edit delete",
+    "teammember": "list details new delete",
+    "routingrule": "list details new edit delete",
+    "closingrule": "list details new edit delete",
+    "calendar": "list details new edit delete",
+    "calendarclosingday": "list details new edit delete",
+    "category": "list details new edit delete",
+    "requestform": "list details edit",
+    "kind": "list details new edit delete",
+    "product": "list details new edit delete",
+    "scale": "list details new edit delete",
+    "scalelevel": "list details new edit delete",
+    "statuslabel": "list details edit",
+    "consenttext": "list details new",
+    "portal": "list details edit",
+    "outboxmessage": "list details",
+    "jobrun": "list details",
+    "auditentry": "list details",
+}
+
+# Endpoint, method, address, what is sent, what root must be allowed to, status then. None: never there.
+ADMIN_ACTIONS: list[tuple[str, str, str, dict[str, str], str | None, set[int]]] = [
+    ("index_view", "GET", "", {}, "list", {200}),
+    ("index_view", "GET", "?search=acme&page=2&sort=0&desc=1", {}, "list", {200}),
+    ("export", "GET", "export/csv/", {}, "list", {200}),
+    ("export", "GET", "export/xlsx/", {}, "list", {200}),
+    ("export", "GET", "export/exe/", {}, None, {404}),
+    ("details_view", "GET", "details/?id={id}", {}, "details", {200}),
+    ("details_view", "GET", "details/?id=999999999", {}, None, {404}),
+    ("create_view", "GET", "new/", {}, "new", {200}),
+    ("create_view", "POST", "new/", {}, "new", {422}),
+    ("edit_view", "GET", "edit/?id={id}", {}, "edit", {200}),
+    ("edit_view", "POST", "edit/?id={id}", {}, "edit", {422}),
+    ("delete_view", "GET", "delete/?id={id}", {}, "delete", {200}),
+    # 409 when other rows depend on it.
+    ("delete_view", "POST", "delete/?id={id}", {}, "delete", {303, 409}),
+    ("action_view", "POST", "action/", {}, "list", {303}),
+    ("action_view", "POST", "action/", {"action": "delete", "rowid": "{id}"}, None, {404}),
+    ("ajax_lookup", "GET", "ajax/lookup/?name=nothing&query=acme", {}, None, {404}),
+    ("ajax_update", "POST", "ajax/update/", {"list_form_pk": "{id}", "name": "x"}, None, {404}),
+]
+
+
+def by_endpoint() -> list[tuple[str, str, str, dict[str, str], list[set[int]]]]:
+    """Both tables as one: endpoint, method, address, what is sent, the statuses allowed to each of WHO."""
+    rows = [
+        (endpoint, method, path, data, [{int(status)} for status in statuses.split()])
+        for endpoint, method, path, data, statuses in TABLE
+    ]
+    for name, allowed in ADMIN_TABLES.items():
+        for endpoint, method, path, data, needs, statuses in ADMIN_ACTIONS:
+            roots = statuses if needs in {None, *allowed.split()} else {404}
+            whole = [{303}, *([{403}] * 6), roots]
+            path = f"/admin/{name}/{path}".replace("{id}", "{%s_id}" % name)
+            data = {key: value.replace("{id}", "{%s_id}" % name) for key, value in data.items()}
+            rows.append((f"admin_{name}.{endpoint}", method, path, data, whole))
+    return rows
+
+
+@pytest.fixture
+def scene(app: Any, world: SimpleNamespace) -> SimpleNamespace:
+    """Everybody's browser, and what addresses are filled in with."""
+    made = Scene(app, world).standing()
+    crowd = Crowd(app, world, WHO)
+    for browser in crowd.browsers.values():
+        browser.lint = False
+    mine = models.UserSession.get(models.UserSession.person == world.alice)
+    now = app.extensions["guichet_clock"]()
+    models.JobRun.create(name="closing", started_at=now, outcome="ok")
+    models.CalendarClosingDay.create(
+        calendar=models.Calendar.select().first(), day=now.date(), label_fr="Pont"
+    )
+    filled = {
+        "n": made.ticket.number,
+        "closed": made.closed.number,
+        "theirs": made.theirs.number,
+        "file": made.file.key,
+        "internal": made.internal.key,
+        "pending": made.pending.key,
+        "copy": made.copy.id,
+        "link": made.link,
+        "session": mine.id,
+        "dana": made.dana.id,
+        "alice": made.alice.id,
+        "charlie": made.charlie.id,
+        "sam": world.sam.id,
+        "engineering": models.Team.get(models.Team.slug == "engineering").id,
+    }
+    for table in models.TABLES:
+        first = table.select(table.id).order_by(table.id).first() if "id" in table._meta.fields else None
+        filled[f"{table.__name__.lower()}_id"] = first.id if first else 0
+    return SimpleNamespace(crowd=crowd, filled=filled, made=made)
+
+
+def routes(app: Any) -> set[tuple[str, str]]:
+    """(endpoint, method) of every address that the application answers."""
+    return {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_address_has_a_row_and_every_row_an_address(app: Any) -> None:
+    rows = {(endpoint, method) for endpoint, method, *_rest in by_endpoint()}
+    assert routes(app) - rows == set(), "addresses without a row"
+    assert rows - routes(app) == set(), "rows without an address"
+
+
+def test_every_row_leads_to_its_endpoint(app: Any, scene: SimpleNamespace) -> None:
+    adapter = app.url_map.bind("")
+    for endpoint, method, path, _data, _statuses in by_endpoint():
+        where = path.format(**scene.filled).partition("?")[0]
+        assert adapter.match(where, method=method)[0] == endpoint, path
+
+
+def test_everybody_gets_what_the_table_says(scene: SimpleNamespace, database: Any) -> None:
+    wrong = []
+    for endpoint, method, path, data, statuses in by_endpoint():
+        where = path.format(**scene.filled)
+        sent = {key: value.format(**scene.filled) for key, value in data.items()}
+        for name, allowed in zip(WHO, statuses, strict=True):
+            browser = scene.crowd.browsers[name]
+            # Reading a page strictly takes time: once for each kind of reader is enough.
+            browser.lint = (
+                name == "root" if endpoint.startswith("admin_") else name in {"dana", "alice", "sam"}
+            )
+            with nothing_kept(database):
+                answer = scene.crowd.ask(name, method, where, sent)
+                if answer.status_code not in allowed:
+                    wrong.append(f"{method} {path} by {name}: {answer.status_code}, not {allowed}")
+                elif (
+                    name == "anonymous"
+                    and allowed == {303}
+                    and endpoint.startswith(("tickets.", "desk.", "admin"))
+                ):
+                    assert answer.headers["Location"].startswith("/login?next="), path
+    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)
+
+
+def test_head_tells_no_more_than_get(scene: SimpleNamespace, database: Any) -> None:
+    for endpoint, method, path, _data, statuses in by_endpoint():
+        if method != "GET" or endpoint.startswith("admin_"):
+            continue
+        for name, allowed in zip(WHO, statuses, strict=True):
+            if name in ("anonymous", "dana", "charlie"):
+                with nothing_kept(database):
+                    answer = scene.crowd.ask(name, "HEAD", path.format(**scene.filled))
+                assert answer.status_code in allowed, f"HEAD {path} by {name}"
+
+
+def test_a_request_of_another_organisation_looks_like_one_that_never_was(
+    scene: SimpleNamespace, database: Any
+) -> None:
+    number = scene.filled["n"]
+    unknown = number[:-1] + ("8" if number[-1] != "8" else "9") + "77"
+    for endpoint, method, path, data, _statuses in by_endpoint():
+        if "{n}" not in path or not endpoint.startswith("tickets."):
+            continue
+        seen = {}
+        for tried in (number, unknown, "SUP-", "2041", "ñandú", "x" * 300, number.lower()):
+            with nothing_kept(database):
+                where = path.replace("{n}", tried).format(**scene.filled)
+                answer = scene.crowd.ask(
+                    "charlie", method, where, {k: v.format(**scene.filled) for k, v in data.items()}
+                )
+                seen[tried] = (answer.status_code, normal(answer.text, tried, quote(tried)))
+                assert CANARY not in answer.text
+        assert seen[number][0] == 404, path
+        for tried, answer in seen.items():
+            assert answer == seen[number], f"{method} {path}: {tried!r} looks different"
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["//tickets/{n}", "/tickets//{n}", "/tickets/./{n}", "/tickets/x/../{n}", "/tickets/%2e%2e/tickets/{n}",
+     "/tickets/{n}/", "/tickets/{n};", "/tickets/{n}%00", "/tickets/%20{n}", "/tickets/{n}%20", "/tickets/{n}.json",
+     "/desk/tickets/{n}", "/desk//tickets/{n}", "/admin/ticket/details/?id={id}", "/TICKETS/{n}"],
+)  # fmt: skip
+def test_no_way_of_writing_an_address_opens_what_is_not_shared(scene: SimpleNamespace, way: str) -> None:
+    for name in ("anonymous", "charlie", "dana"):
+        where = way.format(n=scene.filled["n"], id=scene.made.ticket.id)
+        answer = scene.crowd.ask(name, "GET", where, follow_redirects=True)
+        assert CANARY not in answer.text
+        assert NOTE_CANARY not in answer.text
+
+
+def test_customers_read_no_note_anywhere(scene: SimpleNamespace, database: Any) -> None:
+    number = scene.filled["n"]
+    places = ["/", "/tickets?list=organisation", f"/tickets/{number}", f"/tickets/{number}?thread=all",
+              f"/tickets?list=organisation&q={NOTE_CANARY}"]  # fmt: skip
+    for name in ("dana", "alice", "bob", "charlie"):
+        for place in places:
+            page = scene.crowd.ask(name, "GET", place).text
+            assert NOTE_CANARY not in page.replace(f'value="{NOTE_CANARY}"', "").replace(
+                f"“{NOTE_CANARY}”", ""
+            ).replace(f"«\u202f{NOTE_CANARY}\u202f»", "").replace(f"q={NOTE_CANARY}", ""), (
+                f"{place} by {name}"
+            )
+    assert NOTE_CANARY in scene.crowd.ask("sam", "GET", f"/desk/tickets/{number}").text
+
+
+def test_nothing_of_acme_reaches_globex_by_a_list_a_search_or_a_count(scene: SimpleNamespace) -> None:
+    number = scene.filled["n"]
+    for list_ in ("mine", "cc", "organisation"):
+        for words in (CANARY, number, number.lower(), "alice@acme.example", "preuve.pdf"):
+            page = scene.crowd.ask("charlie", "GET", f"/tickets?list={list_}&q={words}").text
+            assert 'data-ticket="' not in page, f"{list_} {words}"
+    home = scene.crowd.ask("charlie", "GET", "/").text
+    assert CANARY not in home
+    assert number not in home
+
+
+def test_an_anonymous_reader_signs_in_and_comes_back_to_the_request(client: Any, world: Any) -> None:
+    ticket = Scene(client.application, world).request("alice")
+    answer = client.get(f"/tickets/{ticket.number}?thread=all")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/login?next=/tickets/{ticket.number}?thread%3Dall"
+    signed_in = client.submit(answer.headers["Location"], email="alice@acme.example", password=world.password)
+    assert signed_in.status_code == 303
+    assert signed_in.headers["Location"] == f"/tickets/{ticket.number}?thread=all"
+
+
+# ---- Requests that change something ----------------------------------------------------------------------
+
+
+def test_without_a_token_nothing_changes(scene: SimpleNamespace, database: Any) -> None:
+    """S29: every POST, by those who may do most, without token and with the token of somebody else."""
+    before = fingerprint()
+    for endpoint, method, path, data, _statuses in by_endpoint():
+        if method != "POST":
+            continue
+        where = path.format(**scene.filled)
+        sent = {key: value.format(**scene.filled) for key, value in data.items()}
+        people = (
+            ("anonymous", "root")
+            if endpoint.startswith("admin")
+            else ("anonymous", "alice", "bob", "sam", "root")
+        )
+        with nothing_kept(database):
+            for name in people:
+                for token in (None, scene.crowd.tokens["charlie"], ""):
+                    more = {} if token is None else {"csrf_token": token}
+                    answer = scene.crowd.ask(name, "POST", where, {**sent, **more}, token=False)
+                    assert answer.status_code in {303, 400}, f"{path} by {name}: {answer.status_code}"
+                    if answer.status_code == 303:
+                        # To sign in, or back to the form with what was typed.
+                        target = answer.headers["Location"]
+                        assert target.startswith("/login?next=") or target.endswith("?held=1"), (
+                            f"{path}: {target}"
+                        )
+            assert fingerprint() == before, f"{path} changed something without a token"
+
+
+def test_what_changes_something_is_never_a_get(app: Any, scene: SimpleNamespace) -> None:
+    posted = [rule for rule in app.url_map.iter_rules() if "GET" not in rule.methods]
+    assert len(posted) > 20
+    samples = {endpoint: path for endpoint, method, path, *_rest in by_endpoint() if method == "POST"}
+    for rule in posted:
+        for name in ("anonymous", "alice", "root"):
+            answer = scene.crowd.ask(name, "GET", samples[rule.endpoint].format(**scene.filled))
+            assert answer.status_code == 405, f"GET {rule.rule} by {name}: {answer.status_code}"
+            assert "POST" in answer.headers["Allow"]
+
+
+def test_reading_changes_nothing(scene: SimpleNamespace, database: Any) -> None:
+    before = fingerprint()
+    for endpoint, method, path, _data, _statuses in by_endpoint():
+        # Exports are recorded: that is the one thing reading writes.
+        if method == "GET" and not endpoint.endswith(".export"):
+            for name in ("alice", "sam", "root"):
+                scene.crowd.ask(name, "GET", path.format(**scene.filled))
+            # HEAD needs no token either, whatever it carries.
+            scene.crowd.ask("alice", "HEAD", path.format(**scene.filled), {"everywhere": "all", "body": "x"})
+    assert fingerprint() == before
