@@ -203,7 +203,7 @@ def statements(database: Any) -> Iterator[list[str]]:
 
 
 def rows_of_everything() -> dict[str, int]:
-    """How many rows each table has, and where the counter of numbers stands: the same after means that nothing stayed."""
+    """How many rows each table has, and where the counter of numbers stands: equal means that nothing stayed."""
     from models import TABLES, Portal
 
     sizes = {table.__name__: table.select().count() for table in TABLES}
