@@ -39,6 +39,8 @@ LATENESS_SECONDS = 300
 # Any number, always the same: the name of the lock of the scheduler among the advisory locks of PostgreSQL.
 POSTGRES_LOCK = 7241003
 
+# More than this leaves with the next run, a few seconds later.
+MAILS_IN_ONE_RUN = 2000
 # A text that nobody came back for within a day is not kept longer.
 HELD_FORM_HOURS = 24
 
@@ -58,7 +60,7 @@ def deliver_outbox(app: Flask, now: datetime) -> int:
             raise notifications.PermanentFailure(str(failure)) from None
 
     try:
-        return notifications.deliver_due(send, now)
+        return notifications.deliver_due(send, now, limit=MAILS_IN_ONE_RUN)
     finally:
         transport.close()
 

@@ -83,7 +83,11 @@ def test_each_mail_has_its_three_templates_and_each_folder_its_mail():
     folders = {path.name for path in FOLDERS.iterdir() if path.is_dir()}
     assert folders == set(mailer.MAILS)
     for folder in folders:
-        assert {path.name for path in (FOLDERS / folder).iterdir()} == {"subject.txt", "body.txt", "body.html"}
+        assert {path.name for path in (FOLDERS / folder).iterdir()} == {
+            "subject.txt",
+            "body.txt",
+            "body.html",
+        }
 
 
 def test_every_mail_reads_well_in_both_languages(every_mail):
@@ -122,7 +126,10 @@ def test_plain_text_and_html_say_the_same_link(every_mail):
 def test_the_confirmation_says_number_severity_and_what_comes_next(counter, portal):
     ticket = counter.request()
     made = mail("request-received")
-    assert made.subject == f"[{ticket.number}] Nous avons reçu votre demande\u202f: Export de paie refusé par la banque"
+    assert (
+        made.subject
+        == f"[{ticket.number}] Nous avons reçu votre demande\u202f: Export de paie refusé par la banque"
+    )
     for text in (made.text, made.html):
         assert ticket.number in text
         assert "Gravité 2 (Urgente)" in text
@@ -379,7 +386,9 @@ def test_no_text_of_a_person_becomes_markup_a_link_or_a_template(counter, portal
 
 def test_a_link_somebody_pasted_stays_readable(counter, portal):
     ticket = counter.request()
-    counter.reply(ticket, "sam", "Voyez [la note](https://docs.initech.example/ac04) et `code`.\n\n- un\n- deux")
+    counter.reply(
+        ticket, "sam", "Voyez [la note](https://docs.initech.example/ac04) et `code`.\n\n- un\n- deux"
+    )
     made = mail("reply")
     assert "la note (https://docs.initech.example/ac04)" in made.html
     assert "<ul" in made.html and "<code" in made.html
@@ -442,3 +451,26 @@ def test_messages_keep_their_lines_in_plain_text(counter, portal):
     counter.reply(ticket, "sam", "Un\r\ndeux\n\n    code\tici\x07")
     assert Message.select().count() == 2
     assert "Un\ndeux\n\n    code    ici" in mail("reply").text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.example"}, {"X-Forwarded-Host": "evil.example"}, {"Forwarded": "host=evil.example"}],
+)
+def test_no_host_of_a_request_reaches_a_mail(counter, portal, headers):
+    counter.request()
+    with portal.test_request_context("/", base_url="http://evil.example", headers=headers):
+        made = mail("request-received")
+    assert "evil" not in made.text + made.html + str(made.headers) + made.sender
+
+
+def test_the_links_of_mails_lead_to_pages_that_exist(app, counter, every_mail):
+    from werkzeug.exceptions import NotFound
+
+    adapter = app.url_map.bind("support.initech.example")
+    for template, row in every_mail.items():
+        for link in links_of(render(row).html):
+            try:
+                adapter.match(link.removeprefix(BASE).partition("#")[0], method="GET")
+            except NotFound:
+                pytest.fail(f"{template}: there is no page at {link}")

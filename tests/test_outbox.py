@@ -94,7 +94,9 @@ def test_a_refusal_for_good_fails_at_once_and_stays_visible(database):
     assert notifications.deliver_due(Carrier(PermanentFailure("550 no such person")), NOW) == 1
     assert states() == ["failed", "sent"]
     failed = notifications.outbox("failed")
-    assert [(row.recipient, row.last_error) for row in failed] == [("person0@acme.example", "550 no such person")]
+    assert [(row.recipient, row.last_error) for row in failed] == [
+        ("person0@acme.example", "550 no such person")
+    ]
 
 
 def test_a_failed_mail_can_be_sent_again_and_a_sent_one_cannot(database):
@@ -170,11 +172,33 @@ def test_the_limit_of_a_call_is_kept(database):
 
 def test_what_a_server_quotes_never_puts_a_link_into_the_log(database):
     some_mails(1)
-    refusal = PermanentFailure("550 spam: https://support.initech.example/password/s3cret\r\nlook /password/s3cret")
+    refusal = PermanentFailure(
+        "550 spam: https://support.initech.example/password/s3cret\r\nlook /password/s3cret"
+    )
     notifications.deliver_due(Carrier(refusal), NOW)
     row = OutboxMessage.get()
     assert "s3cret" not in row.last_error
     assert "\n" not in row.last_error
+
+
+def test_looking_for_what_is_due_reads_the_mails_that_wait_and_no_others(database, engine, monkeypatch):
+    some_mails(3)
+    plans, execute = [], database.execute_sql
+
+    def explained(sql, params=None):
+        if sql.startswith("SELECT"):
+            start = "EXPLAIN QUERY PLAN " if engine.name == "sqlite" else "EXPLAIN "
+            plans.append(str(execute(start + sql, params).fetchall()))
+        return execute(sql, params)
+
+    if engine.name == "postgresql":
+        # Three rows are read faster without any index.
+        execute("SET enable_seqscan = off")
+    monkeypatch.setattr(database, "execute_sql", explained)
+    assert len(notifications._due(NOW, 10)) == 3
+    assert notifications.waiting_count() == 3
+    assert len(plans) == 2
+    assert all("outbox_waiting" in plan for plan in plans), plans
 
 
 # ---- Whether the reader may still be told ----------------------------------------------------------------
@@ -186,7 +210,10 @@ def test_somebody_who_lost_sight_of_a_request_since_is_not_told(counter):
     Membership.update(removed_at=NOW).where(Membership.person == counter.alice.id).execute()
     carrier = Carrier()
     notifications.deliver_due(carrier, NOW)
-    assert {recipient for _template, recipient in carrier.taken} == {"sam@guichet.example", "ines@guichet.example"}
+    assert {recipient for _template, recipient in carrier.taken} == {
+        "sam@guichet.example",
+        "ines@guichet.example",
+    }
     assert {row.skip_reason for row in OutboxMessage.select().where(OutboxMessage.status == "skipped")} == {
         "may-not-see"
     }
@@ -216,7 +243,9 @@ def test_an_address_in_copy_without_account_is_told_until_it_is_taken_out(counte
     counter.reply(ticket, "sam")
     Participant.delete().where(Participant.email == "paie@acme.example").execute()
     notifications.deliver_due(carrier, NOW)
-    row = OutboxMessage.get((OutboxMessage.recipient == "paie@acme.example") & (OutboxMessage.template == "reply"))
+    row = OutboxMessage.get(
+        (OutboxMessage.recipient == "paie@acme.example") & (OutboxMessage.template == "reply")
+    )
     assert (row.status, row.skip_reason) == ("skipped", "no-longer-in-copy")
 
 
