@@ -545,6 +545,17 @@ class Ticket(Table):
         return str(self.number)
 
 
+# Conditions of the two indexes of the desk, as text: an index is used only by a query that says the very same words.
+IS_OPEN = "status NOT IN ('resolved', 'expired', 'closed')"
+AWAITS_CUSTOMER = "(CASE WHEN status IN ('waiting_customer', 'customer_testing') THEN 1 ELSE 0 END)"
+# Queues of the desk, the most pressing first: those that await the customer come after all that await the team.
+for _name, _column in (("ticket_desk_agent", "assignee_id"), ("ticket_desk_team", "team_id")):
+    Ticket.add_index(
+        SQL(
+            f"CREATE INDEX IF NOT EXISTS {_name} ON ticket ({_column}, {AWAITS_CUSTOMER}, priority_position, id) "
+            f"WHERE {IS_OPEN}"
+        )
+    )
 # The sweep reads what is due and nothing else: a partial index stays small whatever the number of tickets.
 Ticket.add_index(Ticket.index(Ticket.act_at, where=Ticket.act_at.is_null(False), name="ticket_act_at_due"))
 
@@ -717,6 +728,10 @@ OutboxMessage.add_index(
     OutboxMessage.index(
         OutboxMessage.next_try_at, where=OutboxMessage.status == SQL("'waiting'"), name="outbox_waiting"
     )
+)
+# "Failed" on the screen of the mails and in the health page: few rows among very many.
+OutboxMessage.add_index(
+    OutboxMessage.index(OutboxMessage.id, where=OutboxMessage.status == SQL("'failed'"), name="outbox_failed")
 )
 
 

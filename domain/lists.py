@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import JOIN, ModelSelect, Tuple
+from peewee import JOIN, SQL, ModelSelect, Tuple
 
+import models
 from domain import catalogue, lifecycle, policies, search, settings
 from domain.policies import Viewer
-from models import Organisation, Participant, Person, Ticket, db
+from models import Organisation, Participant, Person, Portal, TeamMember, Ticket, db
 
 LISTS = ("mine", "cc", "organisation")
 STATUS_FILTERS = ("all", "open", "waiting", "resolved")
@@ -96,6 +97,8 @@ class Asked:
     category: str = ""
     kind: str = ""
     q: str = ""
+    # Slug of a customer: the desk narrows to one.
+    organisation: str = ""
     sort: str = DEFAULT_SORT
     # Keyset paging: rows after, or before, the request with this number.
     after: str = ""
@@ -114,7 +117,15 @@ class Asked:
     @property
     def narrowed(self) -> bool:
         """True when something is left out of the list."""
-        return bool(self.q or self.form or self.category or self.kind or self.label or self.status != "all")
+        return bool(
+            self.q
+            or self.form
+            or self.category
+            or self.kind
+            or self.label
+            or self.organisation
+            or self.status != "all"
+        )
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,9 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
         query = query.where(Ticket.category_slug == asked.category)
     if asked.kind:
         query = query.where(Ticket.kind_slug == asked.kind)
+    if asked.organisation:
+        named = Organisation.select(Organisation.id).where(Organisation.slug == asked.organisation)
+        query = query.where(Ticket.organisation == named)
     if asked.q:
         tokens = [] if viewer.staff_role == "account_manager" else _tokens(viewer, asked.list)
         ids = search.matching_ids(asked.q, belongs=tokens, with_notes=viewer.is_agent, limit=SEARCH_CAP)
@@ -223,14 +237,7 @@ def _cut(query: ModelSelect, asked: Asked, size: int) -> tuple[list[Row], str | 
             edge, backwards = "", False
             down = descending
     order = [Ticket.id] if column is Ticket.id else [column, Ticket.id]
-    query = (
-        query.select(*_COLUMNS)
-        .join(Organisation, on=(Ticket.organisation == Organisation.id))
-        .join(Person, on=(Ticket.requester == Person.id))
-        .join(_Assignee, JOIN.LEFT_OUTER, on=(Ticket.assignee == _Assignee.id))
-        .order_by(*[(part.desc() if down else part.asc()) for part in order])
-        .limit(size + 1)
-    )
+    query = _rows(query).order_by(*[(part.desc() if down else part.asc()) for part in order]).limit(size + 1)
     found = [Row(*row) for row in query.tuples()]
     more = len(found) > size
     found = found[:size]
@@ -241,6 +248,16 @@ def _cut(query: ModelSelect, asked: Asked, size: int) -> tuple[list[Row], str | 
     newer = found[0].number if (backwards and more) or (edge and not backwards) else None
     older = found[-1].number if (more and not backwards) or backwards else None
     return found, newer, older
+
+
+def _rows(query: ModelSelect) -> ModelSelect:
+    """The same requests with what a list shows of each."""
+    return (
+        query.select(*_COLUMNS)
+        .join(Organisation, on=(Ticket.organisation == Organisation.id))
+        .join(Person, on=(Ticket.requester == Person.id))
+        .join(_Assignee, JOIN.LEFT_OUTER, on=(Ticket.assignee == _Assignee.id))
+    )
 
 
 def counts(viewer: Viewer) -> dict[str, int]:
@@ -261,53 +278,155 @@ def counts(viewer: Viewer) -> dict[str, int]:
 
 def current(viewer: Viewer, statuses: tuple[str, ...], limit: int) -> list[Row]:
     """The viewer's own requests in these statuses, the latest changed first, for the home page."""
-    query = (
-        _of_list(viewer, "mine")
-        .where(Ticket.status.in_(statuses))
-        .select(*_COLUMNS)
-        .join(Organisation, on=(Ticket.organisation == Organisation.id))
-        .join(Person, on=(Ticket.requester == Person.id))
-        .join(_Assignee, JOIN.LEFT_OUTER, on=(Ticket.assignee == _Assignee.id))
-        .order_by(Ticket.id.desc())
-        .limit(limit)
-    )
-    return [Row(*row) for row in query.tuples()]
+    query = _rows(_of_list(viewer, "mine").where(Ticket.status.in_(statuses)))
+    return [Row(*row) for row in query.order_by(Ticket.id.desc()).limit(limit).tuples()]
 
 
 # ---- The desk ----------------------------------------------------------------------------------------
 
 QUEUES = ("unassigned", "mine", "team", "waiting", "resolved", "all")
+# A queue is counted up to here: beyond, it is "99+", and costs no more to count.
+QUEUE_COUNT_CAP = 100
+PRESSING = "priority"
+# In queues that wait for work, the most pressing first and, among those, the one that has waited longest.
+_WORKED_SORTS = (PRESSING, "-created", "created", "-updated")
+_PLAIN_SORTS = ("-created", "created")
+_Key = tuple[Any, ...]
 
 
-def _queue(viewer: Viewer, name: str) -> ModelSelect:
-    """The requests of one queue of the desk (STAFF-2)."""
-    from models import TeamMember
+def queue_sorts(name: str) -> tuple[str, ...]:
+    """The orders in which a queue can be read, its own first. Those of big queues are orders that an index has."""
+    return _PLAIN_SORTS if name in ("resolved", "all") else _WORKED_SORTS
 
-    query = policies.visible_tickets(viewer)
+
+def _queue(viewer: Viewer, name: str, teams: list[int]) -> list[ModelSelect]:
+    """The requests of one queue of the desk (STAFF-2), in parts that an index reads in order: one for each team."""
+    every = policies.visible_tickets(viewer)
+    is_open = SQL(models.IS_OPEN)
+    ours, theirs = SQL(f"{models.AWAITS_CUSTOMER} = 0"), SQL(f"{models.AWAITS_CUSTOMER} = 1")
     if name == "unassigned":
-        return query.where(Ticket.assignee.is_null() & Ticket.status.in_(("registered", "qualified")))
+        return [every.where(Ticket.assignee.is_null() & is_open & ours)]
     if name == "mine":
-        return query.where((Ticket.assignee == viewer.id) & Ticket.status.in_(lifecycle.OPEN_STATUSES))
+        return [every.where((Ticket.assignee == viewer.id) & is_open)]
     if name == "team":
-        teams = [row[0] for row in TeamMember.select(TeamMember.team).where(TeamMember.person == viewer.id).tuples()]
-        return query.where(Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES))
+        return [every.where((Ticket.team == team) & is_open & ours) for team in teams]
     if name == "waiting":
-        return query.where((Ticket.assignee == viewer.id) & Ticket.status.in_(lifecycle.FILTERS["waiting"]))
+        return [every.where((Ticket.assignee == viewer.id) & is_open & theirs)]
     if name == "resolved":
-        return query.where((Ticket.assignee == viewer.id) & (Ticket.status == "resolved"))
-    return query
+        return [every.where((Ticket.assignee == viewer.id) & (Ticket.status == "resolved"))]
+    return [every]
 
 
-def queue(viewer: Viewer, name: str, asked: Asked) -> Page:
-    """One page of a queue of the desk, the newest first unless the address says otherwise."""
-    query = _narrow(_queue(viewer, name), viewer, asked)
-    total = _count(query.select(Ticket.id).limit(COUNT_CAP + 1))
-    rows, newer, older = _cut(query, asked, settings.get("page_size"))
+def teams_of(viewer: Viewer) -> list[int]:
+    """The keys of the teams that an agent is in. One query."""
+    return [row[0] for row in TeamMember.select(TeamMember.team).where(TeamMember.person == viewer.id).tuples()]
+
+
+def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
+    """One page of a queue of the desk; its count goes up to QUEUE_COUNT_CAP, which means that many or more.
+
+    Arguments: name, one of QUEUES; asked, its `sort` one of queue_sorts(name); teams, from teams_of().
+    The number of queries does not depend on the number of requests.
+    """
+    size = settings.get("page_size")
+    parts = _queue(viewer, name, teams)
+    if name == "team" and (asked.q or asked.column != PRESSING):
+        # The words are looked up once, not for each team; other orders are those of the whole.
+        parts = [
+            policies.visible_tickets(viewer).where(
+                Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
+            )
+        ]
+    parts = [_narrow(part, viewer, asked) for part in parts]
+    total = _count_all(parts)
+    if asked.column == PRESSING:
+        rows, newer, older = _cut_pressing(viewer, parts, name, asked, size)
+    else:
+        rows, newer, older = _cut(parts[0], asked, size)
     return Page(rows, newer, older, total)
 
 
-def queue_counts(viewer: Viewer) -> dict[str, int]:
-    """How many requests stand in each queue, 100 meaning "99 and more"."""
+def _cut_pressing(
+    viewer: Viewer, parts: list[ModelSelect], name: str, asked: Asked, size: int
+) -> tuple[list[Row], str | None, str | None]:
+    """A page in the order of the desk: each part gives its first keys, and the first of them all are the page."""
+    awaiting = SQL(models.AWAITS_CUSTOMER)
+    columns = (awaiting, Ticket.priority_position, Ticket.id)
+    edge, backwards = asked.before or asked.after, bool(asked.before)
+    start: _Key | None = None
+    if edge:
+        start = policies.visible_tickets(viewer).select(*columns).where(Ticket.number == edge).tuples().first()
+        if start is None:
+            edge, backwards = "", False
+    # What is the same in a whole part is named, or left out, as lets both databases read the index in its order.
+    ordered = [Ticket.team if name == "team" else Ticket.assignee, *(columns if name == "mine" else columns[1:])]
+    keys: list[_Key] = []
+    for part in parts:
+        if start is not None:
+            here, there = Tuple(*columns), Tuple(*start)
+            part = part.where(here < there if backwards else here > there)
+        order = [column.desc() if backwards else column.asc() for column in ordered]
+        keys.extend(part.select(*columns).order_by(*order).limit(size + 1).tuples())
+    keys.sort(reverse=backwards)
+    more = len(keys) > size
+    keys = keys[:size]
+    if backwards:
+        keys.reverse()
+    if not keys:
+        return [], None, None
+    place = {key[-1]: at for at, key in enumerate(keys)}
+    found = [Row(*row) for row in _rows(policies.visible_tickets(viewer).where(Ticket.id.in_(list(place)))).tuples()]
+    found.sort(key=lambda row: place[row.id])
+    newer = found[0].number if (backwards and more) or (edge and not backwards) else None
+    older = found[-1].number if (more and not backwards) or backwards else None
+    return found, newer, older
+
+
+def _count_all(parts: list[ModelSelect]) -> int:
+    """How many requests some queries find together, QUEUE_COUNT_CAP meaning that many or more. One query."""
+    return _counts({"all": parts})["all"] if parts else 0
+
+
+def _counts(groups: dict[str, list[ModelSelect]]) -> dict[str, int]:
+    """Count several groups of queries in one statement, each query up to QUEUE_COUNT_CAP."""
+    pieces, values = [], []
+    for parts in groups.values():
+        for part in parts:
+            sql, given = part.select(Ticket.id).limit(QUEUE_COUNT_CAP).sql()
+            pieces.append(f"(SELECT count(*) FROM ({sql}) AS capped)")  # noqa: S608
+            values.extend(given)
+    found = iter(db.execute_sql("SELECT " + ", ".join(pieces), values).fetchone() if pieces else ())
     return {
-        name: _count(_queue(viewer, name).select(Ticket.id).limit(100)) for name in QUEUES if name != "all"
+        name: min(sum(int(next(found)) for _part in parts), QUEUE_COUNT_CAP) for name, parts in groups.items()
     }
+
+
+def queue_counts(viewer: Viewer, teams: list[int]) -> dict[str, int]:
+    """How many requests stand in each queue, QUEUE_COUNT_CAP meaning that many or more. One query."""
+    return _counts({name: _queue(viewer, name, teams) for name in QUEUES if name != "all"})
+
+
+def open_of_organisation(viewer: Viewer, organisation_id: int) -> int:
+    """How many requests of an organisation are with the team, up to QUEUE_COUNT_CAP. One query."""
+    query = policies.visible_tickets(viewer).where(
+        (Ticket.organisation == organisation_id) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
+    )
+    return _count_all([query])
+
+
+def numbered(viewer: Viewer, typed: str) -> str | None:
+    """The number of the request that somebody typed in a search box: SUP-2041, sup-2041 or 2041; None for words.
+
+    Digits alone are looked up under the prefix of each counter, and count only when one request has them.
+    """
+    text = typed.strip().upper()
+    if not text or len(text) > 20:
+        return None
+    wanted = [text]
+    if text.isascii() and text.isdigit():
+        wanted = [f"{prefix}-{text}" for (prefix,) in Portal.select(Portal.prefix).tuples()]
+    elif "-" not in text:
+        return None
+    found = policies.visible_tickets(viewer).select(Ticket.number).where(Ticket.number.in_(wanted)).limit(2)
+    numbers = [number for (number,) in found.tuples()]
+    return numbers[0] if len(numbers) == 1 else None
