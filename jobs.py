@@ -95,7 +95,9 @@ JOBS: tuple[Job, ...] = (
     Job("outbox", 3, deliver_outbox, "deliver the mails that are due"),
     Job("closing", 60, sweep_closing, "send the reminders and make the closings that are due"),
     Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
-    Job("sessions", 86400, clean_sessions, "forget ended sessions, old links, held texts and failed sign-ins"),
+    Job(
+        "sessions", 86400, clean_sessions, "forget ended sessions, old links, held texts and failed sign-ins"
+    ),
 )
 
 
@@ -152,7 +154,11 @@ def run_scheduled(name: str, app: Flask) -> None:
         with app.app_context(), _connection():
             started = _clock(app)
             done, outcome, error = _attempt(job, app, None)
-            if not done and outcome == "ok" and time.monotonic() - _idle_since.get(name, -1e9) < IDLE_RUN_SECONDS:
+            if (
+                not done
+                and outcome == "ok"
+                and time.monotonic() - _idle_since.get(name, -1e9) < IDLE_RUN_SECONDS
+            ):
                 return
             _idle_since[name] = time.monotonic()
             row = JobRun.create(name=job.name, started_at=started, outcome="running")

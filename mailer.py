@@ -179,7 +179,9 @@ class Reader:
     def at_work(self) -> bool:
         """Reads this request as a member of the desk rather than as somebody in copy."""
         viewer = policies.load_viewer(self.person.id) if self.person else None
-        return viewer is not None and viewer.is_agent and self.row.template != "cc-added" and not self._in_copy
+        return (
+            viewer is not None and viewer.is_agent and self.row.template != "cc-added" and not self._in_copy
+        )
 
     @cached_property
     def _in_copy(self) -> bool:
@@ -412,7 +414,9 @@ def _message(to: Reader) -> dict[str, Any]:
         "side": message.side,
         "text": body_text(message.body) if carries else "",
         "html": body_html(message.body) if carries else "",
-        "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", files) if files else "",
+        "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", files)
+        if files
+        else "",
     }
 
 

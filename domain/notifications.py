@@ -307,7 +307,12 @@ def enqueue(
 
 
 def _row(
-    template: str, source: str, recipient: Recipient, ticket_id: int | None, context: dict[str, Any], now: datetime
+    template: str,
+    source: str,
+    recipient: Recipient,
+    ticket_id: int | None,
+    context: dict[str, Any],
+    now: datetime,
 ) -> dict[str, Any]:
     return {
         "source": source,
@@ -464,7 +469,9 @@ def _is_in_copy(row: OutboxMessage) -> bool:
     return (
         Participant.select()
         .where(
-            (Participant.ticket == row.ticket_id) & (Participant.email == row.recipient) & (Participant.role == "cc")
+            (Participant.ticket == row.ticket_id)
+            & (Participant.email == row.recipient)
+            & (Participant.role == "cc")
         )
         .exists()
     )
