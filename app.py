@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ CONTENT_POLICY = (
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 MEGABYTE = 1024 * 1024
+BROKEN = re.compile("[\x00-\x1f\x7f]")
 
 csrf = CSRFProtect()
 
@@ -122,8 +124,9 @@ def _connections(app: Flask) -> None:
     @app.before_request
     def refuse_broken_text() -> ResponseReturnValue | None:
         # PostgreSQL refuses NUL where SQLite does not: no address of ours holds one.
-        if "\x00" in request.path or "\x00" in "".join(request.args.values()):
-            return error_page(404)
+        if BROKEN.search(request.path) or "\x00" in "".join(request.args.values()):
+            # Plain: nothing of that address goes back into the page.
+            return error_page(404, plain=True)
         return None
 
     @app.teardown_request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 # The first choice of the OWASP password storage sheet for argon2id: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+# Each hash takes 19 MiB while it runs: a flood of sign-ins waits here rather than fill the memory.
+_AT_ONCE = threading.BoundedSemaphore(2)
 
 # Long enough for any phrase; the cap keeps a megabyte of text from costing seconds of work.
 MOST_CHARACTERS = 128
@@ -71,7 +74,8 @@ def hash_password(password: str) -> str:
     text = normalise(password)
     if text is None:
         raise ValueError("not a password")
-    return _hasher.hash(text)
+    with _AT_ONCE:
+        return _hasher.hash(text)
 
 
 @functools.cache
@@ -89,15 +93,20 @@ def verify(stored: str | None, password: str) -> bool:
     if text is None:
         # Refused by its shape alone, whatever the account: no work for known and unknown names alike.
         return False
+    # Asked for in every case: it is made once, and that first time must not single out unknown names.
+    nobody = _nobody_hash()
+    known = stored or nobody
     try:
-        return _hasher.verify(stored or _nobody_hash(), text) and stored is not None
+        with _AT_ONCE:
+            return _hasher.verify(known, text) and stored is not None
     except (Argon2Error, InvalidHashError):
         return False
 
 
 def same_work() -> None:
     """Spend the time of one hash: for answers that must not tell by their speed what they found."""
-    _hasher.hash("the time of one hash")
+    with _AT_ONCE:
+        _hasher.hash("the time of one hash")
 
 
 def needs_new_hash(stored: str) -> bool:
