@@ -93,7 +93,12 @@ class PostgresEngine:
             fill(self.address(name))
             self.templates[template] = name
         name = f"copy_{next(self.numbers)}"
-        self.connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.templates[template]}"')
+        # Copying files takes half the time of writing every page to the log, the default.
+        self.connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE "{self.templates[template]}" STRATEGY = FILE_COPY'
+            if self.connection.info.server_version >= 150000
+            else f'CREATE DATABASE "{name}" TEMPLATE "{self.templates[template]}"'
+        )
         return self.address(name)
 
     def drop(self, url: str) -> None:
