@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from peewee import JOIN
 
-from domain import catalogue, settings
+from domain import catalogue, contacts, settings
 from domain.policies import Viewer
 from models import (
     Calendar,
@@ -148,27 +148,10 @@ def places(viewer: Viewer) -> list[Place]:
 
 
 def whom_to_ask(viewer: Viewer) -> list[tuple[str, str, str]]:
-    """Whom somebody who may not open requests can turn to (ACC-3): (name, address, organisation).
-
-    The administrators of the viewer's organisations; without any, their approved contacts. One query.
-    """
-    mine = [rights.organisation_id for rights in viewer.memberships]
-    if not mine:
-        return []
-    query = (
-        Membership.select(Membership, Person, Organisation)
-        .join(Person, on=(Membership.person == Person.id))
-        .switch(Membership)
-        .join(Organisation)
-        .where(
-            Membership.organisation.in_(mine),
-            Membership.removed_at.is_null(),
-            Person.is_active,
-            Person.id != viewer.id,
-            (Membership.role == "administrator") | Membership.can_open,
-        )
-        .order_by(Organisation.name, Person.full_name, Person.id)
-    )
-    rows = list(query)
-    chosen = [row for row in rows if row.role == "administrator"] or rows
-    return [(row.person.full_name, row.person.email, row.organisation.name) for row in chosen]
+    """Whom somebody who may not open requests can turn to (ACC-3): (name, address, organisation)."""
+    return [
+        (contact.full_name, contact.email, rights.organisation_name)
+        for rights in viewer.memberships
+        for contact in contacts.approvers_of(rights.organisation_id)
+        if contact.person_id != viewer.id
+    ]

@@ -13,6 +13,7 @@ import pytest
 from forms.requests import REQUEST_FORMS
 from models import Attachment, ConsentText, Membership, Organisation, Person, RequestForm, Ticket
 from tests.support import lint
+from tests.support.browsing import DESK, NARROW, PHONE, assert_looks
 from tests.support.client import values_of
 from tests.support.right_entries import NEEDED, PDF, PNG, WITH_A_FILE, right_entry
 
@@ -424,6 +425,20 @@ def test_a_follow_up_of_a_foreign_request_is_a_page_that_does_not_exist(client, 
     assert client.post(address("question"), data=data).status_code == 404
 
 
+def test_text_typed_under_an_expired_token_comes_back(client, alice):
+    client.sign_in(alice)
+    page = client.submit(address("user-deletion"), button="add_person=1", people_0_full_name="Jean Moreau")
+    entry = {**right_entry("user-deletion"), "people-1-full_name": "Lucía Fernández", "csrf_token": "expired"}
+    answer = client.send(page, **entry)
+    assert answer.status_code == 303
+    back = client.get(answer.location)
+    kept = typed_in(back)
+    for name, value in entry.items():
+        if name not in {"csrf_token", "consent", "irreversible"}:
+            assert kept[name].replace("\r\n", "\n").strip() == value, name
+    assert summary_links(back) == []
+
+
 # ---- Advice, and what no browser sends -------------------------------------------------------------------------
 
 
@@ -502,3 +517,76 @@ def test_a_form_asks_the_database_the_same_few_questions_whoever_asks(client, al
         counts.append(sum(1 for record in caplog.records if "SELECT" in str(record.msg)))
     assert max(counts) <= 14
     assert abs(counts[0] - counts[1]) <= 1
+
+
+# ---- In a real browser -----------------------------------------------------------------------------------------
+
+
+def browser_of(live_server, browser_context, person, **options):
+    """A browser in which somebody is signed in."""
+    client = live_server.application.test_client()
+    client.sign_in(person)
+    context = browser_context(**options)
+    cookie = client.get_cookie("guichet")
+    context.add_cookies([{"name": "guichet", "value": cookie.value, "url": live_server.url}])
+    return context.new_page()
+
+
+LOOKS = {
+    "desk, light": {"viewport": DESK},
+    "phone, dark": {"viewport": PHONE, "color_scheme": "dark"},
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("options", LOOKS.values(), ids=LOOKS)
+def test_every_form_is_accessible_empty_and_refused(live_server, browser_context, alice, axe, options):
+    page = browser_of(live_server, browser_context, alice, **options)
+    for at in ("/catalogue", *map(address, REQUEST_FORMS)):
+        page.goto(at)
+        axe(page)
+        assert_looks(page)
+        if at != "/catalogue":
+            page.fill("#summary", "Erreur")
+            page.click("#request .form-actions button")
+            page.wait_for_selector(".error-summary")
+            axe(page)
+            assert_looks(page)
+
+
+@pytest.mark.browser
+def test_no_form_scrolls_sideways_on_the_narrowest_screen(live_server, browser_context, alice):
+    page = browser_of(live_server, browser_context, alice, viewport=NARROW)
+    for at in ("/catalogue", *map(address, REQUEST_FORMS)):
+        page.goto(at)
+        assert_looks(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_deletion_of_two_people_is_sent_with_a_file(live_server, browser_context, alice, tmp_path, scripts):
+    capture = tmp_path / "capture.png"
+    capture.write_bytes(PNG)
+    page = browser_of(live_server, browser_context, alice, java_script_enabled=scripts)
+    page.goto(address("user-deletion"))
+    page.set_input_files("#attachments", capture)
+    page.fill("#people-0-full_name", "Jean Moreau")
+    page.fill("#people-0-employee_number", "1784031")
+    page.fill("#people-0-url", "https://app.initech.example/employees/1784031")
+    page.click("button[name=add_person]")
+    page.fill("#people-1-full_name", "Lucía Fernández")
+    page.fill("#people-1-employee_number", "1784102")
+    page.fill("#people-1-url", "https://app.initech.example/employees/1784102")
+    page.fill("#summary", "Deux départs de 2023")
+    page.fill("#description", "Contrats terminés.")
+    page.fill("#justification", "Notre règle de conservation.")
+    # Enter sends the form: it does not press the first button, which would remove a person.
+    page.press("#summary", "Enter")
+    page.wait_for_selector(".error-summary")
+    page.check("#irreversible")
+    page.check("#consent")
+    page.click("#request .form-actions button")
+    page.wait_for_url("**/tickets/**")
+    ticket = Ticket.get(Ticket.summary == "Deux départs de 2023")
+    assert [person.full_name for person in ticket.named_people] == ["Jean Moreau", "Lucía Fernández"]
+    assert [file.name for file in ticket.attachments] == ["capture.png"]
