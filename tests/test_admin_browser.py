@@ -64,7 +64,9 @@ def address(path: str) -> str:
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_every_kind_of_page_is_accessible(enter: Any, world: Any, axe: Any, scheme: str, size: dict[str, int]) -> None:
+def test_every_kind_of_page_is_accessible(
+    enter: Any, world: Any, axe: Any, scheme: str, size: dict[str, int]
+) -> None:
     page = enter(world.root, color_scheme=scheme, viewport=size)
     for name, path in PAGES.items():
         page.goto(address(path))
@@ -74,3 +76,52 @@ def test_every_kind_of_page_is_accessible(enter: Any, world: Any, axe: Any, sche
         for details in page.locator(".admin-filters:not([open]) > summary").all():
             details.click()
             axe(page)
+
+
+@pytest.mark.browser
+def test_a_row_is_deleted_and_rows_are_changed_without_script(enter: Any, world: Any) -> None:
+    team = Team.create(slug="night", name_fr="Nuit", name_en="Night")
+    page = enter(world.root, locale="en-GB", java_script_enabled=False)
+    page.goto(f"/admin/team/delete/?id={team.id}")
+    assert Team.get_or_none(Team.id == team.id)
+    page.locator(".admin-form .btn-danger").click()
+    assert Team.get_or_none(Team.id == team.id) is None
+    ticket = Ticket.get(Ticket.status == "registered")
+    page.goto("/admin/ticket/?flt_status=registered")
+    page.locator(f'input[name="rowid"][value="{ticket.id}"]').check()
+    page.locator("#act").select_option("take")
+    page.locator("#acts button").click()
+    page.locator(".admin-form .btn-primary").click()
+    assert Ticket.get_by_id(ticket.id).assignee_id == world.root.id
+
+
+@pytest.mark.browser
+def test_choosing_all_and_suggestions_work_under_the_strict_policy(enter: Any, world: Any) -> None:
+    page = enter(world.root)
+    page.goto("/admin/membership/")
+    page.locator("[data-all]").check()
+    rows = Membership.select().count()
+    assert page.locator('input[name="rowid"]:checked').count() == rows
+    assert str(rows) in page.locator("[data-chosen]").inner_text()
+    page.goto("/admin/membership/new/")
+    page.locator("#organisation").press_sequentially("Glo")
+    page.wait_for_function("document.querySelector('#organisation-list option')?.value === 'Globex'")
+
+
+@pytest.mark.browser
+def test_a_refused_form_and_a_confirmation_are_accessible(enter: Any, world: Any, axe: Any) -> None:
+    page = enter(world.root)
+    page.goto("/admin/calendar/edit/?id=1")
+    page.locator("#hours").fill("trop tard")
+    page.locator(".admin-form .btn-primary").click()
+    assert page.locator(".error-summary").is_visible()
+    axe(page)
+    ticket = Ticket.get(Ticket.status == "registered")
+    page.goto("/admin/ticket/")
+    page.locator(f'input[name="rowid"][value="{ticket.id}"]').check()
+    page.locator("#act").select_option("close")
+    page.locator("#acts button").click()
+    axe(page)
+    page.locator(".admin-form .btn-danger").click()
+    assert Ticket.get_by_id(ticket.id).status == "closed"
+    axe(page)

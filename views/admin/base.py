@@ -20,17 +20,17 @@ from flask_admin import expose
 from flask_admin.base import BaseView
 from flask_admin.contrib.peewee import ModelView
 from flask_admin.model.base import ViewArgs
+from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_wtf import FlaskForm
-from peewee import JOIN, ForeignKeyField, IntegrityError, ModelSelect
+from peewee import JOIN, DateField, ForeignKeyField, IntegrityError, ModelSelect
 from wtforms import HiddenField
 from wtforms.fields.core import UnboundField
 
 from domain import audit
 from domain.refusals import NotNow, Refusal
-from models import AuditEntry, Table, TicketEvent, db, is_sqlite
+from models import AuditEntry, Table, TicketEvent, UtcField, db, is_sqlite
 from presenters import language, localized, refusal, when
 from views import current
 from views.admin import export
@@ -447,7 +447,7 @@ class Rows(AdminOnly, ModelView):
         if isinstance(value, bool):
             return _("Yes") if value else _("No")
         if isinstance(value, datetime):
-            return when(value, "list")
+            return when_day(value.astimezone(get_timezone()).date())
         if isinstance(value, date):
             return when_day(value)
         if isinstance(value, Table):
@@ -507,7 +507,7 @@ class Rows(AdminOnly, ModelView):
 
         chips = [
             Chip(
-                f"{self._filters[index].name} : {words}"
+                f"{self._filters[index].name}\u202f: {words}"
                 if language() == "fr"
                 else f"{self._filters[index].name}: {words}",
                 url(filters=[one for one in args.filters if one[0] != index]),
@@ -522,6 +522,7 @@ class Rows(AdminOnly, ModelView):
                 {
                     "name": name,
                     "label": label,
+                    "is_date": isinstance(self.table._meta.fields.get(str(name)), UtcField | DateField),
                     "url": url(sort=index, sort_desc=1 if mine and not args.sort_desc else None)
                     if self.is_sortable(str(name))
                     else None,
@@ -874,7 +875,7 @@ class Rows(AdminOnly, ModelView):
 
     def _check_unique(self, row: Any) -> None:
         sets = [(column.name,) for column in self.table._meta.sorted_fields if column.unique]
-        sets += [names for names, unique in self.table._meta.indexes if unique]
+        sets += [entry[0] for entry in self.table._meta.indexes if isinstance(entry, tuple) and entry[1]]
         for names in sets:
             values = [row.__data__.get(name) for name in names]
             if any(value is None for value in values):
@@ -934,16 +935,12 @@ class Rows(AdminOnly, ModelView):
 
 
 def when_day(day: date) -> str:
-    """A date without hour, short."""
-    from babel.dates import format_date
-
-    return format_date(day, "d MMM y", "fr" if language() == "fr" else "en_GB")
+    """A date without hour, in figures: lists of the administration are read in columns."""
+    return f"{day:%d/%m/%Y}"
 
 
 def when_cell(moment: datetime) -> str:
     """An instant for a spreadsheet: in the reader's zone, in an order that sorts."""
-    from flask_babel import get_timezone
-
     return moment.astimezone(get_timezone()).strftime("%Y-%m-%d %H:%M")
 
 

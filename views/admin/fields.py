@@ -41,6 +41,8 @@ SLUG = Regexp(
 
 def clean_line(value: Any) -> Any:
     """One line as it may be stored: composed characters, no control character, no space around."""
+    if value is None:
+        return ""
     if not isinstance(value, str):
         return value
     return " ".join(_without_controls(value).split())
@@ -48,6 +50,8 @@ def clean_line(value: Any) -> Any:
 
 def clean_text(value: Any) -> Any:
     """Several lines as they may be stored: like clean_line(), line ends kept as one character."""
+    if value is None:
+        return ""
     if not isinstance(value, str):
         return value
     return _without_controls(value.replace("\r\n", "\n").replace("\r", "\n")).strip()

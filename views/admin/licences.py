@@ -115,7 +115,10 @@ class LicenceRequestView(Rows):
             FlaskForm,
         ),
         "deliver": Act(
-            _l("Mark as delivered"), _l("Mark these licences as delivered?"), _l("Mark as delivered"), DeliveryForm
+            _l("Mark as delivered"),
+            _l("Mark these licences as delivered?"),
+            _l("Mark as delivered"),
+            DeliveryForm,
         ),
         "refuse": Act(_l("Refuse"), _l("Refuse these licences?"), _l("Refuse"), RefusalForm, dangerous=True),
     }

@@ -18,7 +18,6 @@ from wtforms.validators import InputRequired, Length
 from domain import accounts
 from domain.refusals import NotNow
 from models import Membership, Organisation, Person
-from presenters import when
 from views import current
 from views.admin import filters
 from views.admin.base import Act, Badge, Rows, plain, stamp
@@ -163,7 +162,7 @@ class PersonView(Rows):
 
     def show_last_signed_in_at(self, row: Any) -> str:
         """The last sign-in, or never."""
-        return when(row.last_signed_in_at, "list") or _("Never")
+        return self.words(row.last_signed_in_at) or _("Never")
 
     # ---- Changing
 

@@ -110,6 +110,7 @@ class TicketView(Rows):
     )
     section = REQUESTS
     icon = "chat-square-text"
+    column_labels = {"priority": _l("Priority")}
     can_create = False
     can_delete = False
     list_joins = (Ticket.organisation, Ticket.requester, Ticket.team, Ticket.assignee)
@@ -167,7 +168,9 @@ class TicketView(Rows):
         "team": Act(
             _l("Hand to a team"), _l("Hand these requests to another team?"), _l("Hand over"), TeamForm
         ),
-        "resolve": Act(_l("Mark as solved"), _l("Mark these requests as solved?"), _l("Mark as solved"), ReasonForm),
+        "resolve": Act(
+            _l("Mark as solved"), _l("Mark these requests as solved?"), _l("Mark as solved"), ReasonForm
+        ),
         "close": Act(
             _l("Close"),
             _l("Close these requests? It is final: only a follow-up comes after."),
@@ -176,7 +179,10 @@ class TicketView(Rows):
             dangerous=True,
         ),
         "move": Act(
-            _l("Change the status"), _l("Change the status of these requests?"), _l("Change the status"), MoveForm
+            _l("Change the status"),
+            _l("Change the status of these requests?"),
+            _l("Change the status"),
+            MoveForm,
         ),
     }
 
