@@ -1,4 +1,4 @@
-"""The administration screens: who comes in, what a change leaves behind, and the traps of their framework, each closed."""
+"""The administration screens: who comes in, what a change leaves behind, and each trap of their framework."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from models import (
     TeamMember,
     Ticket,
     TicketEvent,
+    UserSession,
 )
 from views.admin import VIEWS, base, export, rules
 from views.admin.base import Rows
@@ -653,6 +654,22 @@ def test_consent_texts_only_grow(client: Any, root: Person) -> None:
     assert ConsentText.get_by_id(last.id).text_fr == last.text_fr
 
 
+def test_what_was_typed_when_the_session_ended_comes_back_in_its_form(client: Any, root: Person) -> None:
+    client.sign_in(root)
+    team = Team.select().first()
+    page = client.get(f"/admin/team/edit/?id={team.id}")
+    UserSession.update(ended_at=root.created_at).where(UserSession.person == root.id).execute()
+    away = client.send(page, name_fr="Écrite longuement")
+    assert away.status_code == 303 and away.location.startswith("/login?next=")
+    kept = client.get_cookie("guichet_held").value
+    client.sign_in(root)
+    client.set_cookie("guichet_held", kept)
+    back = client.get("/admin/team/edit/?held=1")
+    assert back.status_code == 200 and "Écrite longuement" in back.text
+    assert client.send(back).status_code == 303
+    assert Team.get_by_id(team.id).name_fr == "Écrite longuement"
+
+
 # ---- Requests --------------------------------------------------------------------------------------------
 
 
@@ -910,7 +927,8 @@ def test_only_one_calendar_is_used_by_default_and_it_stays(client: Any, root: Pe
     client.sign_in(root)
     first = Calendar.get(Calendar.is_default == True)  # noqa: E712
     made = client.submit(
-        "/admin/calendar/new/", name="Moselle", country="fr", subdivision="57", hours=["9h-12h30, 14h-18h", "", "", "", "", "", ""],
+        "/admin/calendar/new/", name="Moselle", country="fr", subdivision="57",
+        hours=["9h-12h30, 14h-18h", "", "", "", "", "", ""],
         is_default="y",
     )  # fmt: skip
     assert made.status_code == 303

@@ -25,6 +25,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from peewee import JOIN, DateField, ForeignKeyField, IntegrityError, ModelSelect
+from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField
 from wtforms.fields.core import UnboundField
 
@@ -132,6 +133,13 @@ def rail(here: BaseView) -> list[tuple[Any, list[dict[str, Any]]]]:
                 }
             )
     return list(groups.items())
+
+
+def give_back(form: FlaskForm) -> None:
+    """Fill a form with what was typed in it when the session or its token had ended (REQ-16)."""
+    held = current.held()
+    if held is not None:
+        form.process(MultiDict(held))
 
 
 def label_of(row: Any) -> str:
@@ -354,7 +362,8 @@ class Rows(AdminOnly, ModelView):
 
     def row_or_404(self) -> Any:
         """The row that the address or the form names."""
-        row = self.get_one(request.values.get("id"))
+        # A form that was held while its session ended comes back without its query: it names its row itself.
+        row = self.get_one(request.values.get("id") or (current.held() or {}).get("id", [None])[0])
         if row is None:
             abort(404)
         return row
@@ -589,6 +598,8 @@ class Rows(AdminOnly, ModelView):
                     return redirect(self.get_url(".create_view", url=self.return_url()), 303)
                 return redirect(self.return_url(), 303)
             status = 422
+        else:
+            give_back(form)
         return (
             self.render(
                 "admin/form.html",
@@ -618,7 +629,8 @@ class Rows(AdminOnly, ModelView):
             else:
                 status = 422
         else:
-            form.seen.data = stamp(row)
+            form.seen.data = self.seen(row)
+            give_back(form)
         return (
             self.render(
                 "admin/form.html",
@@ -638,6 +650,10 @@ class Rows(AdminOnly, ModelView):
     def edit_form(self, obj: Any = None) -> FlaskForm:
         """The form of an existing row, filled with it or with what was typed."""
         return self._edit_form_class(obj=obj)
+
+    def seen(self, row: Any) -> str:
+        """The mark of the row that the form carries."""
+        return stamp(row)
 
     def wants_preview(self, form: FlaskForm) -> bool:
         """Whether the form was sent to see what it would do, not to do it."""

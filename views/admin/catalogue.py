@@ -179,7 +179,8 @@ class KindView(Offered):
     column_list = ("name", "slug", "definition", "position", "is_active")
     column_sortable_list = ("slug", "position", "is_active")
     column_details_list = (
-        "name_fr", "name_en", "slug", "definition_fr", "definition_en", "example_fr", "example_en", "position", "is_active",
+        "name_fr", "name_en", "slug", "definition_fr", "definition_en", "example_fr", "example_en", "position",
+        "is_active",
     )  # fmt: skip
     column_searchable_list = ("name_fr", "name_en", "slug")
     column_filters = (filters.YesNo("active", Kind.is_active, _l("In use")),)

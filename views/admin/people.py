@@ -38,9 +38,13 @@ class WaitingForOrganisation(filters.YesNo):
 
 
 def waiting() -> Any:
-    """The condition of a customer whom staff have not attached to an organisation (ACC-2)."""
+    """The condition of a customer with a proven address whom staff have not attached to an organisation (ACC-2).
+
+    Somebody who was removed from one does not wait for another.
+    """
     attached = Membership.select(Membership.id).where(Membership.person == Person.id)
-    return Person.staff_role.is_null() & (Person.is_active == True) & ~fn.EXISTS(attached)  # noqa: E712
+    living = (Person.is_active == True) & Person.email_verified_at.is_null(False)  # noqa: E712
+    return Person.staff_role.is_null() & living & ~fn.EXISTS(attached)
 
 
 class PersonView(Rows):
@@ -62,8 +66,9 @@ class PersonView(Rows):
     )
     column_labels = {"organisations": _l("Organisations")}
     column_details_list = (
-        "full_name", "email", "username", "state", "organisations", "claimed_organisation", "staff_role", "is_supervisor",
-        "language", "time_zone", "created_at", "email_verified_at", "first_signed_in_at", "last_signed_in_at", "locked_at",
+        "full_name", "email", "username", "state", "organisations", "claimed_organisation", "staff_role",
+        "is_supervisor", "language", "time_zone", "created_at", "email_verified_at", "first_signed_in_at",
+        "last_signed_in_at", "locked_at",
     )  # fmt: skip
     column_sortable_list = (
         ("full_name", lambda: lowered(Person.full_name)),

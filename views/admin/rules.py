@@ -33,7 +33,7 @@ from models import (
 from presenters import days_counted, localized, long_day, refusal
 from views import current
 from views.admin import filters
-from views.admin.base import Badge, Rows, Screen, choices_of
+from views.admin.base import Badge, Rows, Screen, choices_of, give_back
 from views.admin.catalogue import TEAMS, show_active
 from views.admin.fields import (
     MOST_INTEGER,
@@ -592,6 +592,8 @@ class SettingsView(Screen):
             if form.validate() and self.save(form):
                 return redirect(self.get_url(".index"), 303)
             status = 422
+        else:
+            give_back(form)
         return self.render("admin/settings.html", form=form, groups=SETTING_GROUPS), status
 
     def save(self, form: Any) -> bool:

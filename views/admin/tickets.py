@@ -126,8 +126,9 @@ class TicketView(Rows):
         "created_at",
     )
     column_details_list = (
-        "number", "summary", "status", "status_since", "organisation", "requester", "opened_by", "form_slug", "kind_slug",
-        "product", "team", "assignee", "priority_asked", "priority", "audience", "shared_with_account_manager",
+        "number", "summary", "status", "status_since", "organisation", "requester", "opened_by", "form_slug",
+        "kind_slug", "product", "team", "assignee", "priority_asked", "priority", "audience",
+        "shared_with_account_manager",
         "created_at", "updated_at", "last_message_at", "first_response_at", "resolved_at", "closes_at", "closed_at",
         "close_reason",
     )  # fmt: skip
@@ -261,10 +262,12 @@ class TicketView(Rows):
         form.priority.choices = [*([] if obj.priority else [("", _("None of them"))]), *levels]
         return form
 
+    def seen(self, row: Any) -> str:
+        """The version that was read."""
+        return str(row.version)
+
     def form_extra(self, form: FlaskForm, row: Any) -> dict[str, Any]:
         """What the request is about, over the form."""
-        if not form.is_submitted():
-            form.seen.data = str(row.version)
         return {"intro": row.summary, "links": self.row_links(row)}
 
     def update_model(self, form: Any, model: Any) -> bool:
