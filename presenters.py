@@ -170,7 +170,8 @@ def closing_reason(explanation: Explanation, calendar: Any) -> str:
     skipped = []
     for day in explanation.skipped:
         name = calendar.holiday_name(day.day, language()) if day.reason == "holiday" else None
-        skipped.append(f"{long_day(day.day)} ({name or _('we are closed')})")
+        why = name or _("we are closed")
+        skipped.append(f"{long_day(day.day)} ({why})")
     if skipped:
         text += " " + ngettext(
             "This day does not count: %(days)s.",
@@ -701,8 +702,8 @@ def queue_names() -> dict[str, str]:
         "mine": _("Mine"),
         "team": _("My team"),
         "waiting": _("With the customer"),
-        "resolved": _("Solved, to confirm"),
-        "all": _("All requests"),
+        "resolved": _("To be confirmed"),
+        "all": _("Everything"),
     }
 
 
@@ -714,6 +715,25 @@ def queue_sort_names() -> dict[str, str]:
         "created": _("Oldest first"),
         "-updated": _("Last changed first"),
     }
+
+
+def queue_sort_marks() -> dict[str, str]:
+    """The same orders in a word, at the head of a queue."""
+    return {
+        "priority": _("Urgency"),
+        "-created": _("Newest"),
+        "created": _("Oldest"),
+        "-updated": _("Changed"),
+    }
+
+
+def close_reason_at_desk(ticket: Ticket) -> str:
+    """Why a closed request is closed, said to the team."""
+    return {
+        "silence": _("It closed by itself: the customer did not write within the time that was announced."),
+        "customer": _("The customer closed it."),
+        "staff": _("The team closed it."),
+    }.get(ticket.close_reason, "")
 
 
 def capped_count(count: int, cap: int) -> str:

@@ -13,10 +13,10 @@ from werkzeug.datastructures import MultiDict
 import presenters
 from domain import catalogue, files, licences, occasions, settings
 from domain import requests as filing
-from domain.refusals import Invalid, Missing, NotNow, Refusal
+from domain.refusals import Invalid, Missing, NotNow
 from forms.base import RequestFields
 from forms.requests import REQUEST_FORMS
-from views import current
+from views import current, receiving
 
 blueprint = Blueprint("requests", __name__)
 
@@ -38,7 +38,7 @@ def new(slug: str) -> ResponseReturnValue:
     )
     first = _sent_before(form)
     form.sent_before = first is not None
-    refused = _take_files(form)
+    refused = receiving.receive(form)
     if _rearranged(form):
         return _page(form)
     good = form.validate()
@@ -100,44 +100,6 @@ def _follow_up_of(occasion: occasions.Occasion, number: str | None) -> dict[str,
         "description": first["description"],
         "organisation": first["organisation_id"],
     }
-
-
-def _take_files(form: RequestFields) -> int:
-    """Keep the files that came with this POST, beside those received before.
-
-    They are kept before anything is checked, so that a refused form has lost none. Returns 0, or the status of the
-    answer when one was not taken; its message stands by the field.
-    """
-    viewer = form.occasion.viewer
-    form.kept = files.pending(request.form.getlist("attachment_keys")[:100], viewer)
-    if form.sent_before:
-        # A second click: the first one has the files.
-        return 0
-    removed = request.form.get("remove_file")
-    for row in [row for row in form.kept if row.key == removed]:
-        files.drop(row.key, viewer, current.store())
-        form.kept.remove(row)
-    limit = settings.get("files_max")
-    status = 0
-    for sent in request.files.getlist("attachments"):
-        if not sent.filename:
-            continue
-        if len(form.kept) >= limit:
-            form.refuse_file(
-                _(
-                    "%(limit)s files at most: “%(name)s” is left out.",
-                    limit=limit,
-                    name=files.normal_name(sent.filename),
-                )
-            )
-            status = status or 422
-            continue
-        try:
-            form.kept.append(files.keep(sent.stream, sent.filename, viewer, current.now(), current.store()))
-        except Refusal as fault:
-            form.refuse_file(presenters.refusal(fault))
-            status = max(status, fault.status)
-    return status
 
 
 def _rearranged(form: RequestFields) -> bool:

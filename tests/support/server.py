@@ -46,7 +46,8 @@ class LiveServer:
         self.thread.start()
 
     def stop(self) -> None:
-        self.server.close()
+        # Workers first: one that ends after the close would wake a loop that is gone.
         self.server.task_dispatcher.shutdown()
+        self.server.close()
         self.thread.join(timeout=5)
         logging.getLogger().removeHandler(self.keep)
