@@ -84,6 +84,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
 
     admin.build(app)
     _errors(app)
+    app.after_request(held.forget)
     app.after_request(_headers)
     import commands
 

@@ -7,7 +7,6 @@ import secrets
 from datetime import timedelta
 
 from flask import current_app, g, request
-from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from peewee import PeeweeException
 from werkzeug.exceptions import HTTPException
@@ -105,10 +104,10 @@ def give_back() -> dict[str, list[str]] | None:
     return dict(row.data)
 
 
-def forget(response: ResponseReturnValue) -> ResponseReturnValue:
-    """After a form was sent, drop what had been kept for this browser."""
+def forget(response: Response) -> Response:
+    """After a form was sent, drop what had been kept for this browser on its page."""
     key = request.cookies.get(COOKIE)
-    if key and isinstance(response, Response) and request.method == "POST" and response.status_code == 303:
+    if key and request.method == "POST" and response.status_code == 303:
         HeldForm.delete().where(
             (HeldForm.key_hash == hashlib.sha256(key.encode("utf-8", "replace")).hexdigest())
             & (HeldForm.path == (page_of(request.path) or ""))
