@@ -15,6 +15,9 @@ from flask_babel import Babel, get_translations
 from flask_babel import gettext as _
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from jinja2 import pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 from peewee import DataError, IntegrityError, InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -244,6 +247,7 @@ def _templates(app: Flask) -> None:
         static_url=assets.static_url,
         csp_nonce=csp_nonce,
         has_endpoint=has_endpoint,
+        once=_once(app),
         portal=PortalWords(),
         localized=presenters.localized,
         when=presenters.when,
@@ -264,7 +268,8 @@ def _templates(app: Flask) -> None:
 
 
 def _quick_words(app: Flask) -> None:
-    """Words of templates: the catalogue is looked up once for each page, not once for each word."""
+    """Words of templates: the catalogue is looked up once for each page, and a word without values only once."""
+    known: dict[tuple[str, str], Markup] = {}
 
     def catalogue() -> Any:
         lang = presenters.language()
@@ -278,6 +283,32 @@ def _quick_words(app: Flask) -> None:
         lambda one, many, number: catalogue().ungettext(one, many, number),
         newstyle=True,
     )
+
+    # What the callables above do behind four more calls, and a page has some fifty words.
+    @pass_eval_context
+    def say(where: EvalContext, message: str, **values: Any) -> str:
+        if not values and where.autoescape:
+            key = (presenters.language(), message)
+            if key not in known:
+                known[key] = Markup(catalogue().ugettext(message)) % values  # noqa: S704  (ours, not typed by anybody)
+            return known[key]
+        text = catalogue().ugettext(message)
+        return (Markup(text) if where.autoescape else text) % values  # type: ignore[no-any-return]  # noqa: S704
+
+    app.jinja_env.globals["_"] = say
+
+
+def _once(app: Flask) -> Callable[[str], Markup]:
+    """Make the function `once(template)`: a part that is the same on every page, made once for each language."""
+    made: dict[tuple[str, str], Markup] = {}
+
+    def once(name: str) -> Markup:
+        key = (name, presenters.language())
+        if key not in made or app.debug:
+            made[key] = Markup(app.jinja_env.get_template(name).render())  # noqa: S704  (ours, escaped by itself)
+        return made[key]
+
+    return once
 
 
 # ---- Errors ------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@
     python tools/bench.py --profile list                   where the time of one page goes
 
 The *floor* is a bare Flask and Jinja page of 25 rows, a session cookie and one indexed query of the same database,
-behind the same server, in the same run. Requests go one after the other, page after page in rounds, so that a noisy
-moment of the machine touches all of them alike. CPU is that of the serving process, from its own clock.
+behind the same server, in the same run. All databases are served at once and asked in turn, one request after the
+other, page after page in rounds, so that a noisy moment of the machine touches few and many requests alike. CPU is
+that of the serving process, from its own clock; it is the median of the rounds. docs/bench.md says how to read it.
 """
 
 from __future__ import annotations
@@ -37,8 +38,11 @@ sys.path.insert(0, str(ROOT))
 
 FOLDER = ROOT / "build" / "bench"
 PASSWORD = "mesurer sans se presser"
+# A word of nearly every request: the dearest to look for.
+COMMON_WORD = "le"
 DUE = 1000
-ROUNDS, REQUESTS_A_ROUND, WARM_UP = 10, 20, 15
+ROUNDS, REQUESTS_A_ROUND, WARM_UP = 20, 10, 15
+SWEPT_AT_ONCE = 100
 MAY_GROW = 1.25
 LIST_MAY_COST = 4.0
 
@@ -261,10 +265,11 @@ class Figures:
     """What was measured of one page at one number of requests."""
 
     page: str
+    # Milliseconds of each answer; CPU milliseconds a request, one number for each round.
     times: list[float] = field(default_factory=list)
-    cpu: float = 0.0
-    asked: int = 0
-    queries: set[int] = field(default_factory=set)
+    cpu: list[float] = field(default_factory=list)
+    queries: list[int] = field(default_factory=list)
+    rows: int = 0
 
     @property
     def median(self) -> float:
@@ -276,15 +281,20 @@ class Figures:
 
     @property
     def cpu_ms(self) -> float:
-        return self.cpu / max(self.asked, 1) * 1000
+        return statistics.median(self.cpu)
 
-    def line(self) -> str:
-        queries = (
-            "-".join(str(number) for number in sorted({min(self.queries), max(self.queries)}))
-            if self.queries
-            else ""
+    def line(self, floor: Figures | None) -> str:
+        """One line of the table."""
+        # Every two seconds a page also reads settings and catalogue afresh: the most is then more than the usual.
+        queries = f"{statistics.mode(self.queries)} ({max(self.queries)})" if self.queries else ""
+        times = f"{self.cpu_ms / floor.cpu_ms:.1f}" if floor and self.queries else ""
+        return (
+            f"{self.page:24}{self.median:>10,.2f}{self.p95:>10,.2f}{self.cpu_ms:>10,.2f}{times:>9}{queries:>10}"
+            f"{self.rows or '':>6}"
         )
-        return f"{self.page:22}{self.median:10.2f}{self.p95:10.2f}{self.cpu_ms:10.2f}{queries:>10}"
+
+
+HEAD = f"{'page':24}{'median ms':>10}{'p95 ms':>10}{'CPU ms':>10}{'x floor':>9}{'queries':>10}{'rows':>6}"
 
 
 def load(url: str, tickets: int, now: datetime) -> None:
@@ -334,102 +344,163 @@ def number_of_alice(url: str) -> str:
     return str(row.number)
 
 
-def measure_pages(url: str, rounds: int) -> list[Figures]:
-    """Ask for every page in turn, `rounds` times; return the figures, the floor first."""
-    bare, customer, agent = Served("floor", url), Served("portal", url), Served("portal", url)
-    served = [bare, customer, agent]
-    try:
-        bare.ask("GET", "/enter/alice@acme.example")
-        customer.sign_in("alice@acme.example")
-        agent.sign_in("sam@guichet.example")
-        number = number_of_alice(url)
-        pages: list[tuple[str, Served, str]] = [
-            ("floor", bare, "/"),
-            ("list", customer, "/tickets?list=mine&status=all"),
-            ("list, organisation", customer, "/tickets?list=organisation&status=all"),
-            ("detail", customer, f"/tickets/{number}"),
-            ("form", customer, "/requests/new/question"),
-            ("search", customer, "/tickets?list=organisation&status=all&q=facture"),
-            ("desk", agent, "/desk"),
-            ("desk, search", agent, "/desk?q=facture"),
-            ("desk, request", agent, f"/desk/tickets/{number}"),
+class World:
+    """A portal with some number of requests: its three servers and what was measured of it."""
+
+    def __init__(self, url: str, tickets: int) -> None:
+        self.url, self.tickets = url, tickets
+        self.figures: dict[str, Figures] = {}
+        self.memory = 0.0
+        self.due = 0
+        self.served: list[Served] = []
+
+    def start(self) -> None:
+        """Serve the floor and the portal, the latter for a customer and for an agent, and sign them in."""
+        for what in ("floor", "portal", "portal"):
+            self.served.append(Served(what, self.url))
+        self.bare, self.customer, self.agent = self.served
+        self.bare.ask("GET", "/enter/alice@acme.example")
+        self.customer.sign_in("alice@acme.example")
+        self.agent.sign_in("sam@guichet.example")
+        number = number_of_alice(self.url)
+        self.pages: list[tuple[str, Served, str]] = [
+            ("floor", self.bare, "/"),
+            ("list", self.customer, "/tickets?list=mine&status=all"),
+            ("list, organisation", self.customer, "/tickets?list=organisation&status=all"),
+            ("home", self.customer, "/"),
+            ("detail", self.customer, f"/tickets/{number}"),
+            ("form", self.customer, "/requests/new/question"),
+            ("search", self.customer, f"/tickets?list=organisation&status=all&q={COMMON_WORD}"),
+            ("desk", self.agent, "/desk"),
+            ("desk, search", self.agent, f"/desk?queue=all&q={COMMON_WORD}"),
+            ("desk, request", self.agent, f"/desk/tickets/{number}"),
         ]
-        figures = {name: Figures(name) for name, _who, _path in pages}
-        create = figures["create"] = Figures("create")
-        for name, who, path in pages:
+        for name, who, path in self.pages:
             for _ in range(WARM_UP):
                 answer = who.ask("GET", path)
             if answer.status != 200:
                 raise RuntimeError(f"{name}: GET {path} answered {answer.status}")
-        for turn in range(rounds):
-            for name, who, path in pages:
-                one = figures[name]
-                before = who.state()["cpu"]
-                for _ in range(REQUESTS_A_ROUND):
-                    answer = who.ask("GET", path)
-                    one.times.append(answer.took)
-                    one.queries.add(answer.queries)
-                one.cpu += who.state()["cpu"] - before
-                one.asked += REQUESTS_A_ROUND
-            create_requests(customer, create, turn)
-        figures["memory"] = Figures(f"memory {customer.state()['memory']:.0f} MB", [0.0])
-        return list(figures.values())
-    finally:
-        for process in served:
+            one = self.figures[name] = Figures(name)
+            one.rows = answer.text.count("data-ticket=") if "request" not in name and name != "detail" else 0
+        self.figures["create"] = Figures("create")
+
+    def stop(self) -> None:
+        for process in self.served:
             process.stop()
+        self.served = []
 
 
-def create_requests(who: Served, figures: Figures, turn: int) -> None:
+def measure_pages(worlds: list[World], rounds: int) -> None:
+    """Ask for every page of every world in turn, `rounds` times."""
+    try:
+        for world in worlds:
+            world.start()
+        for turn in range(rounds):
+            for place in range(len(worlds[0].pages)):
+                measure_page(worlds, place)
+            create_requests(worlds, turn)
+        for world in worlds:
+            world.memory = world.customer.state()["memory"]
+    finally:
+        for world in worlds:
+            world.stop()
+
+
+def measure_page(worlds: list[World], place: int) -> None:
+    """One round of one page: the worlds take turns at each request."""
+    asked = [(world.figures[world.pages[place][0]], *world.pages[place][1:]) for world in worlds]
+    before = [who.state()["cpu"] for _figures, who, _path in asked]
+    for _ in range(REQUESTS_A_ROUND):
+        for figures, who, path in asked:
+            answer = who.ask("GET", path)
+            figures.times.append(answer.took)
+            figures.queries.append(answer.queries)
+    for (figures, who, _path), cpu in zip(asked, before, strict=True):
+        figures.cpu.append((who.state()["cpu"] - cpu) / REQUESTS_A_ROUND * 1000)
+
+
+def create_requests(worlds: list[World], turn: int) -> None:
     """Send some requests; only the sending is measured."""
     for place in range(max(REQUESTS_A_ROUND // 4, 1)):
-        path, fields = who.fill(
-            "/requests/new/question",
-            summary=f"Mesure {turn}-{place} de la clôture",
-            description="Une question écrite pour mesurer, avec assez de mots pour être vraie.",
-            consent="y",
-        )
-        before = who.state()["cpu"]
-        answer = who.ask("POST", path, fields)
-        figures.cpu += who.state()["cpu"] - before
-        if answer.status != 303:
-            raise RuntimeError(f"creating a request answered {answer.status}")
-        figures.times.append(answer.took)
-        figures.queries.add(answer.queries)
-        figures.asked += 1
+        for world in worlds:
+            who, figures = world.customer, world.figures["create"]
+            path, fields = who.fill(
+                "/requests/new/question",
+                summary=f"Mesure {turn}-{place} de la clôture",
+                description="Une question écrite pour mesurer, avec assez de mots pour être vraie.",
+                consent="y",
+            )
+            before = who.state()["cpu"]
+            answer = who.ask("POST", path, fields)
+            figures.cpu.append((who.state()["cpu"] - before) * 1000)
+            if answer.status != 303:
+                raise RuntimeError(f"creating a request answered {answer.status}")
+            figures.times.append(answer.took)
+            figures.queries.append(answer.queries)
 
 
-def measure_sweep(url: str, now: datetime) -> Figures:
-    """Make DUE requests due, half to remind of and half to close, and sweep."""
-    from domain import closing
+def make_due(now: datetime) -> None:
+    """Make DUE requests due, half to remind of and half to close."""
     from models import Ticket
 
-    database = opened(url)
-    figures = Figures(f"sweep of {DUE:,} due")
-    with database.connection_context():
-        closing.forget()
-        chosen = [row[0] for row in Ticket.select(Ticket.id).order_by(Ticket.id.desc()).limit(DUE).tuples()]
-        long_ago = now - timedelta(days=30)
-        for start, status in ((0, "waiting_customer"), (1, "resolved")):
-            keys = chosen[start::2]
-            for first in range(0, len(keys), 500):
-                Ticket.update(
-                    status=status,
-                    status_since=long_ago,
-                    last_message_at=long_ago,
-                    reminders_sent=0,
-                    act_at=now - timedelta(days=1),
-                    closed_at=None,
-                ).where(Ticket.id.in_(keys[first : first + 500])).execute()
-        # The rest of the database may have become due by the calendar: not part of the thousand.
-        due = Ticket.select().where(Ticket.act_at.is_null(False) & (Ticket.act_at <= now)).count()
-        cpu, begun = time.process_time(), time.perf_counter()
-        done = closing.sweep(now)
-        figures.times.append((time.perf_counter() - begun) * 1000)
-        figures.cpu, figures.asked = time.process_time() - cpu, 1
-        if due < len(chosen) or done < due:
-            raise RuntimeError(f"{due} due, {done} done: {len(chosen)} were expected")
-    database.close_all()
-    return figures
+    chosen = [row[0] for row in Ticket.select(Ticket.id).order_by(Ticket.id.desc()).limit(DUE).tuples()]
+    long_ago = now - timedelta(days=30)
+    for start, status in ((0, "waiting_customer"), (1, "resolved")):
+        keys = chosen[start::2]
+        for first in range(0, len(keys), 500):
+            Ticket.update(
+                status=status,
+                status_since=long_ago,
+                last_message_at=long_ago,
+                reminders_sent=0,
+                act_at=now - timedelta(days=1),
+                closed_at=None,
+            ).where(Ticket.id.in_(keys[first : first + 500])).execute()
+
+
+def measure_sweeps(worlds: list[World], now: datetime) -> None:
+    """Sweep DUE requests in each world, some at a time in turn, and then sweep where nothing is due."""
+    from domain import closing
+    from models import Ticket, db
+
+    opened_ones = [opened(world.url) for world in worlds]
+    some, none = f"sweep, {DUE:,} due", "sweep, none due"
+    for world, database in zip(worlds, opened_ones, strict=True):
+        db.initialize(database)
+        with database.connection_context():
+            make_due(now)
+            world.due = Ticket.select().where(Ticket.act_at.is_null(False) & (Ticket.act_at <= now)).count()
+            if world.due < min(DUE, world.tickets):
+                raise RuntimeError(f"{world.due} are due, {DUE} were expected")
+        world.figures[some], world.figures[none] = Figures(some, [0.0], [0.0]), Figures(none)
+    left = True
+    while left:
+        left = False
+        for world, database in zip(worlds, opened_ones, strict=True):
+            db.initialize(database)
+            with database.connection_context():
+                one = world.figures[some]
+                cpu, begun = time.process_time(), time.perf_counter()
+                done = closing.sweep(now, limit=SWEPT_AT_ONCE)
+                if done:
+                    left = True
+                    world.due -= done
+                    one.times[0] += (time.perf_counter() - begun) * 1000
+                    one.cpu[0] += (time.process_time() - cpu) * 1000
+    for _ in range(SWEPT_AT_ONCE):
+        for world, database in zip(worlds, opened_ones, strict=True):
+            db.initialize(database)
+            with database.connection_context():
+                one = world.figures[none]
+                cpu, begun = time.process_time(), time.perf_counter()
+                if closing.sweep(now):
+                    raise RuntimeError("something was still due")
+                one.times.append((time.perf_counter() - begun) * 1000)
+                one.cpu.append((time.process_time() - cpu) * 1000)
+    for world, database in zip(worlds, opened_ones, strict=True):
+        if world.due > 0:
+            raise RuntimeError(f"{world.due} that were due were not swept")
+        database.close_all()
 
 
 def profile(url: str, page: str) -> None:
@@ -456,26 +527,25 @@ def profile(url: str, page: str) -> None:
     print(out.getvalue())
 
 
-def verdicts(results: dict[int, list[Figures]]) -> list[str]:
+def verdicts(worlds: list[World]) -> list[str]:
     """Return what the figures say against what is wanted of them."""
     said = []
-    numbers = sorted(results)
-    for number in numbers:
-        by_name = {figures.page: figures for figures in results[number]}
-        times = by_name["list"].cpu_ms / by_name["floor"].cpu_ms
+    for world in worlds:
+        times = world.figures["list"].cpu_ms / world.figures["floor"].cpu_ms
         word = "ok" if times <= LIST_MAY_COST else "TOO MUCH"
         said.append(
-            f"{word:9} {number:>9,}: the list costs {times:.1f} times the floor's CPU (at most {LIST_MAY_COST:g})"
+            f"{word:9} {world.tickets:>9,}: the list costs {times:.1f} times the floor's CPU"
+            f" (at most {LIST_MAY_COST:g}), the process holds {world.memory:.0f} MB"
         )
-    if len(numbers) > 1:
-        few = {figures.page: figures for figures in results[numbers[0]]}
-        for figures in results[numbers[-1]]:
-            if figures.page.startswith("memory") or figures.page not in few:
-                continue
-            growth = figures.median / few[figures.page].median
-            cpu = figures.cpu_ms / max(few[figures.page].cpu_ms, 0.001)
-            word = "ok" if max(growth, cpu) <= MAY_GROW else "GREW"
-            said.append(f"{word:9} {figures.page}: median x {growth:.2f}, CPU x {cpu:.2f} to {numbers[-1]:,}")
+    few, many = worlds[0], worlds[-1]
+    if many is not few:
+        for name, figures in many.figures.items():
+            growth = figures.median / few.figures[name].median
+            cpu = figures.cpu_ms / max(few.figures[name].cpu_ms, 0.001)
+            word = "ok" if growth <= MAY_GROW else "GREW"
+            said.append(
+                f"{word:9} {name}: median x {growth:.2f}, CPU x {cpu:.2f} from {few.tickets:,} to {many.tickets:,}"
+            )
     return said
 
 
@@ -490,7 +560,8 @@ def main() -> int:
         "--profile", choices=["list", "detail", "form"], help="say where the time of a page goes"
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 when a page costs or grows too much")
-    parser.add_argument("--keep", action="store_true", help="keep the databases in build/bench")
+    parser.add_argument("--keep", action="store_true", help="keep the databases (SQLite) in build/bench")
+    parser.add_argument("--reuse", action="store_true", help="measure on the databases that --keep kept")
     parser.add_argument("--serve", choices=["floor", "portal"], help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
@@ -501,34 +572,37 @@ def main() -> int:
 
     from tests.support.databases import make_engine
 
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    if not asked.reuse:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     engine = make_engine(asked.engine, FOLDER)
     now = datetime.now(UTC)
-    results: dict[int, list[Figures]] = {}
+    worlds: list[World] = []
     try:
         for tickets in sorted(asked.tickets or [1_000, 100_000, 1_000_000]):
             begun = time.perf_counter()
             url = (
                 engine.copy("empty", lambda _url: None) if asked.engine == "postgresql" else file_url(tickets)
             )
-            load(url, tickets, now)
-            print(f"\n{tickets:,} requests on {asked.engine}, loaded in {time.perf_counter() - begun:.0f} s")
-            if asked.profile:
-                profile(url, asked.profile)
-                continue
-            print(f"{'page':22}{'median ms':>10}{'p95 ms':>10}{'CPU ms':>10}{'queries':>10}", flush=True)
-            results[tickets] = measure_pages(url, asked.rounds)
-            results[tickets].append(measure_sweep(url, now))
-            for figures in results[tickets]:
-                print(figures.page if figures.page.startswith("memory") else figures.line(), flush=True)
-            if not asked.keep:
-                engine.drop(url)
+            if not (asked.reuse and Path(url.removeprefix("sqlite:///")).exists()):
+                load(url, tickets, now)
+                print(f"{tickets:,} requests loaded in {time.perf_counter() - begun:.0f} s", flush=True)
+            worlds.append(World(url, tickets))
+        if asked.profile:
+            for world in worlds:
+                profile(world.url, asked.profile)
+            return 0
+        measure_pages(worlds, asked.rounds)
+        measure_sweeps(worlds, now)
     finally:
         engine.stop()
         if not asked.keep:
             shutil.rmtree(FOLDER, ignore_errors=True)
-    said = verdicts(results) if results else []
+    for world in worlds:
+        print(f"\n{world.tickets:,} requests on {asked.engine}\n{HEAD}")
+        for figures in world.figures.values():
+            print(figures.line(world.figures["floor"]))
+    said = verdicts(worlds)
     print("\n" + "\n".join(said))
     return 1 if asked.strict and any(not line.startswith("ok") for line in said) else 0
 
