@@ -432,10 +432,12 @@ def test_the_composer_offers_only_moves_of_the_table(
 
 
 def test_the_request_of_a_deletion_names_the_people_and_warns(client: Any, world: Any) -> None:
-    row = Ticket.select().where(Ticket.form_slug == "user-deletion").first()
+    row = (
+        Ticket.select().where((Ticket.form_slug == "user-deletion") & (Ticket.status == "qualified")).first()
+    )
     assert row is not None
     said = text_of(show(client.sign_in(world.sam), row))
-    assert "La suppression est définitive" in said
+    assert "Ceci est irréversible" in said
     assert row.named_people[0].full_name in said
 
 

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_timezone
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
@@ -103,6 +102,8 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
     names, cap = presenters.queue_names(), lists.QUEUE_COUNT_CAP
     words = presenters.statuses(for_team=True)
     here = where(name, asked)
+    # Made once: an address of its own for each row would cost more than the row.
+    query = f"?{urlencode(here)}"
     plain = {"status": "", "form": "", "organisation": "", "q": "", "sort": "", "after": "", "before": ""}
 
     def link(queue: str) -> SimpleNamespace:
@@ -131,11 +132,12 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
             {"title": None, "items": [link(queue) for queue in ("unassigned", "mine", "team")]},
             {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
         ],
-        "rows": [_row(row, words, here, now, row.number == open_number) for row in page.rows],
+        "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
         "newer": _address(where(name, asked, before=page.newer, after="")) if page.newer else None,
         "older": _address(where(name, asked, after=page.older, before="")) if page.older else None,
         "forms": forms,
         "sorts": [(sort, presenters.queue_sort_names()[sort]) for sort in lists.queue_sorts(name)],
+        "sort_mark": presenters.queue_sort_marks()[asked.sort],
         "status_filters": [
             ("all", _("All")),
             ("open", _("With us")),
@@ -147,12 +149,12 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
     }
 
 
-def _row(row: lists.Row, words: Any, here: dict[str, str], now: Any, is_open: bool) -> SimpleNamespace:
-    """One request in the queue column: beside its status the day it closes by itself, else the age of its last change."""
+def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> SimpleNamespace:
+    """One request in the queue column: with its status, the day it closes by itself or the age of its last change."""
     if row.closes_at is not None:
-        day = presenters.list_day(row.closes_at, get_timezone(), presenters.language())
-        last = closing.book().default_calendar.last_day(row.closes_at)
-        state, text = "paused", _("closes %(day)s", day=presenters.short_day(last) if last else day)
+        day = presenters.short_day(closing.book().default_calendar.last_day(row.closes_at))
+        closes = row.status in ("waiting_customer", "resolved")
+        state, text = "paused", _("closes %(day)s", day=day) if closes else _("until %(day)s", day=day)
     else:
         state, text = "ok", presenters.ago(row.updated_at, now)
     return SimpleNamespace(
@@ -160,7 +162,7 @@ def _row(row: lists.Row, words: Any, here: dict[str, str], now: Any, is_open: bo
         organisation=row.organisation_name,
         severity=row.priority_position if row.priority else None,
         subject=row.summary,
-        url=url_for("desk.show", number=row.number, **here),
+        url=f"/desk/tickets/{row.number}{query}",
         status=words[row.status],
         due_state=state,
         due_text=text,
@@ -281,9 +283,8 @@ def page(
             scale=presenters.scale_label(ticket.scale_slug),
             kind=tickets._kind_name(ticket.kind_slug),
             form_name=presenters.localized(form, "name") if form else ticket.form_slug,
-            warning=presenters.localized(form, "warning") if form and read.named_people else "",
             answers=[tickets.answer_words(answer) for answer in ticket.answers],
-            close_reason=presenters.close_reason(ticket) if ticket.status == "closed" else "",
+            close_reason=presenters.close_reason_at_desk(ticket) if ticket.status == "closed" else "",
             people=_people(ticket, facts, now),
             open_count=presenters.capped_count(facts.open_requests, lists.QUEUE_COUNT_CAP),
             open_more=facts.open_requests > 1,
