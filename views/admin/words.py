@@ -18,7 +18,7 @@ LABELS: dict[str, Any] = {
     "asks_consent": _l("Asks for consent"),
     "assignee": _l("Agent"),
     "attempts": _l("Tries"),
-    "audience": _l("Who reads it"),
+    "audience": _l("Read by"),
     "calendar": _l("Calendar"),
     "can_answer": _l("May complete the requests of colleagues"),
     "can_open": _l("May open requests"),
