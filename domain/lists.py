@@ -5,6 +5,7 @@ Rows are read as plain tuples and pages are cut by key, so that a list costs the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from peewee import JOIN, SQL, ModelSelect, Tuple
 
 import models
-from domain import catalogue, lifecycle, policies, search, settings
+from domain import catalogue, lifecycle, policies, search, settings, statements
 from domain.policies import Viewer
 from models import Organisation, Participant, Person, Portal, TeamMember, Ticket, db
 
@@ -20,6 +21,8 @@ LISTS = ("mine", "cc", "organisation")
 STATUS_FILTERS = ("all", "open", "waiting", "resolved")
 # Above this a count is said to be "more than".
 COUNT_CAP = 10_000
+# Counts of the home page stop here.
+HOME_COUNT_CAP = 100
 # A search reads at most this many of the newest requests that hold the words.
 SEARCH_CAP = 1_000
 
@@ -84,6 +87,9 @@ _COLUMNS = (
     Ticket.closes_at,
     Ticket.last_message_side,
 )
+
+
+_FIRST_INSTANT, _PAST_INSTANTS = Row._fields.index("created_at"), Row._fields.index("closes_at") + 1
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,8 @@ def _tokens(viewer: Viewer, name: str) -> list[str]:
     """Whom the index must name, so that a search reads only what this list can show; empty means everybody."""
     if viewer.is_agent:
         return []
+    if viewer.staff_role == "account_manager":
+        return [f"o{organisation_id}" for organisation_id in policies.managed_by(viewer)] or ["o0"]
     if name == "cc":
         return [f"c{viewer.id}"]
     if name == "organisation":
@@ -185,7 +193,7 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
         named = Organisation.select(Organisation.id).where(Organisation.slug == asked.organisation)
         query = query.where(Ticket.organisation == named)
     if asked.q:
-        tokens = [] if viewer.staff_role == "account_manager" else _tokens(viewer, asked.list)
+        tokens = _tokens(viewer, asked.list)
         ids = search.matching_ids(asked.q, belongs=tokens, with_notes=viewer.is_agent, limit=SEARCH_CAP)
         query = query.where(Ticket.id.in_(ids) if ids else Ticket.id < 0)
     return query
@@ -206,10 +214,58 @@ def find(viewer: Viewer, asked: Asked) -> Page:
     Arguments: viewer, who reads; asked, what the address says.
     """
     size = settings.get("page_size")
-    query = _narrow(_of_list(viewer, asked.list), viewer, asked)
-    total = _count(query.select(Ticket.id).limit(COUNT_CAP + 1))
-    rows, newer, older = _cut(query, asked, size)
-    return Page(rows, newer, older, total)
+    if asked.q or asked.label or asked.organisation or asked.after or asked.before:
+        query = _narrow(_of_list(viewer, asked.list), viewer, asked)
+        total = _count(query.select(Ticket.id).limit(COUNT_CAP + 1))
+        rows, newer, older = _cut(viewer, query, asked, size)
+        return Page(rows, newer, older, total)
+    # The first page of a list: the most asked for, in statements that all who have the same rights share.
+    key = (asked, size)
+    total = _prepared_count(
+        viewer,
+        ("count", *key),
+        lambda anybody: _narrow(_of_list(anybody, asked.list), anybody, asked)
+        .select(Ticket.id)
+        .limit(COUNT_CAP + 1),
+    )
+    found = _prepared_rows(
+        viewer,
+        ("page", *key),
+        lambda anybody: _sorted(
+            _rows(_narrow(_of_list(anybody, asked.list), anybody, asked)), asked, asked.descending
+        ).limit(size + 1),
+    )
+    more = len(found) > size
+    return Page(found[:size], None, found[size - 1].number if more else None, total)
+
+
+def _prepared(
+    viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]
+) -> tuple[str, list[Any]]:
+    """SQL and values of a query on what a viewer may see; `key` is all that it depends on besides the viewer."""
+    anybody, given = policies.with_stand_ins(viewer)
+    rule = settings.get("contacts_see_all")
+    return statements.words(("list", *key, anybody, rule), lambda: build(anybody), given)
+
+
+def _prepared_count(viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]) -> int:
+    sql, values = _prepared(viewer, key, build)
+    return int(db.execute_sql(f"SELECT count(*) FROM ({sql}) AS capped", values).fetchone()[0])  # noqa: S608
+
+
+def _prepared_rows(
+    viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]
+) -> list[Row]:
+    return _fetch(*_prepared(viewer, key, build))
+
+
+def _fetch(sql: str, values: list[Any]) -> list[Row]:
+    """The rows of a statement on _COLUMNS."""
+    moment = Ticket.updated_at.python_value
+    return [
+        Row(*row[:_FIRST_INSTANT], *map(moment, row[_FIRST_INSTANT:_PAST_INSTANTS]), *row[_PAST_INSTANTS:])
+        for row in db.execute_sql(sql, values).fetchall()
+    ]
 
 
 def _count(limited: ModelSelect) -> int:
@@ -217,28 +273,30 @@ def _count(limited: ModelSelect) -> int:
     return int(db.execute_sql(f"SELECT count(*) FROM ({sql}) AS capped", values).fetchone()[0])  # noqa: S608
 
 
-def _cut(query: ModelSelect, asked: Asked, size: int) -> tuple[list[Row], str | None, str | None]:
+def _cut(
+    viewer: Viewer, query: ModelSelect, asked: Asked, size: int
+) -> tuple[list[Row], str | None, str | None]:
     column = _SORTS.get(asked.column, Ticket.id)
     descending = asked.descending if asked.column in _SORTS else True
     backwards = bool(asked.before)
     edge = asked.before or asked.after
     down = descending != backwards
     if edge:
-        start = query.select(Ticket.id, column).where(Ticket.number == edge).tuples().first()
+        # Its place counts even when it left the list since: it was answered while somebody read this page.
+        here = policies.visible_tickets(viewer).where(Ticket.number == edge)
+        start = here.select(Ticket.id, column).tuples().first() if policies.could_be_number(edge) else None
         if start is not None:
             if column is Ticket.id:
                 query = query.where(Ticket.id < start[0] if down else Ticket.id > start[0])
             else:
-                here, there = Tuple(column, Ticket.id), Tuple(start[1], start[0])
+                place, there = Tuple(column, Ticket.id), Tuple(start[1], start[0])
                 if column is Ticket.updated_at:
                     there = Tuple(Ticket.updated_at.db_value(start[1]), start[0])
-                query = query.where(here < there if down else here > there)
+                query = query.where(place < there if down else place > there)
         else:
             edge, backwards = "", False
             down = descending
-    order = [Ticket.id] if column is Ticket.id else [column, Ticket.id]
-    query = _rows(query).order_by(*[(part.desc() if down else part.asc()) for part in order]).limit(size + 1)
-    found = [Row(*row) for row in query.tuples()]
+    found = _fetch(*_sorted(_rows(query), asked, down).limit(size + 1).sql())
     more = len(found) > size
     found = found[:size]
     if backwards:
@@ -248,6 +306,12 @@ def _cut(query: ModelSelect, asked: Asked, size: int) -> tuple[list[Row], str | 
     newer = found[0].number if (backwards and more) or (edge and not backwards) else None
     older = found[-1].number if (more and not backwards) or backwards else None
     return found, newer, older
+
+
+def _sorted(query: ModelSelect, asked: Asked, down: bool) -> ModelSelect:
+    column = _SORTS.get(asked.column, Ticket.id)
+    order = [Ticket.id] if column is Ticket.id else [column, Ticket.id]
+    return query.order_by(*[(part.desc() if down else part.asc()) for part in order])
 
 
 def _rows(query: ModelSelect) -> ModelSelect:
@@ -265,21 +329,35 @@ def counts(viewer: Viewer) -> dict[str, int]:
 
     Each is capped, so that it costs the same whatever the number of requests.
     """
-    cap = 100
-    mine = _of_list(viewer, "mine")
-    parts = {
-        "waiting": mine.where(Ticket.status.in_(lifecycle.FILTERS["waiting"])),
-        "team": mine.where(Ticket.status.in_(lifecycle.TEAM_STATUSES)),
-        "resolved": mine.where(Ticket.status == "resolved"),
-        "organisation": _of_list(viewer, "organisation").where(Ticket.status.in_(lifecycle.OPEN_STATUSES)),
+    counted = {
+        "waiting": ("mine", lifecycle.FILTERS["waiting"]),
+        "team": ("mine", lifecycle.TEAM_STATUSES),
+        "resolved": ("mine", ("resolved",)),
+        "organisation": ("organisation", lifecycle.OPEN_STATUSES),
     }
-    return {name: _count(part.select(Ticket.id).limit(cap)) for name, part in parts.items()}
+
+    def part(name: str, statuses: tuple[str, ...]) -> Callable[[Viewer], ModelSelect]:
+        return lambda anybody: (
+            _of_list(anybody, name).where(Ticket.status.in_(statuses)).select(Ticket.id).limit(HOME_COUNT_CAP)
+        )
+
+    return {
+        key: _prepared_count(viewer, ("home", key), part(name, statuses))
+        for key, (name, statuses) in counted.items()
+    }
 
 
 def current(viewer: Viewer, statuses: tuple[str, ...], limit: int) -> list[Row]:
     """The viewer's own requests in these statuses, the latest changed first, for the home page."""
-    query = _rows(_of_list(viewer, "mine").where(Ticket.status.in_(statuses)))
-    return [Row(*row) for row in query.order_by(Ticket.id.desc()).limit(limit).tuples()]
+    return _prepared_rows(
+        viewer,
+        ("current", statuses, limit),
+        lambda anybody: (
+            _rows(_of_list(anybody, "mine").where(Ticket.status.in_(statuses)))
+            .order_by(Ticket.id.desc())
+            .limit(limit)
+        ),
+    )
 
 
 # ---- The desk ----------------------------------------------------------------------------------------
@@ -342,7 +420,7 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
     if asked.column == PRESSING:
         rows, newer, older = _cut_pressing(viewer, parts, name, asked, size)
     else:
-        rows, newer, older = _cut(parts[0], asked, size)
+        rows, newer, older = _cut(viewer, parts[0], asked, size)
     return Page(rows, newer, older, total)
 
 
@@ -420,7 +498,7 @@ def numbered(viewer: Viewer, typed: str) -> str | None:
     Digits alone are looked up under the prefix of each counter, and count only when one request has them.
     """
     text = typed.strip().upper()
-    if not text or len(text) > 20:
+    if not policies.could_be_number(text):
         return None
     wanted = [text]
     if text.isascii() and text.isdigit():

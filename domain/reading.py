@@ -56,7 +56,7 @@ def _named(people: Any) -> tuple[Any, ...]:
 
 def load(viewer: Viewer, number: str) -> Ticket | None:
     """The request with this number, with the rows its page names, if this person may know of it. One query."""
-    if not number or len(number) > 20:
+    if not policies.could_be_number(number):
         return None
     query = (
         policies.visible_tickets(viewer)
