@@ -1,0 +1,183 @@
+"""How many queries each page costs: always the same, with one request as with forty."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from models import Membership, Organisation, Person
+from tests.support.scene import Scene
+
+# Page -> queries, all in all: session and rights, settings, the page itself. A change here is a decision.
+CUSTOMER = {
+    "/": 8,
+    "/catalogue": 3,
+    "/requests/new/question": 6,
+    "/requests/new/incident": 7,
+    "/requests/new/licence": 7,
+    "/tickets": 4,
+    "/tickets?list=cc": 4,
+    "/tickets?list=organisation": 4,
+    "/tickets?status=open&form=incident&sort=-updated": 4,
+    "/tickets?q=lise": 5,
+    "/tickets/{n}": 10,
+    "/account": 2,
+    "/account/sessions": 3,
+    "/help": 3,
+}
+DESK = {
+    "/desk": 7,
+    "/desk?queue=mine": 7,
+    "/desk?queue=team": 7,
+    "/desk?queue=all": 6,
+    "/desk?queue=all&q=banque": 7,
+    "/desk/tickets/{n}": 19,
+    "/tickets?list=organisation": 4,
+}
+ADMIN = {
+    "/admin/": 31,
+    "/admin/organisation/": 6,
+    "/admin/membership/": 5,
+    "/admin/person/": 5,
+    "/admin/ticket/": 8,
+    "/admin/licencerequest/": 6,
+    "/admin/ticketevent/": 5,
+    "/admin/team/": 5,
+    "/admin/routingrule/": 7,
+    "/admin/closingrule/": 5,
+    "/admin/calendar/": 5,
+    "/admin/category/": 5,
+    "/admin/requestform/": 6,
+    "/admin/kind/": 5,
+    "/admin/product/": 5,
+    "/admin/scale/": 5,
+    "/admin/scalelevel/": 6,
+    "/admin/statuslabel/": 5,
+    "/admin/consenttext/": 5,
+    "/admin/outboxmessage/": 5,
+    "/admin/jobrun/": 5,
+    "/admin/auditentry/": 5,
+    "/admin/ticket/?search=lise": 10,
+    "/admin/settings/": 2,
+}
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Collect the queries made inside."""
+    made: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            # peewee logs its queries as (text, values), and other news as words.
+            if isinstance(record.msg, tuple) and not record.msg[0].startswith(("BEGIN", "COMMIT", "PRAGMA")):
+                made.append(str(record.msg))
+
+    log, handler = logging.getLogger("peewee"), Collect()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield made
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+@pytest.fixture
+def solo(client: Any, world: SimpleNamespace, clock: Any) -> SimpleNamespace:
+    """A customer with one contact and one request; solo.more(39) sends more, with answers, files and copies."""
+    scene = Scene(client.application, world)
+    organisation = Organisation.create(
+        name="Solo", slug="solo", created_at=clock.now, domains=["solo.example"], account_manager=world.marc
+    )
+    person = Person.create(
+        email="lise@solo.example", username="lise@solo.example", full_name="Lise Solo", created_at=clock.now,
+        email_verified_at=clock.now, first_signed_in_at=clock.now,
+    )  # fmt: skip
+    Membership.create(
+        person=person, organisation=organisation, role="contact", can_open=True, can_see_all=True, can_answer=True
+    )
+    scene.world = SimpleNamespace(**vars(world), lise=person)
+    forms = ["incident", "question", "api", "improvement"]
+    statuses = ["waiting_customer", "resolved", "in_progress", "blocked"]
+
+    def more(count: int) -> Any:
+        ticket = None
+        for at in range(count):
+            sent = scene.upload("lise", f"capture-{at}.png")
+            ticket = scene.request("lise", form=forms[at % 4], attachment_keys=[sent.key], cc=["paie@solo.example"])
+            scene.reply(ticket, "sam", "Bonjour.", move_to=statuses[at % 4])
+            clock.advance(seconds=30)
+        return ticket
+
+    first = more(1)
+    return SimpleNamespace(scene=scene, person=person, first=first, more=more)
+
+
+def cost(client: Any, paths: dict[str, int], number: str, who: Any) -> dict[str, list[str]]:
+    """The queries of each page, once everything that a process keeps is known."""
+    client.sign_in(who)
+    client.lint = False
+    found = {}
+    for path in paths:
+        where = path.replace("{n}", number)
+        assert client.get(where).status_code == 200, where
+        tries = []
+        # What a process keeps for a few seconds may run out in between: the cheapest of three is the page itself.
+        for _try in range(3):
+            with counted() as made:
+                client.get(where)
+            tries.append(made)
+        found[path] = min(tries, key=len)
+    return found
+
+
+def check(paths: dict[str, int], found: dict[str, list[str]]) -> None:
+    """Fail with the pages that cost more or less than said."""
+    costs = {path: len(queries) for path, queries in found.items()}
+    different = {path for path in paths if costs[path] != paths[path]}
+    assert not different, "\n".join(
+        f"{path}: {costs[path]} queries, not {paths[path]}\n  " + "\n  ".join(query[:230] for query in found[path])
+        for path in sorted(different)
+    )
+
+
+@pytest.mark.parametrize("requests", [1, 40])
+def test_pages_of_customers(client: Any, solo: Any, requests: int) -> None:
+    solo.more(requests - 1)
+    check(CUSTOMER, cost(client, CUSTOMER, solo.first.number, solo.person))
+
+
+@pytest.mark.parametrize("requests", [1, 40])
+def test_pages_of_the_desk(client: Any, world: Any, solo: Any, requests: int) -> None:
+    solo.more(requests - 1)
+    check(DESK, cost(client, DESK, solo.first.number, world.sam))
+
+
+@pytest.mark.parametrize("requests", [1, 40])
+def test_pages_of_the_administration(client: Any, world: Any, solo: Any, requests: int) -> None:
+    solo.more(requests - 1)
+    check(ADMIN, cost(client, ADMIN, solo.first.number, world.root))
+
+
+# Beyond fifty messages the middle is left out, and two more queries say how much.
+@pytest.mark.parametrize(("messages", "customers", "desk"), [(1, 0, 0), (40, 0, 2), (80, 2, 2)])
+def test_a_long_thread_costs_as_much_as_a_short_one(
+    client: Any, world: Any, solo: Any, clock: Any, messages: int, customers: int, desk: int
+) -> None:
+    sent = [solo.scene.upload("lise").key]
+    for _message in range(messages - 1):
+        clock.advance(minutes=1)
+        solo.scene.reply(solo.first, "lise", "Encore.", attachment_keys=sent)
+        solo.scene.note(solo.first)
+        sent = []
+    pages = {"/tickets/{n}": CUSTOMER["/tickets/{n}"] + customers}
+    check(pages, cost(client, pages, solo.first.number, solo.person))
+    pages = {"/desk/tickets/{n}": DESK["/desk/tickets/{n}"] + desk}
+    check(pages, cost(client, pages, solo.first.number, world.sam))
