@@ -232,7 +232,7 @@ def find(viewer: Viewer, asked: Asked) -> Page:
         viewer,
         ("page", *key),
         lambda anybody: _sorted(
-            _rows(_narrow(_of_list(anybody, asked.list), anybody, asked)), asked, asked.descending
+            _rows(_narrow(_of_list(anybody, asked.list), anybody, asked)), asked, _descends(asked)
         ).limit(size + 1),
     )
     more = len(found) > size
@@ -277,7 +277,7 @@ def _cut(
     viewer: Viewer, query: ModelSelect, asked: Asked, size: int
 ) -> tuple[list[Row], str | None, str | None]:
     column = _SORTS.get(asked.column, Ticket.id)
-    descending = asked.descending if asked.column in _SORTS else True
+    descending = _descends(asked)
     backwards = bool(asked.before)
     edge = asked.before or asked.after
     down = descending != backwards
@@ -306,6 +306,11 @@ def _cut(
     newer = found[0].number if (backwards and more) or (edge and not backwards) else None
     older = found[-1].number if (more and not backwards) or backwards else None
     return found, newer, older
+
+
+def _descends(asked: Asked) -> bool:
+    """True when the list goes down; an unknown order is the usual one, newest first."""
+    return asked.descending if asked.column in _SORTS else True
 
 
 def _sorted(query: ModelSelect, asked: Asked, down: bool) -> ModelSelect:

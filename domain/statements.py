@@ -1,0 +1,75 @@
+"""Statements that hot pages put into words once: building the SQL of a query costs more CPU than running it.
+
+A query is built with stand-ins where keys and numbers go, its words are kept under a key that names everything else
+it depends on, and each run sets the real values in. So people with the same rights share one statement, and rules stay
+where they are: in policies.py, said by peewee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, NamedTuple
+
+from peewee import ModelSelect
+
+from models import db, is_sqlite
+
+# Addresses choose filters and orders, so that the number of statements has no end but this.
+MOST = 1_000
+# No row has these keys.
+FIRST_STAND_IN = -1_000_000
+
+
+class _Statement(NamedTuple):
+    query: ModelSelect
+    sql: str
+    values: tuple[Any, ...]
+
+
+_known: dict[Hashable, _Statement] = {}
+
+
+def stand_in(place: int) -> int:
+    """The number that stands for the key at this place (0, 1, 2 ...) while a query is built."""
+    return FIRST_STAND_IN - place
+
+
+def _prepared(
+    key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]
+) -> tuple[ModelSelect, str, list[Any]]:
+    known = _known.get((is_sqlite(), key))
+    if known is None:
+        if len(_known) >= MOST:
+            _known.clear()
+        query = build()
+        sql, values = query.sql()
+        known = _known[(is_sqlite(), key)] = _Statement(query, sql, tuple(values))
+    return known.query, known.sql, [given.get(value, value) for value in known.values]
+
+
+def words(
+    key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]
+) -> tuple[str, list[Any]]:
+    """The SQL of a query and its values.
+
+    Arguments: key, all that the query depends on besides its stand-ins; build, makes it with stand-ins; given, stand-in
+    to real value.
+    """
+    _query, sql, values = _prepared(key, build, given)
+    return sql, values
+
+
+def tuples(
+    key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of a query as the driver gives them: instants are still what the database holds. Arguments as words()."""
+    sql, values = words(key, build, given)
+    return list(db.execute_sql(sql, values).fetchall())
+
+
+def rows(key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]) -> list[Any]:
+    """The rows of a query as models, joined ones in their places. Arguments as words()."""
+    query, sql, values = _prepared(key, build, given)
+    cursor = query._get_cursor_wrapper(db.execute_sql(sql, values))
+    cursor.fill_cache()
+    return list(cursor.row_cache)
