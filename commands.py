@@ -11,6 +11,7 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask_babel import force_locale
 
 from config import Settings
 from domain.refusals import Refusal
@@ -36,10 +37,13 @@ def connected(function: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return function(*args, **kwargs)
             except Refusal as fault:
-                raise click.ClickException(presenters.refusal(fault)) from None
+                with force_locale("en"):
+                    raise click.ClickException(presenters.refusal(fault)) from None
 
     return with_appcontext(run)
 
+
+MEMBER_ROLES = ("member", "contact", "administrator")
 
 database_cli = AppGroup("db", help="The tables.")
 preset_cli = AppGroup("preset", help="Whole set-ups of the portal, as files.")
@@ -185,7 +189,9 @@ def preset_export(file: Any) -> None:
 @click.option(
     "--role",
     required=True,
-    type=click.Choice(["member", "contact", "administrator", "agent", "supervisor", "account_manager", "admin"]),
+    type=click.Choice(
+        ["member", "contact", "administrator", "agent", "supervisor", "account_manager", "admin"]
+    ),
 )
 @click.option("--password", default=None, help="Left out: an invitation is mailed.")
 @click.option("--language", type=click.Choice(["fr", "en"]), default="fr")
@@ -194,23 +200,35 @@ def people_add(
     email: str, name: str, organisation: str | None, role: str, password: str | None, language: str
 ) -> None:
     """Make an account."""
-    from domain import accounts
+    from domain import accounts, contacts
 
     row = None
-    if organisation:
+    if role in MEMBER_ROLES:
+        if not organisation:
+            raise click.ClickException(f"A {role} belongs to a customer: give --organisation.")
         row = Organisation.get_or_none(Organisation.name == organisation)
         if row is None:
             raise click.ClickException(f"There is no organisation named {organisation}.")
-    accounts.add_person(
-        email=email,
-        full_name=name,
-        role=role,
-        organisation=row,
-        password=password,
-        language=language,
-        by=None,
-        now=_now(),
-    )
+    elif organisation:
+        raise click.ClickException(f"A staff role ({role}) goes without --organisation.")
+    with db.atomic():
+        person = accounts.add_person(
+            email,
+            name,
+            by=None,
+            now=_now(),
+            password=password,
+            language=language,
+            staff_role=None if row else {"supervisor": "agent"}.get(role, role),
+            is_supervisor=role == "supervisor",
+            # Whoever gives the password vouches for the address.
+            has_signed_in=password is not None,
+            invite=password is None,
+        )
+        if row is not None:
+            contacts.add_membership(
+                person.id, row.id, role=role, by=None, now=_now(), reason="added by command"
+            )
     click.echo(f"{email} has an account." if password else f"{email} is invited by mail.")
 
 
