@@ -14,12 +14,12 @@ run: ## set everything up and serve the portal, with a demo world, on http://127
 test: ## run the tests, in a real browser too (ARGS="-k word" picks some)
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/ensure_browser.py
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 test-long: ## run every test, at full numbers and on both databases
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/ensure_browser.py
-	@$(PY) -m pytest -m "" --engine both $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal -m "" --engine both $(ARGS)
 
 check: ## look at the code without running it: lint, layout, types, French
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
