@@ -1,0 +1,221 @@
+"""What is always true of a row is held by the database itself: each rule is broken once, and named in the error."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from peewee import IntegrityError
+
+from models import (
+    TABLES,
+    Attachment,
+    CalendarClosingDay,
+    ClosingRule,
+    LicenceRequest,
+    Membership,
+    Message,
+    Organisation,
+    OutboxMessage,
+    Participant,
+    Person,
+    Portal,
+    Product,
+    ScaleLevel,
+    Table,
+    TeamMember,
+    Ticket,
+    UtcField,
+    db,
+    is_sqlite,
+)
+from tests.conftest import NOW
+from tests.support.casework import answer, key, send, upload
+
+# Name of the rule -> the table, and columns that break it.
+BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
+    "person_staff_role_known": [(Person, {"staff_role": "king"}), (Person, {"staff_role": ""})],
+    "person_language_known": [(Person, {"language": "de"}), (Person, {"language": ""})],
+    "person_email_lowercase": [(Person, {"email": "Alice@acme.example"})],
+    "membership_role_known": [(Membership, {"role": "owner"})],
+    "closing_rule_unit_known": [(ClosingRule, {"unit": "weeks"})],
+    "closing_rule_after_sensible": [
+        (ClosingRule, {"after": 0}),
+        (ClosingRule, {"after": -1}),
+        (ClosingRule, {"after": 367}),
+    ],
+    "ticket_status_known": [(Ticket, {"status": "done"}), (Ticket, {"status": ""})],
+    "ticket_audience_known": [(Ticket, {"audience": "everybody"})],
+    "ticket_side_known": [(Ticket, {"last_message_side": "portal"})],
+    "message_kind_known": [(Message, {"kind": "sms"})],
+    "message_side_known": [(Message, {"side": "portal"})],
+    "message_note_by_team": [(Message, {"kind": "note", "side": "customer"})],
+    "participant_role_known": [(Participant, {"role": "owner"})],
+    "licence_quantity_sensible": [
+        (LicenceRequest, {"quantity": 0}),
+        (LicenceRequest, {"quantity": 1_000_001}),
+    ],
+    "licence_status_known": [(LicenceRequest, {"status": "lost"})],
+    "outbox_status_known": [(OutboxMessage, {"status": "maybe"})],
+}
+
+
+def declared() -> set[str]:
+    """The names of the rules that the database holds."""
+    if is_sqlite():
+        sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%CONSTRAINT%'"
+        words = " ".join(row[0] for row in db.execute_sql(sql).fetchall()).replace('"', " ").split()
+        return {
+            words[n + 1]
+            for n, word in enumerate(words)
+            if word == "CONSTRAINT" and words[n + 2].startswith("CHECK")
+        }
+    sql = "SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+    return {row[0] for row in db.execute_sql(sql).fetchall()}
+
+
+def rows(world: Any) -> None:
+    """At least one row of each table that is broken below."""
+    ticket = send(world, cc=["claire@acme.example"])
+    LicenceRequest.create(
+        ticket=ticket,
+        organisation=ticket.organisation_id,
+        product=Product.select().first(),
+        due_on=date(2026, 12, 1),
+    )
+
+
+def test_every_rule_of_the_database_is_broken_below(world: Any) -> None:
+    assert declared() == set(BROKEN)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_rule_that_is_broken_is_named(world: Any, name: str) -> None:
+    rows(world)
+    for table, columns in BROKEN[name]:
+        row = table.select().order_by(table.id.desc()).first()
+        with pytest.raises(IntegrityError, match=name), db.atomic():
+            table.update(**columns).where(table.id == row.id).execute()
+
+
+def test_values_at_the_edge_are_taken(world: Any) -> None:
+    rows(world)
+    for table, columns in (
+        (ClosingRule, {"after": 1}), (ClosingRule, {"after": 366}), (LicenceRequest, {"quantity": 1}),
+        (LicenceRequest, {"quantity": 1_000_000}), (LicenceRequest, {"quantity": None}), (Person, {"staff_role": None}),
+    ):  # fmt: skip
+        row = table.select().order_by(table.id.desc()).first()
+        assert table.update(**columns).where(table.id == row.id).execute() == 1
+
+
+# What is there once
+
+ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
+    (Ticket, ("number",)),
+    (Ticket, ("idempotency_key",)),
+    (Message, ("idempotency_key",)),
+    (Attachment, ("key",)),
+    (Attachment, ("stored_name",)),
+    (Person, ("email",)),
+    (Person, ("username",)),
+    (Organisation, ("name",)),
+    (Organisation, ("slug",)),
+    (Portal, ("slug",)),
+    (Portal, ("prefix",)),
+    (OutboxMessage, ("message_id",)),
+    (OutboxMessage, ("source", "recipient", "template")),
+    (Membership, ("person", "organisation")),
+    (Participant, ("ticket", "email", "role")),
+    (TeamMember, ("team", "person")),
+    (ScaleLevel, ("scale", "value")),
+    (LicenceRequest, ("ticket",)),
+    (CalendarClosingDay, ("calendar", "day")),
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"), ONCE, ids=lambda part: getattr(part, "__name__", None) or "+".join(part)
+)
+def test_what_is_there_once_cannot_be_there_twice(
+    world: Any, table: type[Table], columns: tuple[str, ...]
+) -> None:
+    rows(world)
+    upload(world.alice)
+    if table is CalendarClosingDay:
+        CalendarClosingDay.create(calendar=1, day=date(2026, 12, 24))
+    row = table.select().order_by(table.id.desc()).first()
+    values = {
+        field.name: row.__data__.get(field.name) for field in table._meta.sorted_fields if field.name != "id"
+    }
+    for other, names in ONCE:
+        # Everything else that must be unique is made so: only these columns are the same.
+        for name in names:
+            field = table._meta.fields.get(name)
+            if other is table and name not in columns and field.field_type in ("VARCHAR", "TEXT"):
+                values[name] = f"other-{key()}"[-8:].lower()
+    with pytest.raises(IntegrityError) as refused, db.atomic():
+        table.create(**values)
+    said = str(refused.value).lower()
+    names = [table._meta.fields[name].column_name for name in columns]
+    assert "unique" in said and all(name in said for name in names), said
+
+
+# What hangs on something else
+
+
+def test_a_row_does_not_point_at_nothing(world: Any) -> None:
+    ticket = send(world)
+    for column in ("organisation", "requester", "team", "assignee", "product", "follow_up_of"):
+        with pytest.raises(IntegrityError), db.atomic():
+            Ticket.update({column: 987_654}).where(Ticket.id == ticket.id).execute()
+
+
+def test_what_holds_a_history_cannot_be_deleted(world: Any) -> None:
+    ticket = send(world, attachment_keys=[upload(world.alice)])
+    answer(ticket, world.sam)
+    for row in (ticket, ticket.organisation, world.alice, ticket.portal, ticket.team):
+        with pytest.raises(IntegrityError), db.atomic():
+            type(row).delete().where(type(row).id == row.id).execute()
+
+
+# Times
+
+
+def test_a_time_without_a_zone_is_refused_wherever_it_goes(world: Any) -> None:
+    ticket = send(world)
+    naive = NOW.replace(tzinfo=None)
+    with pytest.raises(ValueError, match="time zone"):
+        Ticket.update(updated_at=naive).where(Ticket.id == ticket.id).execute()
+    with pytest.raises(ValueError, match="time zone"):
+        Ticket.select().where(Ticket.act_at <= naive).count()
+
+
+def test_a_time_comes_back_as_the_same_instant_in_utc_whatever_its_zone(world: Any) -> None:
+    ticket = send(world)
+    for moment in (
+        NOW,
+        NOW.replace(microsecond=1),
+        NOW.astimezone(ZoneInfo("Asia/Kathmandu")),
+        datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Paris")),
+        datetime(1999, 12, 31, tzinfo=UTC),
+    ):
+        Ticket.update(updated_at=moment).where(Ticket.id == ticket.id).execute()
+        read = Ticket.get_by_id(ticket.id).updated_at
+        assert read == moment.astimezone(UTC) and read.utcoffset() == timedelta(0)
+        assert Ticket.select().where((Ticket.id == ticket.id) & (Ticket.updated_at == moment)).exists()
+
+
+def test_times_sort_as_text_does() -> None:
+    field = UtcField()
+    moments = [NOW + timedelta(microseconds=n) * 10**n for n in range(12)]
+    texts = [field.db_value(moment) for moment in moments]
+    assert texts == sorted(texts) and len({len(text) for text in texts}) == 1
+
+
+def test_every_instant_of_every_table_is_of_the_kind_that_refuses_naive_values() -> None:
+    for table in TABLES:
+        for field in table._meta.sorted_fields:
+            if field.name.endswith(("_at", "_from", "_until", "_since")) or field.name == "at":
+                assert isinstance(field, UtcField), f"{table.__name__}.{field.name}"
