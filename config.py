@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 VERSION = "1.0.0"
 
 # Keys seen in documentation and samples: a portal that starts with one of them is open to everybody.
-KNOWN_BAD_SECRETS = frozenset({"secret", "changeme", "change-me", "dev", "development", "guichet", "password"})
+KNOWN_BAD_SECRETS = frozenset(
+    {"secret", "changeme", "change-me", "dev", "development", "guichet", "password"}
+)
 SECRET_MIN_CHARACTERS = 32
 
 
@@ -75,7 +77,9 @@ class Settings:
         if smtp_url and urlsplit(smtp_url).scheme not in {"smtp", "smtps", "smtp+starttls"}:
             raise BadSettings("SMTP_URL must begin with smtp://, smtp+starttls:// or smtps://")
         if parts.scheme == "https" and not smtp_url:
-            raise BadSettings("SMTP_URL is required when BASE_URL is https: customers must receive their mails")
+            raise BadSettings(
+                "SMTP_URL is required when BASE_URL is https: customers must receive their mails"
+            )
         jobs = (env.get("JOBS") or "on").lower()
         if jobs not in {"on", "off"}:
             raise BadSettings("JOBS must be on or off")

@@ -10,6 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from domain import statements
 from models import AuditEntry, Ticket, TicketEvent, db, is_sqlite
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ AUDIT_KINDS: dict[str, str] = {
 
 
 def _digest(previous: str, parts: list[Any]) -> str:
-    text = json.dumps([previous, *parts], ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(
+        [previous, *parts], ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
+    )
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -89,15 +92,18 @@ def record_event(
     """
     if kind not in EVENT_KINDS:
         raise KeyError(kind)
-    previous = (
-        TicketEvent.select(TicketEvent.hash)
-        .where(TicketEvent.ticket == ticket.id)
-        .order_by(TicketEvent.id.desc())
-        .limit(1)
-        .tuples()
-        .first()
+    this = statements.stand_in(0)
+    previous = statements.tuples(
+        "audit.last_hash",
+        lambda: (
+            TicketEvent.select(TicketEvent.hash)
+            .where(TicketEvent.ticket == this)
+            .order_by(TicketEvent.id.desc())
+            .limit(1)
+        ),
+        {this: ticket.id},
     )
-    previous_hash = previous[0] if previous else ""
+    previous_hash = previous[0][0] if previous else ""
     actor_id = by.id if by else None
     return TicketEvent.create(
         ticket=ticket.id,

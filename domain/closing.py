@@ -27,13 +27,13 @@ BATCH = 500
 class RuleBook:
     """The closing rules and calendars as they are now."""
 
-    rules: tuple[rules.ClosingRule, ...]
+    in_force: tuple[rules.ClosingRule, ...]
     calendar_of_rule: dict[int | str | None, WorkCalendar]
     default_calendar: WorkCalendar
 
     def pick(self, ticket: Ticket) -> rules.ClosingRule | None:
         """The rule that applies to a request in its present status, or None."""
-        return rules.pick_rule(self.rules, ticket.status, ticket.organisation_id, ticket.form_slug)
+        return rules.pick_rule(self.in_force, ticket.status, ticket.organisation_id, ticket.form_slug)
 
     def calendar(self, rule: rules.ClosingRule | None) -> WorkCalendar:
         """The calendar of a rule; the team's default one when the rule names none."""
@@ -76,7 +76,9 @@ def work_calendar(row: Calendar, closing_days: Iterable[date]) -> WorkCalendar:
 
 def _read_book() -> RuleBook:
     days: dict[int, list[date]] = {}
-    for calendar_id, day in CalendarClosingDay.select(CalendarClosingDay.calendar, CalendarClosingDay.day).tuples():
+    for calendar_id, day in CalendarClosingDay.select(
+        CalendarClosingDay.calendar, CalendarClosingDay.day
+    ).tuples():
         days.setdefault(calendar_id, []).append(day)
     calendars: dict[int, WorkCalendar] = {}
     default = WorkCalendar()

@@ -95,7 +95,11 @@ def reply(
         origin = ticket.status
         target = _target_after_reply(ticket, by, move_to)
         # The silence clock starts anew, and so do the reminders (LIFE-14).
-        changes: dict[str, object] = {"last_message_at": now, "last_message_side": side, **lifecycle.CLOCK_ANEW}
+        changes: dict[str, object] = {
+            "last_message_at": now,
+            "last_message_side": side,
+            **lifecycle.CLOCK_ANEW,
+        }
         if side == "team":
             if ticket.first_response_at is None:
                 changes["first_response_at"] = now
@@ -222,7 +226,9 @@ def check_cc(address: str, organisation_id: int, by: Viewer) -> str:
     return email
 
 
-def put_in_cc(ticket: Ticket, email: str, by: Viewer, now: datetime, *, role: str = "cc") -> Participant | None:
+def put_in_cc(
+    ticket: Ticket, email: str, by: Viewer, now: datetime, *, role: str = "cc"
+) -> Participant | None:
     """Add an address to a request within the caller's transaction; None when it was there already."""
     person = Person.get_or_none(Person.email == email)
     if person is not None and person.id == ticket.requester_id:
@@ -233,7 +239,12 @@ def put_in_cc(ticket: Ticket, email: str, by: Viewer, now: datetime, *, role: st
     if exists is not None:
         return None
     return Participant.create(
-        ticket=ticket.id, person=person.id if person else None, email=email, role=role, added_by=by.id, added_at=now
+        ticket=ticket.id,
+        person=person.id if person else None,
+        email=email,
+        role=role,
+        added_by=by.id,
+        added_at=now,
     )
 
 
@@ -331,7 +342,9 @@ def leave_organisation(person_id: int, organisation_id: int, by: Viewer, now: da
     for ticket_id in dict.fromkeys(row.ticket_id for row in rows):
         ticket = lifecycle.fresh(ticket_id)
         email = next(row.email for row in rows if row.ticket_id == ticket_id)
-        Participant.delete().where((Participant.ticket == ticket_id) & (Participant.person == person_id)).execute()
+        Participant.delete().where(
+            (Participant.ticket == ticket_id) & (Participant.person == person_id)
+        ).execute()
         search.index_ticket(ticket_id)
         audit.record_event(ticket, "ticket:cc_removed", by, now, person_id=person_id, email=email)
     return len({row.ticket_id for row in rows})

@@ -7,8 +7,11 @@ closing date, all in one transaction. Conversation verbs (reply, note) are in co
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from peewee import ModelSelect
+
+from domain import statements
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Scale, ScaleLevel, Team, Ticket, db
 
@@ -126,13 +129,14 @@ def fresh(ticket_id: int) -> Ticket:
     """The row as it is in this transaction, locked on PostgreSQL until it ends. Raises Missing."""
     from models import is_sqlite
 
-    query = Ticket.select().where(Ticket.id == ticket_id)
-    if not is_sqlite():
-        query = query.for_update()
-    ticket = query.first()
-    if ticket is None:
+    def one() -> ModelSelect:
+        query = Ticket.select().where(Ticket.id == statements.stand_in(0))
+        return query if is_sqlite() else query.for_update()
+
+    found = statements.rows("lifecycle.fresh", one, {statements.stand_in(0): ticket_id})
+    if not found:
         raise Missing()
-    return ticket
+    return cast(Ticket, found[0])
 
 
 def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
@@ -142,7 +146,9 @@ def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
     Raises NotNow("changed-meanwhile") when somebody changed it in between; the caller's row is updated otherwise.
     """
     values = {**changes, "updated_at": now, "version": Ticket.version + 1}
-    done = Ticket.update(values).where((Ticket.id == ticket.id) & (Ticket.version == ticket.version)).execute()
+    done = (
+        Ticket.update(values).where((Ticket.id == ticket.id) & (Ticket.version == ticket.version)).execute()
+    )
     if not done:
         raise NotNow("changed-meanwhile", number=ticket.number)
     for name, value in changes.items():
@@ -227,9 +233,11 @@ def move(
         claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
         if not quietly:
-            kind = {"resolved": "ticket:resolved", "closed": "ticket:closed", "expired": "ticket:expired"}.get(
-                target, "ticket:reopened" if origin in ("resolved", "expired") else "ticket:moved"
-            )
+            kind = {
+                "resolved": "ticket:resolved",
+                "closed": "ticket:closed",
+                "expired": "ticket:expired",
+            }.get(target, "ticket:reopened" if origin in ("resolved", "expired") else "ticket:moved")
             data: dict[str, Any] = {"from": origin, "to": target, "message_id": message_id}
             if reason:
                 data["note"] = reason
@@ -240,7 +248,9 @@ def move(
     return ticket
 
 
-def assign(ticket: Ticket, assignee_id: int | None, by: Viewer, now: datetime, *, seen: int | None = None) -> Ticket:
+def assign(
+    ticket: Ticket, assignee_id: int | None, by: Viewer, now: datetime, *, seen: int | None = None
+) -> Ticket:
     """Give a request to an agent, or back to the queue (assignee_id None).
 
     A request that was registered or qualified becomes in progress when somebody has it.
@@ -316,7 +326,9 @@ def set_team(ticket: Ticket, team_id: int, by: Viewer, now: datetime, *, seen: i
                 changes |= status_changes(ticket, "qualified", now)
         claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
-        event = audit.record_event(ticket, "ticket:routed", by, now, team=team_id, before=before, to=ticket.status)
+        event = audit.record_event(
+            ticket, "ticket:routed", by, now, team=team_id, before=before, to=ticket.status
+        )
         notifications.tell(event, ticket, now, by)
     return ticket
 

@@ -277,7 +277,12 @@ def _priority(form: Any, value: str | None) -> tuple[str | None, int, str | None
         return None, 9, None
     if value is None:
         return None, 9, form.scale.slug
-    level = ScaleLevel.select().join(Scale).where((Scale.id == form.scale.id) & (ScaleLevel.value == value)).first()
+    level = (
+        ScaleLevel.select()
+        .join(Scale)
+        .where((Scale.id == form.scale.id) & (ScaleLevel.value == value))
+        .first()
+    )
     if level is None:
         raise Invalid("priority-unknown", field="severity")
     return value, level.position, form.scale.slug
@@ -308,7 +313,12 @@ def follow_up_prefill(viewer: Viewer, number: str) -> dict[str, Any]:
     still takes answers, NotAllowed for somebody who may read it but not open requests there.
     """
     parent = _followed(viewer, number)
-    first = Message.select().where((Message.ticket == parent.id) & (Message.kind == "reply")).order_by(Message.id).first()
+    first = (
+        Message.select()
+        .where((Message.ticket == parent.id) & (Message.kind == "reply"))
+        .order_by(Message.id)
+        .first()
+    )
     return {
         "number": parent.number,
         "form_slug": parent.form_slug,
@@ -317,6 +327,3 @@ def follow_up_prefill(viewer: Viewer, number: str) -> dict[str, Any]:
         "organisation_id": parent.organisation_id,
         "product_id": parent.product_id,
     }
-
-
-

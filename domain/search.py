@@ -87,7 +87,12 @@ def store(ticket_id: int, public: Sequence[str], internal: Sequence[str], belong
         db.execute_sql("DELETE FROM ticket_search WHERE rowid = ?", (ticket_id,))
         db.execute_sql(
             "INSERT INTO ticket_search (rowid, words, internal, belongs) VALUES (?, ?, ?, ?)",
-            (ticket_id, " ".join(dict.fromkeys(public)), " ".join(dict.fromkeys(internal)), " ".join(belongs)),
+            (
+                ticket_id,
+                " ".join(dict.fromkeys(public)),
+                " ".join(dict.fromkeys(internal)),
+                " ".join(belongs),
+            ),
         )
         return
     # An owner's token cannot be a word that somebody types: those hold no underscore.
@@ -107,7 +112,8 @@ def index_ticket(ticket_id: int) -> None:
         .tuples()
         .first()
     )
-    public, internal = [number, summary], []
+    public: list[str] = [number, summary]
+    internal: list[str] = []
     public.extend(str(answer.get("value", "")) for answer in answers or () if isinstance(answer, dict))
     for kind, body in Message.select(Message.kind, Message.body).where(Message.ticket == ticket_id).tuples():
         (internal if kind == "note" else public).append(body)

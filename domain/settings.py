@@ -46,21 +46,31 @@ DEFAULTS: dict[str, Choice] = {
     "lock_after": Choice(5, int, "Failed sign-ins before the lock", 1, 20),
     "lock_minutes": Choice(15, int, "Minutes of the temporary lock", 1, 1440),
     "password_min": Choice(15, int, "Shortest password, in characters", 8, 64),
-    "session_idle_minutes_customer": Choice(60, int, "Minutes without activity before a customer is signed out", 5, 1440),
+    "session_idle_minutes_customer": Choice(
+        60, int, "Minutes without activity before a customer is signed out", 5, 1440
+    ),
     "session_hours_customer": Choice(24, int, "Longest session of a customer, in hours", 1, 720),
-    "session_idle_minutes_staff": Choice(480, int, "Minutes without activity before staff are signed out", 5, 1440),
+    "session_idle_minutes_staff": Choice(
+        480, int, "Minutes without activity before staff are signed out", 5, 1440
+    ),
     "session_hours_staff": Choice(12, int, "Longest session of staff, in hours", 1, 168),
     "reset_minutes": Choice(60, int, "Minutes during which a password link works", 5, 1440),
     "invitation_days": Choice(7, int, "Days during which an invitation works", 1, 60),
-    "mail_carries_text": Choice(True, bool, "Mails carry the text of the answer, rather than only say that there is one"),
-    "mail_from": Choice("", str, "Sender of the mails; empty means support@ followed by the host of the portal"),
+    "mail_carries_text": Choice(
+        True, bool, "Mails carry the text of the answer, rather than only say that there is one"
+    ),
+    "mail_from": Choice(
+        "", str, "Sender of the mails; empty means support@ followed by the host of the portal"
+    ),
     "page_size": Choice(25, int, "Rows on a page of a list", 10, 100),
     "files_max": Choice(10, int, "Files in one message", 1, 50),
     "file_max_mb": Choice(25, int, "Largest file, in megabytes", 1, 200),
     "file_kinds": Choice(FILE_KINDS, list, "Kinds of file that are taken"),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
     "help_phone": Choice("+33 1 99 00 01 42", str, "Telephone number shown for urgent cases"),
-    "help_hours_fr": Choice("Du lundi au vendredi, de 8 h à 18 h, heure de Paris", str, "Telephone hours, in French"),
+    "help_hours_fr": Choice(
+        "Du lundi au vendredi, de 8 h à 18 h, heure de Paris", str, "Telephone hours, in French"
+    ),
     "help_hours_en": Choice("Monday to Friday, 8 am to 6 pm, Paris time", str, "Telephone hours, in English"),
     "privacy_contact": Choice("privacy@initech.example", str, "Address for questions about personal data"),
 }
@@ -107,7 +117,9 @@ def check(key: str, value: Any) -> Any:
     elif choice.allowed is int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise Invalid("setting-whole-number", field=key)
-        if (choice.least is not None and value < choice.least) or (choice.most is not None and value > choice.most):
+        if (choice.least is not None and value < choice.least) or (
+            choice.most is not None and value > choice.most
+        ):
             raise Invalid("setting-out-of-range", field=key, least=choice.least, most=choice.most)
     elif choice.allowed is list:
         if not isinstance(value, list | tuple):

@@ -5,10 +5,22 @@ Sign-in is asked of every endpoint but those named here.
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
+from flask import Flask
 
-from flask import Blueprint, Flask
+from views import (
+    account,
+    assets,
+    catalogue,
+    contacts,
+    desk,
+    files,
+    home,
+    pages,
+    requests,
+    session,
+    tickets,
+    uploads,
+)
 
 # Anybody may open these without an account.
 PUBLIC_ENDPOINTS = frozenset(
@@ -31,29 +43,23 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
-MODULES = (
-    "assets",
-    "home",
-    "session",
-    "account",
-    "contacts",
-    "catalogue",
-    "requests",
-    "tickets",
-    "uploads",
-    "files",
-    "pages",
-    "desk",
+BLUEPRINTS = (
+    assets.blueprint,
+    home.blueprint,
+    session.blueprint,
+    account.blueprint,
+    contacts.blueprint,
+    catalogue.blueprint,
+    requests.blueprint,
+    tickets.blueprint,
+    uploads.blueprint,
+    *files.blueprints,
+    *pages.blueprints,
+    desk.blueprint,
 )
 
 
 def register(app: Flask) -> None:
     """Add every blueprint to the app."""
-    for name in MODULES:
-        if find_spec(f"views.{name}") is None:
-            continue
-        module = import_module(f"views.{name}")
-        blueprints = getattr(module, "blueprints", None) or (module.blueprint,)
-        for blueprint in blueprints:
-            assert isinstance(blueprint, Blueprint)
-            app.register_blueprint(blueprint)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -92,7 +92,9 @@ def give_back() -> dict[str, list[str]] | None:
     key = request.cookies.get(COOKIE)
     if not key or request.args.get("held") != "1":
         return None
-    row = HeldForm.get_or_none(HeldForm.key_hash == hashlib.sha256(key.encode("utf-8", "replace")).hexdigest())
+    row = HeldForm.get_or_none(
+        HeldForm.key_hash == hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    )
     if (
         row is None
         or row.path != request.path

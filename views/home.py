@@ -34,7 +34,9 @@ def index() -> ResponseReturnValue:
         words=words,
         turns={
             row.id: presenters.turn_words(
-                row.status, calendar.last_day(row.closes_at) if row.closes_at else None, words[row.status].turn
+                row.status,
+                calendar.last_day(row.closes_at) if row.closes_at else None,
+                words[row.status].turn,
             )
             for row in yours
         },

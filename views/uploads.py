@@ -24,7 +24,9 @@ def create() -> ResponseReturnValue:
     if sent is None:
         return jsonify(error=_("Choose a file.")), 422
     try:
-        attachment = files.keep(sent.stream, sent.filename or "", current.viewer(), current.now(), current.store())
+        attachment = files.keep(
+            sent.stream, sent.filename or "", current.viewer(), current.now(), current.store()
+        )
     except Refusal as fault:
         return _refused(fault)
     return jsonify(described(attachment)), 201

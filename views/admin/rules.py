@@ -292,7 +292,7 @@ def foreseen(row: ClosingRule) -> dict[str, Any]:
     zone = get_timezone() or ZoneInfo("Europe/Paris")
     tonight = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(0), zone)
     book = closing.book()
-    kept = tuple(rule for rule in book.rules if rule.key != row.id)
+    kept = tuple(rule for rule in book.in_force if rule.key != row.id)
     calendars = dict(book.calendar_of_rule)
     if row.is_active:
         kept = (*kept, closing.rule_value(row))
