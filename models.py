@@ -556,6 +556,12 @@ for _name, _column in (("ticket_desk_agent", "assignee_id"), ("ticket_desk_team"
             f"WHERE {IS_OPEN}"
         )
     )
+# What an account manager may read: few among all requests, found without going through the others.
+Ticket.add_index(
+    SQL(
+        "CREATE INDEX IF NOT EXISTS ticket_shared ON ticket (organisation_id, id) WHERE shared_with_account_manager"
+    )
+)
 # The sweep reads what is due and nothing else: a partial index stays small whatever the number of tickets.
 Ticket.add_index(Ticket.index(Ticket.act_at, where=Ticket.act_at.is_null(False), name="ticket_act_at_due"))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain import contacts, conversation, files, lists, policies, reading, search
@@ -306,6 +306,29 @@ worlds = st.builds(
 )
 
 
+_plain = Someone(staff_role=None, active=True, verified=True, memberships=())
+# One person of each kind, and requests that only one of them at a time should know.
+ONE_OF_EACH = World(
+    people=(
+        replace(_plain, staff_role="account_manager"),
+        replace(_plain, memberships=((0, "administrator", True, False), (1, "contact", True, False))),
+        replace(_plain, memberships=((0, "contact", True, False),)),
+        replace(_plain, memberships=((0, "contact", True, True), (1, "member", False, False))),
+        replace(_plain, staff_role="agent"),
+    ),
+    requests=(
+        Asking(0, 2, "organisation", True, frozenset()),
+        Asking(0, 1, "only_me", False, frozenset()),
+        Asking(1, 1, "only_me", True, frozenset()),
+        Asking(1, 1, "people", False, frozenset({(2, "reader")})),
+        Asking(2, 3, "organisation", True, frozenset({(3, "cc")})),
+    ),
+    managers=(0, -1, 0),
+    switched_on=(True, True, True),
+    contacts_see_all=True,
+)
+
+
 def model_knows(world: World, who: int, request: Asking) -> bool:
     """The rules of ACC-3, VIEW-1, VIEW-5 and VIEW-13, once more and in other words."""
     one = world.people[who]
@@ -435,6 +458,7 @@ def test_every_door_answers_as_the_model_does(database: Any, examples: int) -> N
         max_examples=examples, deadline=None, database=None, derandomize=examples < 100,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
+    @example(ONE_OF_EACH)
     @given(worlds)
     def compare(world: World) -> None:
         with db.atomic() as transaction:
