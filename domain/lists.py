@@ -6,7 +6,7 @@ Rows are read as plain tuples and pages are cut by key, so that a list costs the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,10 +21,14 @@ LISTS = ("mine", "cc", "organisation")
 STATUS_FILTERS = ("all", "open", "waiting", "resolved")
 # Above this a count is said to be "more than".
 COUNT_CAP = 10_000
+# And for those who see every request.
+AGENT_COUNT_CAP = 1_000
 # Counts of the home page stop here.
 HOME_COUNT_CAP = 100
 # A search reads at most this many of the newest requests that hold the words.
 SEARCH_CAP = 1_000
+# The first page of a search needs fewer; when more hold the words, their count is said to be "more than".
+SEARCH_NEAR = 100
 
 _Assignee = Person.alias("assignee")
 _SORTS: dict[str, Any] = {
@@ -38,6 +42,8 @@ _SORTS: dict[str, Any] = {
 }
 DEFAULT_SORT = "-created"
 SORTS = tuple(_SORTS)
+# Orders that an index has whatever is listed: the only ones for those who see every request.
+_AGENT_SORTS = ("created", "number", "status")
 
 
 class Row(NamedTuple):
@@ -142,11 +148,13 @@ class Page:
     newer: str | None
     older: str | None
     count: int
+    # Above this, `count` says only that there are more.
+    cap: int = COUNT_CAP
 
     @property
     def capped(self) -> bool:
-        """True when there are more than `count` says."""
-        return self.count > COUNT_CAP
+        """True when there are more than `cap`."""
+        return self.count > self.cap
 
 
 def _of_list(viewer: Viewer, name: str) -> ModelSelect:
@@ -199,6 +207,21 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
     return query
 
 
+def _near(viewer: Viewer, query: ModelSelect, asked: Asked) -> tuple[ModelSelect, int] | None:
+    """The newest requests that hold the words, and how many: enough for the first page of a search, newest first.
+
+    None for everything else, and when some of the newest are left out by another filter: then more must be read.
+    """
+    if not asked.q or asked.after or asked.before or asked.sort != DEFAULT_SORT:
+        return None
+    ids = search.matching_ids(
+        asked.q, belongs=_tokens(viewer, asked.list), with_notes=viewer.is_agent, limit=SEARCH_NEAR + 1
+    )
+    query = _narrow(query, viewer, replace(asked, q="")).where(Ticket.id.in_(ids) if ids else Ticket.id < 0)
+    total = _count(query.select(Ticket.id))
+    return None if total < len(ids) and len(ids) > SEARCH_NEAR else (query, total)
+
+
 def same_label(status: str) -> list[str]:
     """The statuses that customers read under the same label as this one."""
     labels = catalogue.labels()
@@ -208,17 +231,28 @@ def same_label(status: str) -> list[str]:
     return [key for key, label in labels.items() if (label.customer_fr, label.customer_en) == wanted]
 
 
+def sorts_of(viewer: Viewer) -> tuple[str, ...]:
+    """The columns by which this person may sort a list: what a customer sees is little enough for any of them."""
+    return _AGENT_SORTS if viewer.is_agent else SORTS
+
+
 def find(viewer: Viewer, asked: Asked) -> Page:
     """One page of a list, in a constant number of queries.
 
     Arguments: viewer, who reads; asked, what the address says.
     """
     size = settings.get("page_size")
+    # Counting what a filter leaves of all requests reads many more than it counts.
+    cap = min(COUNT_CAP, AGENT_COUNT_CAP) if viewer.is_agent else COUNT_CAP
+    near = _near(viewer, _of_list(viewer, asked.list), asked)
+    if near is not None:
+        query, total = near
+        return Page(*_cut(viewer, query, asked, size), total, SEARCH_NEAR)
     if asked.q or asked.label or asked.organisation or asked.after or asked.before:
         query = _narrow(_of_list(viewer, asked.list), viewer, asked)
-        total = _count(query.select(Ticket.id).limit(COUNT_CAP + 1))
+        total = _count(query.select(Ticket.id).limit(cap + 1))
         rows, newer, older = _cut(viewer, query, asked, size)
-        return Page(rows, newer, older, total)
+        return Page(rows, newer, older, total, cap)
     # The first page of a list: the most asked for, in statements that all who have the same rights share.
     key = (asked, size)
     total = _prepared_count(
@@ -226,7 +260,7 @@ def find(viewer: Viewer, asked: Asked) -> Page:
         ("count", *key),
         lambda anybody: _narrow(_of_list(anybody, asked.list), anybody, asked)
         .select(Ticket.id)
-        .limit(COUNT_CAP + 1),
+        .limit(cap + 1),
     )
     found = _prepared_rows(
         viewer,
@@ -236,7 +270,7 @@ def find(viewer: Viewer, asked: Asked) -> Page:
         ).limit(size + 1),
     )
     more = len(found) > size
-    return Page(found[:size], None, found[size - 1].number if more else None, total)
+    return Page(found[:size], None, found[size - 1].number if more else None, total, cap)
 
 
 def _prepared(
@@ -420,6 +454,10 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
                 Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
             )
         ]
+    near = _near(viewer, parts[0], asked) if len(parts) == 1 else None
+    if near is not None:
+        query, total = near
+        return Page(*_cut(viewer, query, asked, size), min(total, QUEUE_COUNT_CAP))
     parts = [_narrow(part, viewer, asked) for part in parts]
     total = _count_all(parts)
     if asked.column == PRESSING:

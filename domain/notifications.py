@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from peewee import SQL, fn
 
-from domain import policies
+from domain import policies, statements
 from models import OutboxMessage, Participant, Person, StatusLabel, TeamMember, Ticket, TicketEvent
 
 if TYPE_CHECKING:
@@ -136,14 +136,22 @@ def _of_person(person: Person) -> Recipient:
 
 def _customers(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     """The requester, those in CC and the collaborators (VIEW-5, VIEW-6). Named readers read; they get no mail."""
-    requester = Person.get_by_id(ticket.requester_id)
+    this = statements.stand_in(0)
+    [requester] = statements.rows(
+        "notifications.requester",
+        lambda: Person.select().where(Person.id == this),
+        {this: ticket.requester_id},
+    )
     found = [_of_person(requester)]
-    rows = (
-        Participant.select(Participant.email, Participant.person, Person.email, Person.language)
-        .left_outer_join(Person, on=(Participant.person == Person.id))
-        .where((Participant.ticket == ticket.id) & Participant.role.in_(("cc", "collaborator")))
-        .order_by(Participant.id)
-        .tuples()
+    rows = statements.tuples(
+        "notifications.customers",
+        lambda: (
+            Participant.select(Participant.email, Participant.person, Person.email, Person.language)
+            .left_outer_join(Person, on=(Participant.person == Person.id))
+            .where((Participant.ticket == this) & Participant.role.in_(("cc", "collaborator")))
+            .order_by(Participant.id)
+        ),
+        {this: ticket.id},
     )
     for address, person_id, account_address, language in rows:
         found.append(Recipient(account_address or address, person_id, language or requester.language))

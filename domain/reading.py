@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from peewee import JOIN
+from peewee import JOIN, ModelSelect
 
-from domain import files, policies
+from domain import files, policies, settings, statements
 from domain.policies import Viewer
 from models import (
     Attachment,
@@ -58,9 +59,30 @@ def load(viewer: Viewer, number: str) -> Ticket | None:
     """The request with this number, with the rows its page names, if this person may know of it. One query."""
     if not policies.could_be_number(number):
         return None
-    query = (
+    anybody, given = policies.with_stand_ins(viewer)
+    given["number"] = number.upper()
+    found = statements.rows(("reading.load", anybody, _rule()), lambda: _load(anybody), given)
+    return found[0] if found else None
+
+
+def _rule() -> Any:
+    """The setting on which visibility depends besides the viewer."""
+    return settings.get("contacts_see_all")
+
+
+def _load(viewer: Viewer) -> ModelSelect:
+    return (
         policies.visible_tickets(viewer)
-        .select(Ticket, Organisation.id, Organisation.name, *_named(_Requester), *_named(_OpenedBy), *_named(_Assignee), Team, Product)
+        .select(
+            Ticket,
+            Organisation.id,
+            Organisation.name,
+            *_named(_Requester),
+            *_named(_OpenedBy),
+            *_named(_Assignee),
+            Team,
+            Product,
+        )
         .join(Organisation, on=(Ticket.organisation == Organisation.id))
         .switch(Ticket)
         .join(_Requester, on=(Ticket.requester == _Requester.id), attr="requester")
@@ -72,9 +94,9 @@ def load(viewer: Viewer, number: str) -> Ticket | None:
         .join(Team, JOIN.LEFT_OUTER, on=(Ticket.team == Team.id))
         .switch(Ticket)
         .join(Product, JOIN.LEFT_OUTER, on=(Ticket.product == Product.id))
-        .where(Ticket.number == number.upper())
+        .where(Ticket.number == "number")
+        .limit(1)
     )
-    return query.first()
 
 
 def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
@@ -89,31 +111,30 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
     files_of: dict[int, list[Attachment]] = {}
     for attachment in attachments:
         files_of.setdefault(attachment.message_id, []).append(attachment)
-    events = TicketEvent.select(TicketEvent, *_named(Person)).join(Person, JOIN.LEFT_OUTER, on=(TicketEvent.actor == Person.id))
-    events = events.where(TicketEvent.ticket == ticket.id)
-    if not inside:
-        events = events.where(TicketEvent.is_public == True)  # noqa: E712
-    participants = (
-        Participant.select(Participant, *_named(Person))
-        .join(Person, JOIN.LEFT_OUTER, on=(Participant.person == Person.id))
-        .where((Participant.ticket == ticket.id) & (Participant.role.in_(("cc", "collaborator"))))
-        .order_by(Participant.id)
-    )
-    visible_kin = list(
-        policies.visible_tickets(viewer)
+    anybody, given = policies.with_stand_ins(viewer)
+    given[_PARENT] = ticket.follow_up_of_id or 0
+    visible_kin = _rows_of(
+        ticket, ("kin", anybody, _rule()), lambda: policies.visible_tickets(anybody)
         .select(Ticket.id, Ticket.number, Ticket.summary, Ticket.follow_up_of)
-        .where((Ticket.follow_up_of == ticket.id) | (Ticket.id == (ticket.follow_up_of_id or 0)))
-        .limit(50)
+        .where((Ticket.follow_up_of == _THIS) | (Ticket.id == _PARENT))
+        .limit(50), given
+    )  # fmt: skip
+    licences = _rows_of(
+        ticket, "licence", lambda: LicenceRequest.select().where(LicenceRequest.ticket == _THIS).limit(1)
     )
     reading = Reading(
         ticket=ticket,
         messages=messages,
-        events=list(events.order_by(TicketEvent.id.desc()).limit(200))[::-1],
+        events=_rows_of(ticket, ("events", inside), lambda: _events(inside))[::-1],
         files_of=files_of,
         files=attachments,
-        participants=list(participants),
-        named_people=list(NamedPerson.select().where(NamedPerson.ticket == ticket.id).order_by(NamedPerson.id)),
-        licence=LicenceRequest.get_or_none(LicenceRequest.ticket == ticket.id),
+        participants=_rows_of(ticket, "participants", _participants),
+        named_people=_rows_of(
+            ticket,
+            "named people",
+            lambda: NamedPerson.select().where(NamedPerson.ticket == _THIS).order_by(NamedPerson.id),
+        ),
+        licence=licences[0] if licences else None,
         left_out=left_out,
         parent=next((row for row in visible_kin if row.id == ticket.follow_up_of_id), None),
         follow_ups=[row for row in visible_kin if row.follow_up_of_id == ticket.id],
@@ -122,24 +143,61 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
     return reading
 
 
-def _messages(ticket: Ticket, inside: bool, whole: bool) -> tuple[list[Message], int]:
+# What stands for the key of the request, and for that of the request it follows, while a statement is built.
+_THIS, _PARENT = statements.stand_in(100), statements.stand_in(101)
+
+
+def _rows_of(
+    ticket: Ticket, key: Any, build: Callable[[], ModelSelect], given: dict[Any, Any] | None = None
+) -> list[Any]:
+    """Rows that belong to a request, by a statement that all requests share."""
+    return statements.rows(("reading", key), build, {**(given or {}), _THIS: ticket.id})
+
+
+def _events(inside: bool) -> ModelSelect:
+    query = (
+        TicketEvent.select(TicketEvent, *_named(Person))
+        .join(Person, JOIN.LEFT_OUTER, on=(TicketEvent.actor == Person.id))
+        .where(TicketEvent.ticket == _THIS)
+    )
+    if not inside:
+        query = query.where(TicketEvent.is_public == True)  # noqa: E712
+    return query.order_by(TicketEvent.id.desc()).limit(200)
+
+
+def _participants() -> ModelSelect:
+    return (
+        Participant.select(Participant, *_named(Person))
+        .join(Person, JOIN.LEFT_OUTER, on=(Participant.person == Person.id))
+        .where((Participant.ticket == _THIS) & (Participant.role.in_(("cc", "collaborator"))))
+        .order_by(Participant.id)
+    )
+
+
+def _thread(inside: bool) -> ModelSelect:
     query = (
         Message.select(Message, *_named(Person))
         .join(Person, JOIN.LEFT_OUTER, on=(Message.author == Person.id))
-        .where(Message.ticket == ticket.id)
+        .where(Message.ticket == _THIS)
     )
-    if not inside:
-        query = query.where(Message.kind == "reply")
+    return query if inside else query.where(Message.kind == "reply")
+
+
+def _messages(ticket: Ticket, inside: bool, whole: bool) -> tuple[list[Message], int]:
     if whole:
-        return list(query.order_by(Message.id)), 0
-    latest = list(query.order_by(Message.id.desc()).limit(THREAD_SHOWN + 1))[::-1]
+        return _rows_of(ticket, ("thread", inside), lambda: _thread(inside).order_by(Message.id)), 0
+    latest = _rows_of(
+        ticket,
+        ("latest", inside),
+        lambda: _thread(inside).order_by(Message.id.desc()).limit(THREAD_SHOWN + 1),
+    )[::-1]
     if len(latest) <= THREAD_SHOWN:
         return latest, 0
-    first = query.order_by(Message.id).first()
+    first = _rows_of(ticket, ("first", inside), lambda: _thread(inside).order_by(Message.id).limit(1))
     total = Message.select().where(Message.ticket == ticket.id)
     if not inside:
         total = total.where(Message.kind == "reply")
-    return [first, *latest[2:]], total.count() - THREAD_SHOWN
+    return [*first, *latest[2:]], total.count() - THREAD_SHOWN
 
 
 def _names(events: list[TicketEvent]) -> dict[int, Person]:

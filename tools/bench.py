@@ -80,13 +80,18 @@ def portal(url: str, data: Path) -> Any:
 
 
 def floor(url: str) -> Any:
-    """Return the bare page."""
+    """Return the bare page on the database `url`."""
+    opened(url)
+    return floor_page()
+
+
+def floor_page() -> Any:
+    """Return the bare page, on the database that is open."""
     from flask import Flask, redirect, render_template, session
     from jinja2 import DictLoader
 
     from models import Person, Ticket, db
 
-    opened(url)
     app = Flask("floor")
     app.jinja_loader = DictLoader({"floor.html": FLOOR_PAGE})
     app.secret_key = "only for measures, long enough to be taken: 0123456789"

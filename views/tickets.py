@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_timezone
+from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 import presenters
 from domain import catalogue, closing, conversation, files, lifecycle, lists, policies, reading
@@ -66,7 +66,9 @@ def address(endpoint: str, asked: lists.Asked, **changes: str) -> str:
     return url_for(endpoint) + (f"?{query}" if query else "")
 
 
-def columns_of(endpoint: str, asked: lists.Asked, wanted: list[tuple[str, str | None, str]]) -> list[dict[str, Any]]:
+def columns_of(
+    endpoint: str, asked: lists.Asked, wanted: list[tuple[str, str | None, str]]
+) -> list[dict[str, Any]]:
     """The heads of a table: label, sorted by which column, class; each a link that sorts, and turns the sort round."""
     heads = []
     for label, column, cls in wanted:
@@ -87,6 +89,9 @@ def index() -> ResponseReturnValue:
     """One of the three lists (VIEW-1, VIEW-2)."""
     viewer = current.viewer()
     wanted = asked(request.args, "organisation" if viewer.staff_role == "account_manager" else "mine")
+    sorts = lists.sorts_of(viewer)
+    if wanted.column not in sorts:
+        wanted = replace(wanted, sort=lists.DEFAULT_SORT)
     page = lists.find(viewer, wanted)
     words = presenters.statuses(viewer.is_staff)
     forms = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
@@ -106,7 +111,11 @@ def index() -> ResponseReturnValue:
         (_("Status"), "status", ""),
         (_("Whose turn"), None, ""),
         (_("Number"), "number", ""),
-        (_("Requester") if wanted.list != "mine" else _("Form"), None if wanted.list != "mine" else "form", ""),
+        (
+            _("Requester") if wanted.list != "mine" else _("Form"),
+            None if wanted.list != "mine" else "form",
+            "",
+        ),
         (_("Last change"), "updated", ""),
     ]
     return render_template(
@@ -120,7 +129,11 @@ def index() -> ResponseReturnValue:
         badges=marks.badges(viewer.is_staff),
         teams=marks.teams(),
         day=lambda moment: presenters.list_day(moment, zone, lang),
-        columns=columns_of("tickets.index", wanted, heads),
+        columns=columns_of(
+            "tickets.index",
+            wanted,
+            [(label, name if name in sorts else None, cls) for label, name, cls in heads],
+        ),
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
         status_words=status_filters(viewer),
@@ -141,7 +154,9 @@ def status_filters(viewer: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _narrowed(wanted: lists.Asked, forms: Any, words: Any, statuses: list[tuple[str, str]]) -> list[dict[str, str]]:
+def _narrowed(
+    wanted: lists.Asked, forms: Any, words: Any, statuses: list[tuple[str, str]]
+) -> list[dict[str, str]]:
     """What the list leaves out, one mark each, with the address that takes it away."""
     marks = []
     if wanted.q:
@@ -156,7 +171,10 @@ def _narrowed(wanted: lists.Asked, forms: Any, words: Any, statuses: list[tuple[
         marks.append((_category_name(wanted.category), "category"))
     if wanted.kind:
         marks.append((_kind_name(wanted.kind) or wanted.kind, "kind"))
-    return [{"label": label, "remove_url": address("tickets.index", wanted, **{name: ""})} for label, name in marks]
+    return [
+        {"label": label, "remove_url": address("tickets.index", wanted, **{name: ""})}
+        for label, name in marks
+    ]
 
 
 def _category_name(slug: str) -> str:
@@ -169,7 +187,7 @@ def _category_name(slug: str) -> str:
 def said_of(page: lists.Page) -> str:
     """How many requests a list holds, in words."""
     if page.capped:
-        return _("More than %(count)s requests", count=f"{lists.COUNT_CAP:,}".replace(",", "\u202f"))
+        return _("More than %(count)s requests", count=f"{page.cap:,}".replace(",", "\u202f"))
     return ngettext("%(num)s request", "%(num)s requests", page.count)
 
 
@@ -213,7 +231,9 @@ def show(number: str) -> ResponseReturnValue:
     return page(ticket, form)
 
 
-def page(ticket: Ticket, reply: ReplyForm, status: int = 200, cc: CopyForm | None = None) -> ResponseReturnValue:
+def page(
+    ticket: Ticket, reply: ReplyForm, status: int = 200, cc: CopyForm | None = None
+) -> ResponseReturnValue:
     """The page of a request around the forms that stand on it."""
     viewer = current.viewer()
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
