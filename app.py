@@ -1,4 +1,4 @@
-"""The application: configuration, database, sign-in, languages, pages, screens, commands, error pages, headers. No rule."""
+"""The application: configuration, database, sign-in, languages, pages, screens, commands, error pages. No rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response, flash, g, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_translations
 from flask_babel import gettext as _
@@ -123,7 +134,9 @@ def _connections(app: Flask) -> None:
         db.connect(reuse_if_open=True)
         choices_max = choices_max or choices.all_values()
         # One file too large must reach the form, which says so next to the field and keeps the rest.
-        request.max_content_length = (choices_max["files_max"] * (choices_max["file_max_mb"] + 1) + 4) * MEGABYTE
+        request.max_content_length = (
+            choices_max["files_max"] * (choices_max["file_max_mb"] + 1) + 4
+        ) * MEGABYTE
 
     @app.before_request
     def refuse_broken_text() -> ResponseReturnValue | None:
@@ -349,7 +362,9 @@ def error_page(status: int, text: str | None = None, **extra: Any) -> Response:
     status = status if status in titles else (500 if status >= 500 else 400)
     if request.headers.get("Accept", "").startswith("application/json"):
         return make_response({"error": text or texts[status]}, status)
-    page = render_template("errors/page.html", status=status, title=titles[status], text=text or texts[status], **extra)
+    page = render_template(
+        "errors/page.html", status=status, title=titles[status], text=text or texts[status], **extra
+    )
     response = make_response(page, status)
     if status in (429, 503):
         response.headers["Retry-After"] = "5"
@@ -373,7 +388,10 @@ def _errors(app: Flask) -> None:
         kept = held.hold(session.get("token"))
         if kept is None or not current_user.is_authenticated:
             return error_page(400)
-        flash(_("This page had been open for too long. Your text is kept: check it and send it again."), "warning")
+        flash(
+            _("This page had been open for too long. Your text is kept: check it and send it again."),
+            "warning",
+        )
         response = redirect(f"{kept[0]}?held=1", 303)
         held.set_cookie(response, kept[1])
         return response
@@ -423,7 +441,9 @@ def _without_database(status: int) -> Response:
         return error_page(status, plain=True)
     except Exception:
         logging.getLogger("guichet").exception("the error page failed too")
-        return Response(_LAST_RESORT, status, content_type="text/html; charset=utf-8", headers={"Retry-After": "5"})
+        return Response(
+            _LAST_RESORT, status, content_type="text/html; charset=utf-8", headers={"Retry-After": "5"}
+        )
 
 
 _LAST_RESORT = (

@@ -317,7 +317,10 @@ class Person(Table):
 
     class Meta:
         constraints = [
-            Check("staff_role IS NULL OR staff_role IN ('agent', 'account_manager', 'admin')", "person_staff_role_known"),
+            Check(
+                "staff_role IS NULL OR staff_role IN ('agent', 'account_manager', 'admin')",
+                "person_staff_role_known",
+            ),
             Check("language IN ('fr', 'en')", "person_language_known"),
             Check("email = lower(email)", "person_email_lowercase"),
         ]
@@ -331,7 +334,9 @@ class Organisation(Table):
 
     name = CharField(max_length=120, unique=True)
     slug = CharField(max_length=120, unique=True)
-    account_manager = ForeignKeyField(Person, null=True, backref="managed_organisations", on_delete="SET NULL")
+    account_manager = ForeignKeyField(
+        Person, null=True, backref="managed_organisations", on_delete="SET NULL"
+    )
     # E-mail domains whose registrations are proposed for it and that customers may put in CC (ACC-2, VIEW-5).
     domains = JSONField(default=list)
     product_version = CharField(max_length=40, default="")

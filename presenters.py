@@ -160,7 +160,7 @@ def days_counted(count: int, unit: str) -> str:
 
 
 def closing_reason(explanation: Explanation, calendar: Any) -> str:
-    """Why a request closes on its date, in words: "7 working days after Friday 6 November; 11 November is a holiday"."""
+    """Why a request closes on its date: "7 working days after Friday 6 November", and the days that do not count."""
     start = long_day(explanation.from_day)
     count = days_counted(explanation.count, explanation.unit)
     if explanation.after_reminder:
@@ -203,7 +203,8 @@ def closing_sentence(ticket: Ticket, now: datetime | None = None) -> dict[str, s
 REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda d: _("There is nothing at this address, or it is not shared with you."),
     "changed-meanwhile": lambda d: _(
-        "Somebody changed this request while you were reading it. Look at what is new, then try again: your text is kept."
+        "Somebody changed this request while you were reading it. "
+        "Look at what is new, then try again: your text is kept."
     ),
     "taken-meanwhile": lambda d: _("A colleague has just taken this request."),
     "move-refused": lambda d: _("This request cannot move there from its present status."),
@@ -526,7 +527,7 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
 
 
 def priority_words(ticket: Any, levels: list[Any]) -> dict[str, str]:
-    """The priority asked and the one retained, in words: {"asked": ..., "kept": ...}; empty without a scale (REQ-17)."""
+    """The priority asked and the one retained: {"asked": ..., "kept": ...}; empty words without a scale (REQ-17)."""
     by_value = {level.value: level for level in levels}
 
     def words(value: str | None) -> str:

@@ -300,7 +300,10 @@ def take(ticket: Ticket, by: Viewer, now: datetime, *, seen: int | None = None) 
 
 
 def set_team(ticket: Ticket, team_id: int, by: Viewer, now: datetime, *, seen: int | None = None) -> Ticket:
-    """Hand a request to another team's queue; the agent of the former team lets it go. Raises Invalid("team-unknown")."""
+    """Hand a request to another team's queue; the agent of the former team lets it go.
+
+    Raises Invalid("team-unknown").
+    """
     from domain import audit, closing, notifications
     from models import TeamMember
 

@@ -1,4 +1,4 @@
-"""Lists of requests: which ones, in which order, a page at a time. The address of a list holds the whole view (VIEW-1, VIEW-2).
+"""Lists of requests: which ones, in which order, a page at a time. Their address holds the whole view (VIEW-1, 2).
 
 Rows are read as plain tuples and pages are cut by key, so that a list costs the same whatever the number of requests.
 """
@@ -158,7 +158,10 @@ class Page:
 
 
 def _of_list(viewer: Viewer, name: str) -> ModelSelect:
-    """The visible requests of one of the three lists (VIEW-1). For staff: given to me, those in CC, all they may see."""
+    """The visible requests of one of the three lists (VIEW-1).
+
+    For staff: given to me, those in CC, all they may see.
+    """
     query = policies.visible_tickets(viewer)
     if name == "cc":
         copies = Participant.select(Participant.ticket).where(
@@ -258,9 +261,9 @@ def find(viewer: Viewer, asked: Asked) -> Page:
     total = _prepared_count(
         viewer,
         ("count", *key),
-        lambda anybody: _narrow(_of_list(anybody, asked.list), anybody, asked)
-        .select(Ticket.id)
-        .limit(cap + 1),
+        lambda anybody: (
+            _narrow(_of_list(anybody, asked.list), anybody, asked).select(Ticket.id).limit(cap + 1)
+        ),
     )
     found = _prepared_rows(
         viewer,
@@ -287,9 +290,7 @@ def _prepared_count(viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewe
     return int(db.execute_sql(f"SELECT count(*) FROM ({sql}) AS capped", values).fetchone()[0])  # noqa: S608
 
 
-def _prepared_rows(
-    viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]
-) -> list[Row]:
+def _prepared_rows(viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]) -> list[Row]:
     return _fetch(*_prepared(viewer, key, build))
 
 
@@ -364,7 +365,7 @@ def _rows(query: ModelSelect) -> ModelSelect:
 
 
 def counts(viewer: Viewer) -> dict[str, int]:
-    """What the home page counts for a customer: what awaits them, what is with the team, what is solved, all that is open.
+    """What the home page counts for a customer: what awaits them, what the team has, what is solved, all open ones.
 
     Each is capped, so that it costs the same whatever the number of requests.
     """
@@ -436,7 +437,9 @@ def _queue(viewer: Viewer, name: str, teams: list[int]) -> list[ModelSelect]:
 
 def teams_of(viewer: Viewer) -> list[int]:
     """The keys of the teams that an agent is in. One query."""
-    return [row[0] for row in TeamMember.select(TeamMember.team).where(TeamMember.person == viewer.id).tuples()]
+    return [
+        row[0] for row in TeamMember.select(TeamMember.team).where(TeamMember.person == viewer.id).tuples()
+    ]
 
 
 def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
@@ -476,11 +479,16 @@ def _cut_pressing(
     edge, backwards = asked.before or asked.after, bool(asked.before)
     start: _Key | None = None
     if edge:
-        start = policies.visible_tickets(viewer).select(*columns).where(Ticket.number == edge).tuples().first()
+        start = (
+            policies.visible_tickets(viewer).select(*columns).where(Ticket.number == edge).tuples().first()
+        )
         if start is None:
             edge, backwards = "", False
     # What is the same in a whole part is named, or left out, as lets both databases read the index in its order.
-    ordered = [Ticket.team if name == "team" else Ticket.assignee, *(columns if name == "mine" else columns[1:])]
+    ordered = [
+        Ticket.team if name == "team" else Ticket.assignee,
+        *(columns if name == "mine" else columns[1:]),
+    ]
     keys: list[_Key] = []
     for part in parts:
         if start is not None:
@@ -496,7 +504,10 @@ def _cut_pressing(
     if not keys:
         return [], None, None
     place = {key[-1]: at for at, key in enumerate(keys)}
-    found = [Row(*row) for row in _rows(policies.visible_tickets(viewer).where(Ticket.id.in_(list(place)))).tuples()]
+    found = [
+        Row(*row)
+        for row in _rows(policies.visible_tickets(viewer).where(Ticket.id.in_(list(place)))).tuples()
+    ]
     found.sort(key=lambda row: place[row.id])
     newer = found[0].number if (backwards and more) or (edge and not backwards) else None
     older = found[-1].number if (more and not backwards) or backwards else None

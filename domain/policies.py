@@ -1,4 +1,4 @@
-"""Who may see and do what. Every query on requests starts from visible_tickets(); every button and every view ask can_*().
+"""Who may see and do what. Every query on requests starts from visible_tickets(); views and buttons ask can_*().
 
 Rights are read at each request, so that a removal acts at once (ACC-3).
 """
@@ -326,12 +326,16 @@ def can_change_cc(viewer: Viewer | None, ticket: Ticket) -> bool:
     if viewer.is_staff:
         return viewer.is_agent
     rights = rights_in(viewer, ticket.organisation_id)
-    return rights is not None and (ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket)))
+    return rights is not None and (
+        ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket))
+    )
 
 
 def can_open_for(viewer: Viewer | None, organisation_id: int) -> bool:
     """True when the person may open a request for this organisation (ACC-3)."""
-    return viewer is not None and any(rights.organisation_id == organisation_id for rights in viewer.opens_for)
+    return viewer is not None and any(
+        rights.organisation_id == organisation_id for rights in viewer.opens_for
+    )
 
 
 def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int) -> bool:

@@ -1,4 +1,4 @@
-"""What the page of one request reads: thread, history, files, people; a constant number of queries whatever its length."""
+"""What the page of one request reads: thread, history, files, people; a constant number of queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the answers of a form to a request: number, first message, routing, consent, history, mails, in one transaction."""
+"""From the answers of a form to a request: number, message, routing, consent, history and mails, or nothing."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def store(ticket_id: int, public: Sequence[str], internal: Sequence[str], belong
 
 
 def index_ticket(ticket_id: int) -> None:
-    """Index one request anew, inside the caller's transaction: called by every verb that changes its words or people."""
+    """Index one request anew, inside the caller's transaction: for each verb that changes its words or people."""
     number, summary, answers, organisation_id, requester_id = (
         Ticket.select(Ticket.number, Ticket.summary, Ticket.answers, Ticket.organisation, Ticket.requester)
         .where(Ticket.id == ticket_id)

@@ -28,7 +28,8 @@ class Choice(NamedTuple):
 
 
 FILE_KINDS = (
-    "png jpg jpeg gif webp pdf docx xlsx pptx odt ods doc xls txt log csv json xml ini conf yaml yml md har eml zip gz 7z"
+    "png jpg jpeg gif webp pdf docx xlsx pptx odt ods doc xls "
+    "txt log csv json xml ini conf yaml yml md har eml zip gz 7z"
 ).split()
 
 DEFAULTS: dict[str, Choice] = {

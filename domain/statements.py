@@ -47,9 +47,7 @@ def _prepared(
     return known.query, known.sql, [given.get(value, value) for value in known.values]
 
 
-def words(
-    key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]
-) -> tuple[str, list[Any]]:
+def words(key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]) -> tuple[str, list[Any]]:
     """The SQL of a query and its values.
 
     Arguments: key, all that the query depends on besides its stand-ins; build, makes it with stand-ins; given, stand-in
@@ -62,7 +60,7 @@ def words(
 def tuples(
     key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]
 ) -> list[tuple[Any, ...]]:
-    """The rows of a query as the driver gives them: instants are still what the database holds. Arguments as words()."""
+    """The rows of a query as the driver gives them, instants as the database holds them. Arguments as words()."""
     sql, values = words(key, build, given)
     return list(db.execute_sql(sql, values).fetchall())
 
