@@ -176,11 +176,12 @@ def by_endpoint() -> list[tuple[str, str, str, dict[str, str], list[set[int]]]]:
         for endpoint, method, path, data, statuses in TABLE
     ]
     for name, allowed in ADMIN_TABLES.items():
+        own = "{" + name + "_id}"
         for endpoint, method, path, data, needs, statuses in ADMIN_ACTIONS:
             roots = statuses if needs in {None, *allowed.split()} else {404}
             whole = [{303}, *([{403}] * 6), roots]
-            path = f"/admin/{name}/{path}".replace("{id}", "{%s_id}" % name)
-            data = {key: value.replace("{id}", "{%s_id}" % name) for key, value in data.items()}
+            path = f"/admin/{name}/{path}".replace("{id}", own)
+            data = {key: value.replace("{id}", own) for key, value in data.items()}
             rows.append((f"admin_{name}.{endpoint}", method, path, data, whole))
     return rows
 

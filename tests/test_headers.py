@@ -76,7 +76,9 @@ def test_every_page_forbids_guessing_framing_and_keeping(answers: Any) -> None:
 
 
 def test_no_answer_names_the_software_that_made_it(answers: Any, live_server: Any) -> None:
-    leaks = re.compile(r"werkzeug|flask|peewee|python|sqlite|postgres|waitress/\d|/work/|traceback", re.IGNORECASE)
+    leaks = re.compile(
+        r"werkzeug|flask|peewee|python|sqlite|postgres|waitress/\d|/work/|traceback", re.IGNORECASE
+    )
     for where, answer in answers:
         said = {name: value for name, value in answer.headers.items() if leaks.search(f"{name}: {value}")}
         assert not said, f"{where}: {said}"
@@ -111,7 +113,9 @@ def test_files_of_the_pages_may_be_kept_by_the_browser(client: Any, world: Any) 
     address = re.search(r'href="(/static/css/guichet\.css[^"]*)"', page)
     assert address
     answer = client.get(address[1])
-    assert "immutable" in answer.headers["Cache-Control"] and "no-store" not in answer.headers["Cache-Control"]
+    assert (
+        "immutable" in answer.headers["Cache-Control"] and "no-store" not in answer.headers["Cache-Control"]
+    )
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "Set-Cookie" not in answer.headers
     answer.close()
@@ -136,7 +140,14 @@ def cookies_of(client: Any, world: SimpleNamespace, base: str) -> dict[str, list
         assert found
         return found[1]
 
-    ask("POST", "/login", csrf_token=token(), email="alice@acme.example", password=world.password, remember="y")
+    ask(
+        "POST",
+        "/login",
+        csrf_token=token(),
+        email="alice@acme.example",
+        password=world.password,
+        remember="y",
+    )
     ask("POST", "/account/language", csrf_token=token("/help"), language="fr")
     ask("POST", "/requests/new/question", csrf_token="old", summary="Une question")
     ask("POST", "/logout", csrf_token=token("/help"))
@@ -189,7 +200,9 @@ def test_signing_in_changes_the_session(client: Any, world: SimpleNamespace) -> 
     [{"Host": "evil.example"}, {"X-Forwarded-Host": "evil.example"}, {"Forwarded": "host=evil.example"},
      {"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "//evil.example"}, {"Host": "evil.example:1@x"}],
 )  # fmt: skip
-def test_the_name_that_a_browser_gives_the_portal_is_not_believed(client: Any, world: Any, headers: dict[str, str]) -> None:
+def test_the_name_that_a_browser_gives_the_portal_is_not_believed(
+    client: Any, world: Any, headers: dict[str, str]
+) -> None:
     client.lint = False
     for path in ("/", "/login", "/tickets"):
         answer = client.get(path, headers=headers)
@@ -200,7 +213,9 @@ def test_the_name_that_a_browser_gives_the_portal_is_not_believed(client: Any, w
 # ---- In a browser ------------------------------------------------------------------------------------------------
 
 
-def test_back_after_sign_out_shows_nothing(browser_context: Any, live_server: Any, world: SimpleNamespace) -> None:
+def test_back_after_sign_out_shows_nothing(
+    browser_context: Any, live_server: Any, world: SimpleNamespace
+) -> None:
     ticket = Scene(live_server.application, world).request("alice")
     page = browser_context().new_page()
     page.goto("/login")
@@ -217,7 +232,9 @@ def test_back_after_sign_out_shows_nothing(browser_context: Any, live_server: An
         assert CANARY not in page.content()
 
 
-def test_an_injected_script_does_not_run(browser_context: Any, live_server: Any, world: SimpleNamespace) -> None:
+def test_an_injected_script_does_not_run(
+    browser_context: Any, live_server: Any, world: SimpleNamespace
+) -> None:
     scene = Scene(live_server.application, world)
     body = (
         "<img src=x onerror=alert(1)> <script>alert(2)</script> [x](javascript:alert(3)) "
@@ -228,12 +245,19 @@ def test_an_injected_script_does_not_run(browser_context: Any, live_server: Any,
     scene.reply(ticket, "alice", body)
     dialogs: list[Any] = []
     asked: list[str] = []
-    for who, path in (("alice", "/tickets/{n}"), ("alice", "/tickets"), ("sam", "/desk/tickets/{n}"), ("root", "/admin/ticket/")):
+    for who, path in (
+        ("alice", "/tickets/{n}"),
+        ("alice", "/tickets"),
+        ("sam", "/desk/tickets/{n}"),
+        ("root", "/admin/ticket/"),
+    ):
         page = be(browser_context(), live_server, getattr(world, who)).new_page()
         page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.format(n=ticket.number))
         assert page.title() != "taken"
-        assert page.locator("main iframe, main script, main [onerror], main a[href^='javascript']").count() == 0
+        assert (
+            page.locator("main iframe, main script, main [onerror], main a[href^='javascript']").count() == 0
+        )
     assert dialogs == []
     assert all(address.startswith((live_server.url, "data:")) for address in asked)

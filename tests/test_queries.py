@@ -101,7 +101,12 @@ def solo(client: Any, world: SimpleNamespace, clock: Any) -> SimpleNamespace:
         email_verified_at=clock.now, first_signed_in_at=clock.now,
     )  # fmt: skip
     Membership.create(
-        person=person, organisation=organisation, role="contact", can_open=True, can_see_all=True, can_answer=True
+        person=person,
+        organisation=organisation,
+        role="contact",
+        can_open=True,
+        can_see_all=True,
+        can_answer=True,
     )
     scene.world = SimpleNamespace(**vars(world), lise=person)
     forms = ["incident", "question", "api", "improvement"]
@@ -111,7 +116,9 @@ def solo(client: Any, world: SimpleNamespace, clock: Any) -> SimpleNamespace:
         ticket = None
         for at in range(count):
             sent = scene.upload("lise", f"capture-{at}.png")
-            ticket = scene.request("lise", form=forms[at % 4], attachment_keys=[sent.key], cc=["paie@solo.example"])
+            ticket = scene.request(
+                "lise", form=forms[at % 4], attachment_keys=[sent.key], cc=["paie@solo.example"]
+            )
             scene.reply(ticket, "sam", "Bonjour.", move_to=statuses[at % 4])
             clock.advance(seconds=30)
         return ticket
@@ -143,7 +150,8 @@ def check(paths: dict[str, int], found: dict[str, list[str]]) -> None:
     costs = {path: len(queries) for path, queries in found.items()}
     different = {path for path in paths if costs[path] != paths[path]}
     assert not different, "\n".join(
-        f"{path}: {costs[path]} queries, not {paths[path]}\n  " + "\n  ".join(query[:230] for query in found[path])
+        f"{path}: {costs[path]} queries, not {paths[path]}\n  "
+        + "\n  ".join(query[:230] for query in found[path])
         for path in sorted(different)
     )
 

@@ -17,7 +17,7 @@ from forms.requests import REQUEST_FORMS
 from models import Attachment, LicenceRequest, Message, NamedPerson, Person, Team, Ticket
 from tests.support.browser_pages import PICTURE, be, fill_in, number_of, send, sign_in_by_page
 from tests.support.browsing import PHONE
-from tests.support.right_entries import NEEDED, PDF, PNG, WITH_A_FILE, right_entry
+from tests.support.right_entries import NEEDED, PDF, PNG, right_entry
 from tests.support.scene import Scene
 
 
@@ -50,7 +50,10 @@ def test_each_form_is_sent(client: Any, world: Any, slug: str) -> None:
     ticket = Ticket.get(Ticket.number == sent.headers["Location"].rsplit("/", 1)[1])
     assert (ticket.form_slug, ticket.summary) == (slug, right_entry(slug)["summary"])
     assert f'data-ticket="{ticket.number}"' in page.text
-    assert {row.name for row in Attachment.select().where(Attachment.ticket == ticket)} == {"capture.png", "preuve.pdf"}
+    assert {row.name for row in Attachment.select().where(Attachment.ticket == ticket)} == {
+        "capture.png",
+        "preuve.pdf",
+    }
 
 
 @pytest.mark.parametrize("slug", REQUEST_FORMS)
@@ -88,12 +91,13 @@ def test_a_file_is_taken_back_with_a_button(client: Any, world: Any) -> None:
 def test_people_are_added_and_taken_out_with_buttons(client: Any, world: Any) -> None:
     client.sign_in(world.alice)
     two = client.submit(
-        "/requests/new/mfa-reset", form="request", button="add_person=1", **{"people-0-full_name": "Jean Moreau"}
+        "/requests/new/mfa-reset",
+        form="request",
+        button="add_person=1",
+        **{"people-0-full_name": "Jean Moreau"},
     )
     assert two.status_code == 200 and "people-1-full_name" in two.text
-    one = client.send(
-        two, form="request", button="remove_person-0=1", **{"people-1-full_name": "Anne Leroy"}
-    )
+    one = client.send(two, form="request", button="remove_person-0=1", **{"people-1-full_name": "Anne Leroy"})
     assert 'value="Anne Leroy"' in one.text and "Jean Moreau" not in one.text
     entry = {**right_entry("mfa-reset"), "people-0-full_name": "Anne Leroy"}
     sent = client.send(one, form="request", **entry)
@@ -109,10 +113,15 @@ def test_a_licence_form_that_is_attached_fills_in_the_record(client: Any, world:
     for name in ("edition", "quantity"):
         del entry[name]
     sent = client.submit(
-        "/requests/new/licence", form="request", **entry, attachments=[(io.BytesIO(blank.data), "licence.pdf")]
+        "/requests/new/licence",
+        form="request",
+        **entry,
+        attachments=[(io.BytesIO(blank.data), "licence.pdf")],
     )
     assert sent.status_code == 303, sent.text
-    assert LicenceRequest.select().order_by(LicenceRequest.id.desc()).get().ticket.requester_id == world.alice.id
+    assert (
+        LicenceRequest.select().order_by(LicenceRequest.id.desc()).get().ticket.requester_id == world.alice.id
+    )
 
 
 # ---- Signing in ------------------------------------------------------------------------------------------------
@@ -166,7 +175,9 @@ def test_an_answer_with_a_file_is_sent(client: Any, world: Any, scene: Scene) ->
     ticket = scene.request("alice")
     client.sign_in(world.alice)
     path = f"/tickets/{ticket.number}"
-    sent = client.submit(path, form="/replies", body="Voici la capture.", attachments=[(io.BytesIO(PNG), "ecran.png")])
+    sent = client.submit(
+        path, form="/replies", body="Voici la capture.", attachments=[(io.BytesIO(PNG), "ecran.png")]
+    )
     assert sent.status_code == 303
     assert "Voici la capture." in client.get(path).text
     message = Message.select().where(Message.ticket == ticket).order_by(Message.id.desc()).get()
@@ -211,7 +222,9 @@ def test_the_desk_takes_answers_notes_and_moves(client: Any, world: Any, scene: 
     client.sign_in(world.sam)
     assert client.submit(path, form="/assignment").status_code == 303
     assert Ticket.get_by_id(ticket.id).assignee_id == world.sam.id
-    noted = client.submit(path, form="/notes", body="Vu avec Inès.", attachments=[(io.BytesIO(PNG), "note.png")])
+    noted = client.submit(
+        path, form="/notes", body="Vu avec Inès.", attachments=[(io.BytesIO(PNG), "note.png")]
+    )
     assert noted.status_code == 303
     assert Attachment.get(Attachment.name == "note.png").is_internal
     asked = client.submit(
@@ -333,6 +346,8 @@ def test_the_administration_edits_in_chromium(enter: Any, world: Any) -> None:
     page.goto("/admin/team/?search=factur")
     page.goto(f"/admin/team/edit/?id={team.id}")
     page.locator("[name=name_en]").fill("Accounts")
-    page.locator("main form").filter(has=page.locator("[name=name_en]")).locator("button.btn-primary").first.click()
+    page.locator("main form").filter(has=page.locator("[name=name_en]")).locator(
+        "button.btn-primary"
+    ).first.click()
     expect(page.locator(".messages")).not_to_be_empty()
     assert Team.get_by_id(team.id).name_en == "Accounts"

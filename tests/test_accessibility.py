@@ -1,0 +1,445 @@
+"""Every page for everybody: axe finds nothing, nothing scrolls sideways, the keyboard alone does everything.
+
+Each page is opened once and looked at wide and narrow, by day and by night, and once more at 320 px. All rules are asked
+wide by day and narrow by night; the two other looks differ from these by their colours only, and so do their rules.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from forms.requests import REQUEST_FORMS
+from models import Membership, Organisation, Person, Team, Ticket
+from tests.support.browser_pages import be, number_of, sign_in_by_page
+from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks
+from tests.support.scene import Scene
+
+ALL = {"type": "tag", "values": AXE_TAGS}
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+LOOKS = [(DESK, "light", ALL), (DESK, "dark", COLOURS), (PHONE, "dark", ALL), (PHONE, "light", COLOURS)]
+
+
+class Eye:
+    """Opens pages and looks at them in every light; what is wrong with any of them is said at the end."""
+
+    def __init__(self, server: Any, open_context: Any) -> None:
+        self.server = server
+        self.open_context = open_context
+        self.page: Any = None
+        self.faults: list[str] = []
+        self.seen = 0
+
+    def be(self, person: Any | None, **options: Any) -> Any:
+        """Look with the eyes of somebody (None: a stranger) from now on."""
+        context = self.open_context(**options)
+        if person is not None:
+            be(context, self.server, person)
+        self.page = context.new_page()
+        return self.page
+
+    def look(self, path: str | None = None, status: int = 200) -> None:
+        """Open `path` (or stay) and look."""
+        page = self.page
+        if path is not None:
+            page.emulate_media(color_scheme="light")
+            page.set_viewport_size(DESK)
+            answer = page.goto(path)
+            assert answer.status == status, f"{path} answered {answer.status}"
+        self.seen += 1
+        page.evaluate(AXE_SOURCE)
+        for size, scheme, rules in LOOKS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size(size)
+            result = page.evaluate(
+                "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", rules
+            )
+            self.faults += [
+                f"{path or page.url} at {size['width']} px, {scheme}: {fault['id']}: {node['target']} "
+                f"{node['html'][:140]} {node['failureSummary'].splitlines()[-1].strip()}"
+                for fault in result["violations"]
+                for node in fault["nodes"][:3]
+            ]
+            self.looks()
+        page.set_viewport_size(NARROW)
+        self.looks()
+
+    def looks(self) -> None:
+        try:
+            assert_looks(self.page)
+        except AssertionError as fault:
+            self.faults.append(str(fault))
+
+    def end(self, pages: int) -> None:
+        """Fail with everything that was found, or when fewer pages were looked at than meant."""
+        assert not self.faults, f"{len(self.faults)} faults:\n" + "\n".join(dict.fromkeys(self.faults))
+        assert self.seen == pages
+
+
+@pytest.fixture
+def eye(live_server: Any, browser_context: Any) -> Eye:
+    """An eye on the served portal."""
+    return Eye(live_server, browser_context)
+
+
+@pytest.fixture
+def scene(live_server: Any, world: SimpleNamespace) -> Scene:
+    """Makes requests in the served portal."""
+    return Scene(live_server.application, world)
+
+
+def test_the_eye_is_not_blind(eye: Eye, world: SimpleNamespace) -> None:
+    """What would be wrong only by night, only on a phone, or only without a name is found."""
+    page = eye.be(None)
+    for style, piece in (
+        ("@media (prefers-color-scheme: dark) { h1 { color: #333 !important } }", "color-contrast"),
+        (
+            "@media (max-width: 500px) and (prefers-color-scheme: light) { h1 { color: #eee !important } }",
+            "color-contrast",
+        ),
+        ("@media (max-width: 500px) { main { width: 900px } }", "sideways"),
+        ("@media (max-width: 350px) { main { width: 900px } }", "320 px"),
+        ("", "label"),
+    ):
+        page.goto("/login")
+        if style:
+            page.evaluate(
+                "css => { document.adoptedStyleSheets = [new CSSStyleSheet()]; document.adoptedStyleSheets[0].replaceSync(css) }",
+                style,
+            )
+        else:
+            page.evaluate("() => document.querySelector('label').remove()")
+        eye.faults.clear()
+        eye.look()
+        assert any(piece in fault for fault in eye.faults), (style, eye.faults)
+
+
+# ---- Pages --------------------------------------------------------------------------------------------------
+
+
+def test_pages_of_strangers(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    page = eye.be(None)
+    for path in ("/", "/login", "/register", "/register/sent", "/password/forgotten", "/password/forgotten?sent=1",
+                 "/help", "/privacy", "/accessibility", f"/password/{scene.link(world.alice)}"):  # fmt: skip
+        eye.look(path)
+    eye.look("/password/nothing-like-it", 404)
+    eye.look("/nothing-here", 404)
+    page.goto("/login")
+    sign_in_by_page(page, "alice@acme.example", "ce n’est pas le bon")
+    eye.look()
+    # Locked, and refused entries.
+    for _try in range(5):
+        page.locator("input[name=email]").fill("alice@acme.example")
+        page.locator("input[name=password]").fill("ce n’est pas le bon")
+        page.locator("main form .form-actions button").first.click()
+        if page.locator("main form .form-actions button[disabled]").count():
+            break
+    eye.look()
+    page.goto("/register")
+    page.locator("main form").first.evaluate("form => { form.noValidate = true }")
+    page.locator("main form .form-actions button").first.click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.end(15)
+
+
+def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    eye.be(world.alice)
+    for path in ("/", "/catalogue", "/tickets", "/tickets?list=organisation", "/tickets?q=rien-de-tel", "/account",
+                 "/account/security", "/account/sessions", "/help"):  # fmt: skip
+        eye.look(path)
+    eye.be(world.bob, locale="en-GB")
+    membership = Membership.get(Membership.person == world.alice)
+    eye.look("/organisation/contacts")
+    eye.look(f"/organisation/contacts/{membership.id}/removal")
+    # Somebody new, with nothing yet; somebody who may not open requests; somebody of no organisation.
+    now = scene.now
+    new = Person.create(
+        email="neuve@vide.example", username="neuve@vide.example", full_name="Zoé Neuve", created_at=now,
+        email_verified_at=now, first_signed_in_at=now, language="en",
+    )  # fmt: skip
+    empty = Organisation.create(name="Vide", slug="vide", created_at=now)
+    belongs = Membership.create(
+        person=new, organisation=empty, role="contact", can_open=True, can_see_all=True, can_answer=True
+    )
+    eye.be(new)
+    for path in ("/", "/tickets", "/tickets?list=cc", "/tickets?list=organisation"):
+        eye.look(path)
+    belongs.delete_instance()
+    for path in ("/", "/catalogue", "/tickets"):
+        eye.look(path)
+    eye.be(world.dana)
+    eye.look("/catalogue")
+    eye.look("/requests/new/incident", 403)
+    eye.look("/tickets")
+    eye.end(21)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_each_form_empty_and_refused(eye: Eye, world: SimpleNamespace, language: str) -> None:
+    Person.update(language=language).execute()
+    page = eye.be(world.alice, locale="fr-FR" if language == "fr" else "en-GB")
+    # Half of the forms in each language: their macros are the same.
+    slugs = sorted(REQUEST_FORMS)[0 if language == "fr" else 1 :: 2]
+    for slug in slugs:
+        eye.look(f"/requests/new/{slug}")
+        page.locator("#request").evaluate("form => { form.noValidate = true }")
+        page.locator("#request .form-actions button.btn-primary").click()
+        expect(page.locator(".error-summary")).to_be_focused()
+        eye.look()
+    eye.end(2 * len(slugs))
+
+
+def test_a_request_in_each_status(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    made = scene.in_each_status()
+    eye.be(world.alice)
+    for ticket in made.values():
+        eye.look(f"/tickets/{ticket.number}")
+    page = eye.page
+    page.goto(f"/tickets/{made['waiting_customer'].number}")
+    page.locator("#answer button.btn-primary").click()
+    eye.look()
+    eye.end(15)
+
+
+def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    made = scene.in_each_status()
+    sent = scene.upload("sam", "note.png")
+    scene.note(made["in_progress"], attachment_keys=[sent.key])
+    page = eye.be(world.sam)
+    for queue in ("unassigned", "mine", "team", "waiting", "resolved", "all"):
+        eye.look(f"/desk?queue={queue}")
+    eye.look("/desk?queue=all&q=rien-de-tel")
+    for status in ("registered", "in_progress", "waiting_customer", "resolved", "closed", "expired"):
+        eye.look(f"/desk/tickets/{made[status].number}")
+    page.goto(f"/desk/tickets/{made['in_progress'].number}")
+    for fold in page.locator("main details, aside details").all():
+        fold.evaluate("fold => { fold.open = true }")
+    eye.look()
+    page.locator('form[action$="/replies"] button.btn-primary').click()
+    expect(page.locator(".error-summary").first).to_be_visible()
+    eye.look()
+    # A queue with nothing in it.
+    nobody = Person.create(
+        email="nadia@guichet.example", username="nadia@guichet.example", full_name="Nadia Neuve", staff_role="agent",
+        created_at=scene.now, email_verified_at=scene.now, first_signed_in_at=scene.now, language="en",
+    )  # fmt: skip
+    eye.be(nobody)
+    eye.look("/desk?queue=mine")
+    eye.end(16)
+
+
+def test_pages_of_the_administration(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    ticket = scene.request("alice")
+    team = Team.get(Team.slug == "support")
+    page = eye.be(world.root)
+    for path in ("/admin/", "/admin/ticket/", "/admin/membership/?search=acme", "/admin/organisation/?search=rien",
+                 f"/admin/ticket/details/?id={ticket.id}", f"/admin/ticket/edit/?id={ticket.id}", "/admin/team/new/",
+                 f"/admin/team/edit/?id={team.id}", f"/admin/team/delete/?id={team.id}", "/admin/closingrule/new/",
+                 "/admin/settings/", "/admin/auditentry/"):  # fmt: skip
+        eye.look(path)
+    page.goto("/admin/team/new/")
+    page.locator("main form").filter(has=page.locator("[name=slug]")).evaluate(
+        "form => { form.noValidate = true }"
+    )
+    page.locator("main form").filter(has=page.locator("[name=slug]")).locator(
+        "button.btn-primary"
+    ).first.click()
+    eye.look()
+    eye.end(13)
+
+
+def answer_with(status: int, html: str) -> Any:
+    """A handler that answers instead of the portal."""
+    return lambda route: route.fulfill(status=status, body=html, content_type="text/html")
+
+
+def test_error_pages(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    ticket = scene.request("alice")
+    page = eye.be(world.alice)
+    eye.look("/desk", 403)
+    eye.look("/tickets/SUP-999999", 404)
+    eye.look("/logout", 405)
+    page.goto(f"/tickets/{ticket.number}")
+    scene.move(ticket, "closed")
+    page.locator("#answer textarea").fill("Trop tard.")
+    page.locator("#answer button.btn-primary").click()
+    expect(page.locator("main")).to_contain_text("Trop tard.")
+    eye.look()
+    # Those that no click leads to, as the portal words them.
+    from app import error_page
+
+    application = scene.application
+    for status in (400, 409, 413, 422, 429, 500, 503):
+        with application.test_request_context("/tickets"):
+            html = error_page(status).get_data(as_text=True)
+        eye.open_context.watch.allow(f"{status} for GET {eye.server.url}/tickets?case={status}")
+        page.route(f"**/tickets?case={status}", answer_with(status, html))
+        eye.look(f"/tickets?case={status}", status)
+    eye.end(11)
+
+
+# ---- The keyboard alone ----------------------------------------------------------------------------------------
+
+
+def tab_to(page: Any, selector: str, most: int = 150) -> None:
+    """Press Tab until the focus is on what `selector` names, as somebody without a mouse does."""
+    for _press in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{page.url}: Tab does not lead to {selector}")
+
+
+def shows_focus(page: Any) -> bool:
+    """True when the focused element, or what stands for it, has a ring of 2 px or more and is on the screen."""
+    return bool(
+        page.evaluate(
+            """() => {
+              const ring = e => {
+                const style = getComputedStyle(e);
+                return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+              };
+              const e = document.activeElement;
+              const box = (e.type === 'file' ? e.parentElement : e).getBoundingClientRect();
+              const label = e.id && document.querySelector(`label[for="${CSS.escape(e.id)}"]`);
+              const shown = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+              return shown && [e, label, e.parentElement, e.closest('.choice-card, .tile, .queue li, .box, .editor'),
+                      e.nextElementSibling, e.closest('.drop')?.querySelector('label')]
+                .some(one => one && ring(one));
+            }"""
+        )
+    )
+
+
+def test_the_first_tab_skips_to_the_content(
+    browser_context: Any, live_server: Any, world: SimpleNamespace
+) -> None:
+    page = be(browser_context(), live_server, world.alice).new_page()
+    for path in ("/", "/tickets", "/requests/new/incident", "/account"):
+        page.goto(path)
+        page.keyboard.press("Tab")
+        first = page.locator(":focus")
+        expect(first).to_have_attribute("href", "#main")
+        box = first.bounding_box()
+        assert box["y"] >= 0 and box["height"] >= 24, f"{path}: the skip link does not show"
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => !!document.activeElement.closest('main')"), path
+
+
+@pytest.mark.parametrize(
+    ("who", "path"),
+    [(None, "/login"), ("alice", "/"), ("alice", "/catalogue"), ("alice", "/tickets?list=organisation"),
+     ("alice", "/requests/new/incident"), ("alice", "/requests/new/user-deletion"), ("alice", "{ticket}"),
+     ("sam", "/desk"), ("sam", "/desk{ticket}"), ("root", "/admin/ticket/"), ("root", "/admin/team/new/")],
+)  # fmt: skip
+def test_every_stop_of_the_keyboard_is_seen(
+    browser_context: Any, live_server: Any, world: SimpleNamespace, scene: Scene, who: str | None, path: str
+) -> None:
+    ticket = scene.request("alice")
+    context = browser_context(viewport=PHONE if who == "alice" else DESK)
+    if who:
+        be(context, live_server, getattr(world, who))
+    page = context.new_page()
+    page.goto(path.format(ticket=f"/tickets/{ticket.number}"))
+    stops, unseen = 0, []
+    for _press in range(90):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement === document.body || document.activeElement === null"):
+            break
+        stops += 1
+        if not shows_focus(page):
+            unseen.append(page.evaluate("() => document.activeElement.outerHTML.slice(0, 160)"))
+    assert not unseen, f"{path}: no focus seen on\n" + "\n".join(dict.fromkeys(unseen))
+    assert stops > 5
+
+
+def test_menus_open_and_close_by_keyboard(
+    browser_context: Any, live_server: Any, world: SimpleNamespace
+) -> None:
+    page = be(browser_context(), live_server, world.alice).new_page()
+    page.goto("/tickets")
+    tab_to(page, "details.menu > summary")
+    page.keyboard.press("Enter")
+    expect(page.locator("details.menu[open] .menu-sheet")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+    assert page.evaluate("() => document.activeElement.matches('details.menu > summary')")
+    page.keyboard.press("Enter")
+    tab_to(page, 'details.menu a[href="/account"]')
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{live_server.url}/account")
+
+
+@pytest.mark.parametrize("page", [{"viewport": DESK}, {"viewport": PHONE, "locale": "en-GB"}], indirect=True)
+def test_a_request_is_sent_by_keyboard_alone(
+    page: Any, live_server: Any, world: SimpleNamespace, tmp_path: Any
+) -> None:
+    page.goto("/login")
+    tab_to(page, "input[name=email]")
+    page.keyboard.type("alice@acme.example")
+    tab_to(page, "input[name=password]")
+    page.keyboard.type(world.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    tab_to(page, 'header a[href="/catalogue"]')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/catalogue")
+    tab_to(page, 'a[href="/requests/new/incident"]')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/requests/new/incident")
+    # Sent too early: the summary takes the focus, and its first link leads to the field.
+    tab_to(page, "#request .form-actions button.btn-primary")
+    page.locator("#request").evaluate("form => { form.noValidate = true }")
+    page.keyboard.press("Enter")
+    expect(page.locator(".error-summary")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => document.activeElement.name") == "summary"
+    page.keyboard.type("Les heures ne se valident plus")
+    tab_to(page, "textarea[name=description]")
+    page.keyboard.type("Depuis ce matin.\nErreur 500.")
+    tab_to(page, "[name=severity]")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "[name=page_url]")
+    page.keyboard.type("https://temps.initech.example/atelier")
+    tab_to(page, "[name=consent]")
+    page.keyboard.press("Space")
+    tab_to(page, "#request .form-actions button.btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tickets/*")
+    ticket = Ticket.get(Ticket.number == number_of(page))
+    assert (ticket.summary, ticket.priority) == ("Les heures ne se valident plus", "2")
+    # And answered.
+    tab_to(page, "#answer textarea")
+    page.keyboard.type("Le poste de l’atelier est le seul touché.")
+    tab_to(page, "#answer button.btn-primary")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-message=reply]").last).to_contain_text("le seul touché")
+
+
+def test_text_stays_whole_when_it_is_twice_as_large(
+    browser_context: Any, live_server: Any, world: SimpleNamespace, scene: Scene
+) -> None:
+    """Text at 200 % is a window of half the width; and spacing as WCAG 1.4.12 asks."""
+    ticket = scene.request("alice")
+    page = be(browser_context(viewport={"width": 640, "height": 450}), live_server, world.alice).new_page()
+    for path in (
+        "/",
+        "/catalogue",
+        "/requests/new/incident",
+        "/tickets?list=organisation",
+        f"/tickets/{ticket.number}",
+    ):
+        page.goto(path)
+        page.evaluate(
+            """() => { for (const e of document.querySelectorAll('body *')) {
+              e.style.lineHeight = '1.5'; e.style.letterSpacing = '0.12em'; e.style.wordSpacing = '0.16em';
+            } }"""
+        )
+        assert_looks(page)
