@@ -5,6 +5,7 @@ What may happen to a row is in domain/. Times are aware UTC; a naive value is re
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,7 +76,33 @@ def make_database(url: str, **extra: Any) -> Database:
     else:
         raise ValueError(f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme}:")
     options.update(extra)
-    return connect(url, **options)
+    database = connect(url, **options)
+    if scheme.startswith("sqlite"):
+        _begin_in_turn(database)
+    return database
+
+
+# A thread waits this long for those before it, then tries all the same: whatever holds them up is not the queue.
+TURN_SECONDS = 10
+
+
+def _begin_in_turn(database: Database) -> None:
+    """Let the threads of this process begin their transactions one after another.
+
+    SQLite lets waiting writers try again at random: among many that write without a pause, one can lose until its time
+    is over ("database is locked"). In a queue each waits only for the transaction under way.
+    """
+    turn, begin = threading.Lock(), database.begin
+
+    def begin_in_turn(lock_type: str | None = None) -> None:
+        mine = turn.acquire(timeout=TURN_SECONDS)
+        try:
+            begin(lock_type)
+        finally:
+            if mine:
+                turn.release()
+
+    database.begin = begin_in_turn
 
 
 def is_sqlite() -> bool:

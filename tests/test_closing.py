@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain import audit, closing, conversation, lifecycle, notifications
+from domain import settings as choices
 from domain.refusals import NotNow
 from models import CalendarClosingDay, ClosingRule, Message, OutboxMessage, RequestForm, Ticket, TicketEvent
 from tests.support.casework import (
@@ -351,6 +352,7 @@ def test_sweeps_at_the_same_instant_act_once_on_each_request(world: Any, databas
 def test_an_answer_at_the_very_instant_of_closing_either_reopens_or_is_refused(
     world: Any, database: Any, trials: int
 ) -> None:
+    choices.put("requests_per_minute", 1000, None, FRIDAY)
     viewer, when = see(world.alice), end_of("2026-11-18")
     outcomes = set()
     for _ in range(trials):
