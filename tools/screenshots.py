@@ -37,11 +37,20 @@ PAGES = [
     ("admin-tickets", "root@guichet.example", "/admin/ticket/"),
     ("admin-organisations", "root@guichet.example", "/admin/organisation/"),
 ]
-# What the README shows.
-USUAL = [("1280", "fr", "light")]
-EVERY = [
-    (size, language, scheme) for size in SIZES for language in ("fr", "en") for scheme in ("light", "dark")
-]
+# Size, language and scheme; then the pages taken so. Few, because they are kept with the source.
+USUAL = {
+    ("1280", "en", "light"): ["home", "form", "requests", "request", "desk-request", "admin-tickets"],
+    ("1280", "en", "dark"): ["desk-request"],
+    ("1280", "fr", "light"): ["catalogue", "request"],
+    ("390", "fr", "light"): ["home", "request"],
+    ("390", "en", "dark"): ["requests"],
+}
+EVERY = {
+    (size, language, scheme): [name for name, _who, _address in PAGES]
+    for size in SIZES
+    for language in ("fr", "en")
+    for scheme in ("light", "dark")
+}
 
 
 def served(folder: Path) -> tuple[Any, str]:
@@ -59,17 +68,19 @@ def served(folder: Path) -> tuple[Any, str]:
     with models.db.connection_context():
         schema.upgrade()
         presets.apply("default", None, NOW)
-        seeds.seed_demo(NOW, PASSWORD)
+        seeds.seed_demo(NOW, PASSWORD, app.extensions["guichet_files"])
         alice = models.Person.get(models.Person.email == "alice@acme.example")
-        # The request with the longest thread shows the most.
-        tickets = models.Ticket.select().where(models.Ticket.requester == alice)
+        # A solved request shows the most: whose turn it is, until when, and a whole thread.
+        tickets = models.Ticket.select().where(
+            models.Ticket.requester == alice, models.Ticket.status == "resolved"
+        )
         number = max(tickets, key=lambda ticket: ticket.messages.count()).number
     server = LiveServer(app, port)
     server.start()
     return server, number
 
 
-def take(into: Path, kinds: list[tuple[str, str, str]]) -> int:
+def take(into: Path, wanted: dict[tuple[str, str, str], list[str]]) -> int:
     """Take the pictures into a folder; return how many."""
     import ensure_browser
     from playwright.sync_api import sync_playwright
@@ -82,8 +93,9 @@ def take(into: Path, kinds: list[tuple[str, str, str]]) -> int:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server, number = served(Path(folder))
         browser = playwright.chromium.launch(executable_path=path)
-        for size, language, scheme in kinds:
-            for person in dict.fromkeys(who for _name, who, _address in PAGES):
+        for (size, language, scheme), names in wanted.items():
+            pages = [page for page in PAGES if page[0] in names]
+            for person in dict.fromkeys(who for _name, who, _address in pages):
                 context = browser.new_context(
                     base_url=server.url,
                     viewport=SIZES[size],
@@ -99,12 +111,13 @@ def take(into: Path, kinds: list[tuple[str, str, str]]) -> int:
                     page.fill("[name=password]", PASSWORD)
                     page.press("[name=password]", "Enter")
                     page.wait_for_url(lambda url: "/login" not in url)
-                for name, who, address in PAGES:
+                    if page.locator("html").get_attribute("lang") != language:
+                        with page.expect_navigation():
+                            page.locator(f"footer [name=language][value={language}]").click()
+                for name, who, address in pages:
                     if who == person:
-                        page.goto(address.format(number=number))
-                        plain = (size, language, scheme) == USUAL[0]
-                        end = "" if plain else f"-{size}-{language}-{scheme}"
-                        page.screenshot(path=into / f"{name}{end}.png", full_page=size == "390")
+                        page.goto(address.format(number=number), wait_until="networkidle")
+                        page.screenshot(path=into / f"{name}-{language}-{size}-{scheme}.png")
                         taken += 1
                 context.close()
         browser.close()
