@@ -559,12 +559,13 @@ class Ticket(Table):
             Check("last_message_side IN ('customer', 'team')", "ticket_side_known"),
         ]
         indexes = (
-            # "My requests", newest first, with and without a status.
-            (("requester", "id"), False),
-            (("requester", "status", "id"), False),
+            # "My requests", newest first, with and without a status; what visibility asks stands in the index, so
+            # that counting reads nothing else.
+            (("requester", "id", "organisation", "audience"), False),
+            (("requester", "status", "id", "organisation", "audience"), False),
             # "My organisation's", likewise.
-            (("organisation", "id"), False),
-            (("organisation", "status", "id"), False),
+            (("organisation", "id", "requester", "audience"), False),
+            (("organisation", "status", "id", "requester", "audience"), False),
             # Queues of the desk: unassigned, mine, my team's.
             (("status", "id"), False),
             (("assignee", "status", "id"), False),

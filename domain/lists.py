@@ -210,10 +210,11 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
     return query
 
 
-def _near(viewer: Viewer, query: ModelSelect, asked: Asked) -> tuple[ModelSelect, int] | None:
-    """The newest requests that hold the words, and how many: enough for the first page of a search, newest first.
+def _near(viewer: Viewer, query: ModelSelect, asked: Asked, size: int) -> tuple[ModelSelect, int, int] | None:
+    """The newest requests that hold the words: enough for the first page of a search, newest first.
 
-    None for everything else, and when some of the newest are left out by another filter: then more must be read.
+    Returns the query, how many it finds, and the number above which there may be more. None for everything else, and
+    when another filter leaves less than a page of the newest: then more must be read.
     """
     if not asked.q or asked.after or asked.before or asked.sort != DEFAULT_SORT:
         return None
@@ -222,7 +223,9 @@ def _near(viewer: Viewer, query: ModelSelect, asked: Asked) -> tuple[ModelSelect
     )
     query = _narrow(query, viewer, replace(asked, q="")).where(Ticket.id.in_(ids) if ids else Ticket.id < 0)
     total = _count(query.select(Ticket.id))
-    return None if total < len(ids) and len(ids) > SEARCH_NEAR else (query, total)
+    if len(ids) <= SEARCH_NEAR:
+        return query, total, COUNT_CAP
+    return (query, total, total - 1) if total > size else None
 
 
 def same_label(status: str) -> list[str]:
@@ -247,10 +250,10 @@ def find(viewer: Viewer, asked: Asked) -> Page:
     size = settings.get("page_size")
     # Counting what a filter leaves of all requests reads many more than it counts.
     cap = min(COUNT_CAP, AGENT_COUNT_CAP) if viewer.is_agent else COUNT_CAP
-    near = _near(viewer, _of_list(viewer, asked.list), asked)
+    near = _near(viewer, _of_list(viewer, asked.list), asked, size)
     if near is not None:
-        query, total = near
-        return Page(*_cut(viewer, query, asked, size), total, SEARCH_NEAR)
+        query, total, more_than = near
+        return Page(*_cut(viewer, query, asked, size), total, more_than)
     if asked.q or asked.label or asked.organisation or asked.after or asked.before:
         query = _narrow(_of_list(viewer, asked.list), viewer, asked)
         total = _count(query.select(Ticket.id).limit(cap + 1))
@@ -457,10 +460,11 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
                 Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
             )
         ]
-    near = _near(viewer, parts[0], asked) if len(parts) == 1 else None
+    near = _near(viewer, parts[0], asked, size) if len(parts) == 1 else None
     if near is not None:
-        query, total = near
-        return Page(*_cut(viewer, query, asked, size), min(total, QUEUE_COUNT_CAP))
+        query, total, more_than = near
+        shown = QUEUE_COUNT_CAP if total > more_than else min(total, QUEUE_COUNT_CAP)
+        return Page(*_cut(viewer, query, asked, size), shown)
     parts = [_narrow(part, viewer, asked) for part in parts]
     total = _count_all(parts)
     if asked.column == PRESSING:

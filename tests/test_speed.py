@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -45,7 +46,9 @@ def sent(database: Any) -> Iterator[list[tuple[str, Any]]]:
 
 def plan(sql: str, values: Any) -> list[str]:
     words = "EXPLAIN QUERY PLAN" if is_sqlite() else "EXPLAIN"
-    return [str(row[3] if is_sqlite() else row[0]) for row in db.execute_sql(f"{words} {sql}", values).fetchall()]
+    return [
+        str(row[3] if is_sqlite() else row[0]) for row in db.execute_sql(f"{words} {sql}", values).fetchall()
+    ]
 
 
 def reads_a_whole_table(sql: str, values: Any) -> bool:
@@ -183,3 +186,33 @@ def test_a_list_calls_at_most_four_times_the_functions_of_a_bare_page(
         assert plain.get(path).text.count("data-ticket=") == 25
     floor, page = calls(lambda: bare.get("/")), calls(lambda: plain.get(path))
     assert page <= 4 * floor, (page, floor)
+
+
+def test_a_search_with_many_hits_says_more_than_and_pages_on(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first page reads the newest hits only; the following ones go on where it stopped, and none is missed."""
+    monkeypatch.setattr(lists, "SEARCH_NEAR", 6)
+    monkeypatch.setattr(
+        lists.settings,
+        "get",
+        lambda name, plain=lists.settings.get: {"page_size": 4}.get(name) or plain(name),
+    )
+    numbers = [send(world, summary="Marsouin").number for _ in range(10)]
+    viewer, asked = see(world.alice), lists.Asked(list="organisation", q="marsouin")
+    page = lists.find(viewer, asked)
+    assert page.capped and page.cap == 6
+    walked = [row.number for row in page.rows]
+    while page.older:
+        page = lists.find(viewer, replace(asked, after=page.older))
+        walked += [row.number for row in page.rows]
+    assert walked == numbers[::-1]
+
+
+def test_a_search_that_another_filter_empties_reads_more(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "SEARCH_NEAR", 3)
+    old = send(world, summary="Marsouin", form_slug="question", priority=None)
+    for _ in range(6):
+        send(world, summary="Marsouin")
+    page = lists.find(see(world.alice), lists.Asked(q="marsouin", form="question"))
+    assert ([row.number for row in page.rows], page.count, page.capped) == ([old.number], 1, False)

@@ -36,7 +36,8 @@ from urllib.parse import urlencode, urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-FOLDER = ROOT / "build" / "bench"
+# A million requests take four gigabytes: BENCH_FOLDER names a bigger disk.
+FOLDER = Path(os.environ.get("BENCH_FOLDER", ROOT / "build" / "bench"))
 PASSWORD = "mesurer sans se presser"
 # A word of nearly every request: the dearest to look for.
 COMMON_WORD = "le"
@@ -326,27 +327,38 @@ def load(url: str, tickets: int, now: datetime) -> None:
     database.close_all()
 
 
-def number_of_alice(url: str) -> str:
-    """Return the number of a request of Alice's that has some messages."""
-    from peewee import fn
+def request_of_alice(url: str, now: datetime) -> str:
+    """Write a request of five messages, the same in every database, and return its number."""
+    from domain import conversation, lifecycle, policies, requests
+    from models import Membership, Person, RequestForm
 
-    from models import Message, Person, Ticket
+    def see(email: str) -> policies.Viewer:
+        viewer = policies.load_viewer(Person.get(Person.email == email).id)
+        assert viewer is not None
+        return viewer
 
     database = opened(url)
     with database.connection_context():
-        row = (
-            Ticket.select(Ticket.number)
-            .join(Person, on=(Ticket.requester == Person.id))
-            .switch(Ticket)
-            .join(Message, on=(Message.ticket == Ticket.id))
-            .where(Person.email == "alice@acme.example")
-            .group_by(Ticket.id, Ticket.number)
-            .having(fn.COUNT(Message.id).between(4, 6))
-            .order_by(Ticket.id.desc())
-            .first()
+        alice, sam = see("alice@acme.example"), see("sam@guichet.example")
+        key = f"bench-{now.timestamp()}"
+        ticket = requests.submit(
+            requests.Submission(
+                form_slug=RequestForm.get(RequestForm.slug == "question").slug,
+                organisation_id=Membership.get(Membership.person == alice.id).organisation_id,
+                requester_id=alice.id,
+                summary="Quel barème appliquer au site de Nantes",
+                description="Nous ouvrons un site. Quel barème de frais s’applique, et depuis quand ?",
+                consented=True,
+                idempotency_key=key,
+            ),
+            alice,
+            now,
         )
+        for turn, (who, text) in enumerate(((sam, "Pour quel mois ?"), (alice, "Novembre."), (sam, "Le barème 4."))):
+            conversation.reply(lifecycle.fresh(ticket.id), text, who, now, idempotency_key=f"{key}-{turn}")
+        conversation.note(lifecycle.fresh(ticket.id), "Vu avec la paie.", sam, now, idempotency_key=f"{key}-n")
     database.close_all()
-    return str(row.number)
+    return str(ticket.number)
 
 
 class World:
@@ -367,7 +379,7 @@ class World:
         self.bare.ask("GET", "/enter/alice@acme.example")
         self.customer.sign_in("alice@acme.example")
         self.agent.sign_in("sam@guichet.example")
-        number = number_of_alice(self.url)
+        number = request_of_alice(self.url, datetime.now(UTC))
         self.pages: list[tuple[str, Served, str]] = [
             ("floor", self.bare, "/"),
             ("list", self.customer, "/tickets?list=mine&status=all"),
@@ -415,8 +427,10 @@ def measure_page(worlds: list[World], place: int) -> None:
     """One round of one page: the worlds take turns at each request."""
     asked = [(world.figures[world.pages[place][0]], *world.pages[place][1:]) for world in worlds]
     before = [who.state()["cpu"] for _figures, who, _path in asked]
-    for _ in range(REQUESTS_A_ROUND):
-        for figures, who, path in asked:
+    for turn in range(REQUESTS_A_ROUND):
+        # Another one begins each time: who comes first waits less on a busy machine.
+        first = turn % len(asked)
+        for figures, who, path in asked[first:] + asked[:first]:
             answer = who.ask("GET", path)
             figures.times.append(answer.took)
             figures.queries.append(answer.queries)
@@ -511,7 +525,7 @@ def measure_sweeps(worlds: list[World], now: datetime) -> None:
 def profile(url: str, page: str) -> None:
     """Print where the time of one page goes, by function and by module."""
     paths = {"list": "/tickets?list=mine&status=all", "form": "/requests/new/question"}
-    paths["detail"] = f"/tickets/{number_of_alice(url)}"
+    paths["detail"] = f"/tickets/{request_of_alice(url, datetime.now(UTC))}"
     who = Served("portal", url)
     who.sign_in("alice@acme.example")
     cookies = dict(who.cookies)
@@ -544,10 +558,12 @@ def verdicts(worlds: list[World]) -> list[str]:
         )
     few, many = worlds[0], worlds[-1]
     if many is not few:
+        # What the floor itself grew is the noise of the machine.
+        noise = max(many.figures["floor"].median / few.figures["floor"].median, 1.0)
         for name, figures in many.figures.items():
             growth = figures.median / few.figures[name].median
             cpu = figures.cpu_ms / max(few.figures[name].cpu_ms, 0.001)
-            word = "ok" if growth <= MAY_GROW else "GREW"
+            word = "ok" if growth <= MAY_GROW * noise else "GREW"
             said.append(
                 f"{word:9} {name}: median x {growth:.2f}, CPU x {cpu:.2f} from {few.tickets:,} to {many.tickets:,}"
             )
