@@ -15,7 +15,7 @@ from models import JobRun, LicenceRequest, OutboxMessage, Person, Table
 from presenters import when
 from views.admin.base import MOST_COUNTED, AdminOnly, Rows
 from views.admin.people import waiting
-from views.admin.records import RUN_OUTCOMES, badge
+from views.admin.records import RUN_OUTCOMES, badge, job_name
 
 # Failed mails are looked for among the last ones: the outbox grows with every request and has no index for them.
 MAILS_LOOKED_AT = 5_000
@@ -125,7 +125,7 @@ def last_runs() -> list[dict[str, Any]]:
     """The last run of each job: name, outcome, when."""
     return [
         {
-            "name": run.name,
+            "name": job_name(run.name),
             "badge": badge(RUN_OUTCOMES, run.outcome),
             "when": when(run.started_at),
             "done": run.done,

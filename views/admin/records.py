@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from flask_babel import get_timezone
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -13,7 +15,7 @@ from domain.refusals import NotNow
 from models import AuditEntry, JobRun, OutboxMessage
 from views import current
 from views.admin import filters
-from views.admin.base import Act, Badge, ReadOnly
+from views.admin.base import Act, Badge, ReadOnly, when_day
 from views.admin.tickets import TicketNumber, normal_number, ticket_key
 
 PORTAL = _l("Portal")
@@ -26,9 +28,20 @@ MAIL_STATUSES: tuple[tuple[str, Any, str, str], ...] = (
 )
 RUN_OUTCOMES: tuple[tuple[str, Any, str, str], ...] = (
     ("running", _l("Running"), "ours", "arrow-repeat"),
-    ("done", _l("Done"), "done", "check-circle"),
+    ("ok", _l("Done"), "done", "check-circle"),
     ("failed", _l("Failed"), "stuck", "exclamation-triangle-fill"),
 )
+JOB_NAMES: dict[str, Any] = {
+    "outbox": _l("Sending of mails"),
+    "closing": _l("Reminders and closings"),
+    "uploads": _l("Clearing of unsent files"),
+    "sessions": _l("Clearing of old sessions"),
+}
+
+
+def job_name(name: str) -> str:
+    """A job in words, then the name that the command line knows it by."""
+    return f"{JOB_NAMES[name]} ({name})" if name in JOB_NAMES else name
 
 
 def badge(table: Any, key: str) -> Badge:
@@ -45,6 +58,13 @@ class NewestFirst(ReadOnly):
     def order(self, column: str | None, descending: bool) -> list[Any]:
         """By key."""
         return [self.table.id.desc() if column is None or descending else self.table.id.asc()]
+
+    def words(self, value: Any) -> Any:
+        """Instants with their time: many lines share a day."""
+        if isinstance(value, datetime):
+            local = value.astimezone(get_timezone())
+            return f"{when_day(local.date())} {local:%H:%M}"
+        return super().words(value)
 
 
 class OutboxMessageView(NewestFirst):
@@ -122,11 +142,15 @@ class JobRunView(NewestFirst):
             JobRun.name,
             _l("Job"),
             lambda: [
-                (name, name)
+                (name, job_name(name))
                 for (name,) in JobRun.select(JobRun.name).distinct().order_by(JobRun.name).tuples()
             ],
         ),
     )
+
+    def show_name(self, row: Any) -> str:
+        """Which job."""
+        return job_name(row.name)
 
     def show_outcome(self, row: Any) -> Badge:
         """How it went."""
