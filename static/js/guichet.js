@@ -85,6 +85,13 @@ document.addEventListener("focusin", (event) => {
   for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
+// ---- Tabs wider than the screen: the present one is in sight ------------------------------------------------
+
+for (const list of all(".nav-tabs")) {
+  const present = list.querySelector("[aria-current]");
+  if (present && list.scrollWidth > list.clientWidth) list.scrollLeft = present.parentElement.offsetLeft - list.offsetLeft - 16;
+}
+
 // ---- A refused form: begin with what has to be looked at again ---------------------------------------------
 
 const summary = document.querySelector(".error-summary[role=alert]");
