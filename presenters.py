@@ -96,13 +96,15 @@ def when(moment: datetime | None, style: str = "short") -> str:
     if style == "long":
         return joined
     if style == "list":
-        return format_date(local, "d MMM y", "fr" if lang == "fr" else "en_GB")
+        return _list_day(local.date(), lang)
     return f"{short_day}, {hour}"
 
 
 @lru_cache(maxsize=4096)
 def _list_day(day: date, lang: str) -> str:
-    return format_date(day, "d MMM y", "fr" if lang == "fr" else "en_GB")
+    if lang == "fr":
+        return f"{_day_fr(day)} {format_date(day, 'MMM y', 'fr')}"
+    return format_date(day, "d MMM y", "en_GB")
 
 
 def list_day(moment: datetime, zone: Any, lang: str) -> str:
