@@ -26,6 +26,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -188,8 +189,10 @@ def save(catalog: Catalog, path: Path = PO) -> None:
 def compile_catalogue(path: Path = PO) -> None:
     """Compile `path` (a .po file) to the .mo file beside it; the same .po gives the same bytes."""
     catalog = load(path)
-    # The header that Babel writes carries dates; the day of the last change is git's business.
-    fixed = Catalog(locale="fr", project="Guichet", version="", charset="utf-8")
+    # The header that Babel writes carries the minute of now; the day of the last change is git's business.
+    fixed = Catalog(
+        locale="fr", project="Guichet", version="", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC)
+    )
     fixed.mime_headers = [
         ("Language", "fr"),
         ("Content-Type", "text/plain; charset=utf-8"),
