@@ -43,6 +43,16 @@ def connected(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_appcontext(run)
 
 
+# How the server is set, whatever the operator chose.
+SERVER: dict[str, Any] = {
+    "ident": None,
+    # A request body larger than any form takes is refused before it is read.
+    "max_request_body_size": 1024 * 1024 * 1024,
+    "channel_timeout": 120,
+    # Who is believed is decided in one place for every server (views/current.py).
+    "clear_untrusted_proxy_headers": False,
+}
+
 MEMBER_ROLES = ("member", "contact", "administrator")
 
 database_cli = AppGroup("db", help="The tables.")
@@ -91,15 +101,17 @@ def serve() -> None:
         import jobs
 
         jobs.start(current_app._get_current_object())  # type: ignore[attr-defined]
+    if settings.production and not settings.trusted_proxies:
+        click.echo(
+            "\nTRUSTED_PROXY is not set: behind a proxy, failed sign-ins of anybody then count for everybody.",
+            err=True,
+        )
     waitress.serve(
         current_app._get_current_object(),  # type: ignore[attr-defined]
         host=settings.host,
         port=settings.port,
         threads=settings.threads,
-        ident=None,
-        # A request body larger than any form takes is refused before it is read.
-        max_request_body_size=1024 * 1024 * 1024,
-        channel_timeout=120,
+        **SERVER,
     )
 
 

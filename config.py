@@ -5,9 +5,11 @@ What a support team may want to change while running is not here: it is a row wi
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +21,9 @@ KNOWN_BAD_SECRETS = frozenset(
     {"secret", "changeme", "change-me", "dev", "development", "guichet", "password"}
 )
 SECRET_MIN_CHARACTERS = 32
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class BadSettings(RuntimeError):
@@ -41,6 +46,8 @@ class Settings:
     port: int = 8000
     demo: bool = False
     threads: int = 8
+    # Reverse proxies whose X-Forwarded-For is believed: without them every visitor has the proxy's address.
+    trusted_proxies: tuple[Network, ...] = ()
 
     @property
     def production(self) -> bool:
@@ -96,12 +103,23 @@ class Settings:
             port=port,
             demo=(env.get("GUICHET_DEMO") or "") == "1",
             threads=threads,
+            trusted_proxies=_networks(env.get("TRUSTED_PROXY") or ""),
         )
 
 
 def _address_host(host: str) -> str:
     """The host to print in an address: a server that listens everywhere is still reached by one name."""
     return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  (compared, not bound)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks, set apart by commas or blanks."""
+    try:
+        return tuple(ipaddress.ip_network(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise BadSettings(
+            "TRUSTED_PROXY must be addresses or networks of your own proxies, such as 127.0.0.1 or 10.0.0.0/8"
+        ) from None
 
 
 def _whole_number(text: str, name: str, least: int, most: int) -> int:
@@ -125,12 +143,26 @@ def _secret(given: str | None, data_dir: Path) -> str:
         return given
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = data_dir / "secret"
-    try:
-        # O_EXCL: two processes that start at once must end with the same key.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text("ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        key = secrets.token_urlsafe(48)
-        file.write(key)
+    if not path.exists():
+        _make_secret(path)
+    key = path.read_text("ascii", "replace").strip()
+    if len(key) < SECRET_MIN_CHARACTERS:
+        raise BadSettings(
+            f"{path} does not hold a whole key: delete it and one is made anew; everybody then signs in again"
+        )
     return key
+
+
+def _make_secret(path: Path) -> None:
+    """Make the key, whole and safely on the disk before it has its name: two that start at once end with the same."""
+    unfinished = path.with_name(f".secret-{secrets.token_hex(8)}")
+    try:
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

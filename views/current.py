@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import datetime
 from typing import Any, cast
 
@@ -24,7 +25,32 @@ def now() -> datetime:
 
 def origin() -> str:
     """The address the request came from. Forwarded headers count only behind a proxy that the operator named."""
-    return (request.remote_addr or "")[:64]
+    seen = _address(request.remote_addr or "")
+    if seen is None:
+        return (request.remote_addr or "")[:64]
+    trusted = settings().trusted_proxies
+    # Each proxy adds at the end what it saw; what stands before is whatever the visitor claimed.
+    said = request.headers.get("X-Forwarded-For", "")[:1000].split(",")
+    while said and any(seen in network for network in trusted):
+        before = _address(said.pop())
+        if before is None:
+            break
+        seen = before
+    return str(seen)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address as servers and proxies write it, with or without its port; None for anything else."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def settings() -> Settings:
