@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import (
     Flask,
@@ -80,6 +82,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     Opens no port and starts no job: the serve command does.
     """
     settings = settings or Settings.from_environment()
+    # What this process writes is for its own account, whatever the shell that started it allows (S49).
+    os.umask(0o077)
     app = Flask(__name__, static_folder=None)
     app.extensions["guichet_settings"] = settings
     app.extensions["guichet_clock"] = clock or (lambda: datetime.now(UTC))
@@ -89,6 +93,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     db.initialize(make_database(settings.database_url))
     accounts.use_secret(settings.secret_key)
     _connections(app)
+    _own_forms_only(app)
     csrf.init_app(app)
     _languages(app)
     _sign_in(app)
@@ -133,10 +138,7 @@ def _connections(app: Flask) -> None:
         choices_max = choices.all_values() if not db.is_closed() else None
         db.connect(reuse_if_open=True)
         choices_max = choices_max or choices.all_values()
-        # One file too large must reach the form, which says so next to the field and keeps the rest.
-        request.max_content_length = (
-            choices_max["files_max"] * (choices_max["file_max_mb"] + 1) + 4
-        ) * MEGABYTE
+        request.max_content_length = _most_bytes(choices_max["files_max"], choices_max["file_max_mb"])
 
     @app.before_request
     def refuse_broken_text() -> ResponseReturnValue | None:
@@ -150,6 +152,35 @@ def _connections(app: Flask) -> None:
     def disconnect(fault: BaseException | None) -> None:
         if not db.is_closed():
             db.close()
+
+
+def _most_bytes(files: int, megabytes: int) -> int:
+    """How much the present request may send: strangers send no files."""
+    if request.endpoint in views.PUBLIC_ENDPOINTS:
+        return 2 * MEGABYTE
+    if "token" not in session:
+        return 8 * MEGABYTE
+    # One file too large must reach the form, which says so next to the field and keeps the rest.
+    return (files * (megabytes + 1) + 4) * MEGABYTE
+
+
+def _own_forms_only(app: Flask) -> None:
+    @app.before_request
+    def refuse_foreign_forms() -> ResponseReturnValue | None:
+        """Refuse what a page of another site sends here (S29), before anything is read or any cookie is set.
+
+        Browsers leave our cookies out of it, so an answer with a cookie of its own would replace the person's session.
+        """
+        if request.method in ("GET", "HEAD", "OPTIONS"):
+            return None
+        site = request.headers.get("Sec-Fetch-Site")
+        if site is None:
+            origin = request.headers.get("Origin")
+            own = {request.host, urlsplit(_settings_of_request().base_url).netloc}
+            foreign = origin is not None and urlsplit(origin).netloc not in own
+        else:
+            foreign = site not in ("same-origin", "none")
+        return error_page(400, plain=True) if foreign else None
 
 
 def _languages(app: Flask) -> None:

@@ -18,6 +18,9 @@ from views import current
 COOKIE = "guichet_held"
 HOLD_HOURS = 24
 MAX_CHARACTERS = 100_000
+# Anybody can make the portal hold a text, so there is an end to how many.
+MOST_OF_STRANGERS = 500
+MOST_OF_ONE_PERSON = 20
 # Secrets and marks of the form itself are never kept.
 NEVER_KEPT = frozenset({"csrf_token", "password", "current_password", "new_password", "confirmation", "code"})
 
@@ -62,6 +65,8 @@ def hold(token_of_session: str | None) -> tuple[str, str] | None:
         person_id = UserSession.select(UserSession.person).where(UserSession.token_hash == digest).scalar()
     key = secrets.token_urlsafe(32)
     try:
+        if not _has_room(person_id):
+            return None
         HeldForm.create(
             key_hash=hashlib.sha256(key.encode()).hexdigest(),
             path=path[:500],
@@ -73,6 +78,20 @@ def hold(token_of_session: str | None) -> tuple[str, str] | None:
         current_app.logger.exception("a form could not be held")
         return None
     return path, key
+
+
+def _has_room(person_id: int | None) -> bool:
+    """Whether one more text is held: a person's last ones replace the older, strangers share a bounded room."""
+    theirs = HeldForm.person.is_null() if person_id is None else HeldForm.person == person_id
+    if person_id is not None:
+        kept = HeldForm.select(HeldForm.id).where(theirs).order_by(HeldForm.id.desc())
+        last = kept.offset(MOST_OF_ONE_PERSON - 2).limit(1).scalar()
+        if last is not None:
+            HeldForm.delete().where(theirs & (HeldForm.id < last)).execute()
+        return True
+    old = HeldForm.created_at < current.now() - timedelta(hours=HOLD_HOURS)
+    HeldForm.delete().where(theirs & old).execute()
+    return bool(HeldForm.select().where(theirs).count() < MOST_OF_STRANGERS)
 
 
 def set_cookie(response: Response, key: str) -> None:
