@@ -114,12 +114,31 @@ def list_day(moment: datetime, zone: Any, lang: str) -> str:
 
 # ---- Markdown ----------------------------------------------------------------------------------------
 
-_markdown = MarkdownIt("js-default", {"html": False, "linkify": False, "breaks": True})
 _TAGS = {
     "p", "br", "strong", "em", "ul", "ol", "li", "a", "code", "pre", "blockquote", "h3", "h4", "h5", "hr",
     "table", "thead", "tbody", "tr", "th", "td", "s",
 }  # fmt: skip
-_markdown.disable("image")
+# The work for links grows with the square of the brackets, and a table of short lines is as wide as its head: a text
+# beyond these is no letter but a log or an attack, and its brackets and bars are shown as they are (S38).
+BRACKETS_MAX = 400
+CELLS_MAX = 5_000
+LONG_TEXT = 4_000
+
+
+@lru_cache(maxsize=4)
+def _renderer(links: bool, tables: bool) -> MarkdownIt:
+    made = MarkdownIt("js-default", {"html": False, "linkify": False, "breaks": True}).disable("image")
+    if not links:
+        made.disable(["link", "reference"])
+    if not tables:
+        made.disable("table")
+    return made
+
+
+def _renderer_for(text: str) -> MarkdownIt:
+    widest = max(line.count("|") for line in text.split("\n"))
+    cells = (widest + 1) * (text.count("\n") + 1)
+    return _renderer(text.count("[") <= BRACKETS_MAX, cells <= CELLS_MAX)
 
 
 def _only_whole_addresses(tag: str, name: str, value: str) -> str | None:
@@ -129,13 +148,16 @@ def _only_whole_addresses(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-@lru_cache(maxsize=2048)
 def markdown(text: str) -> Markup:
     """Markdown as typed by a person, as safe HTML: no raw HTML, links only to http, https and mailto.
 
     Rendered by one library and sanitised by another, so that neither stands alone. Headings start at h3.
     """
-    html = _markdown.render(text)
+    return _remembered(text) if len(text) <= LONG_TEXT else _remembered_long(text)
+
+
+def _render(text: str) -> Markup:
+    html = _renderer_for(text).render(text)
     for level in (3, 2, 1):
         html = html.replace(f"<h{level}>", f"<h{level + 2}>").replace(f"</h{level}>", f"</h{level + 2}>")
     html = html.replace("<h6>", "<h5>").replace("</h6>", "</h5>")
@@ -149,6 +171,11 @@ def markdown(text: str) -> Markup:
             link_rel="noopener noreferrer nofollow",
         )
     )
+
+
+# Many short texts and a few long ones: what is remembered has an end in bytes, not only in number.
+_remembered = lru_cache(maxsize=2048)(_render)
+_remembered_long = lru_cache(maxsize=64)(_render)
 
 
 # ---- Closing -----------------------------------------------------------------------------------------

@@ -9,18 +9,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 
 SECONDS = 10
 MEMORY_BYTES = 512 * 1024 * 1024
 FIELDS_MAX = 200
 VALUE_MAX_CHARACTERS = 500
+# Each reader may take MEMORY_BYTES: many documents at once wait for their turn rather than fill the machine.
+_AT_ONCE = threading.BoundedSemaphore(2)
 
 
 def filled_fields(pdf: bytes) -> dict[str, str]:
     """The fields of a PDF form and what was typed in them; empty for anything that cannot be read in time.
 
-    Never raises. Takes a quarter of a second, and at most SECONDS.
+    Never raises. Takes a quarter of a second, and at most twice SECONDS: once to wait for its turn, once to read.
     """
+    if not _AT_ONCE.acquire(timeout=SECONDS):
+        return {}
     try:
         done = subprocess.run(  # noqa: S603  (this interpreter, this file, nothing of the document in the arguments)
             [sys.executable, "-I", __file__],
@@ -33,6 +38,8 @@ def filled_fields(pdf: bytes) -> dict[str, str]:
         found = json.loads(done.stdout)
     except (subprocess.SubprocessError, OSError, ValueError):
         return {}
+    finally:
+        _AT_ONCE.release()
     return found if isinstance(found, dict) else {}
 
 
