@@ -191,7 +191,11 @@ def compile_catalogue(path: Path = PO) -> None:
     catalog = load(path)
     # The header that Babel writes carries the minute of now; the day of the last change is git's business.
     fixed = Catalog(
-        locale="fr", project="Guichet", version="", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC)
+        locale="fr",
+        project="Guichet",
+        version="",
+        charset="utf-8",
+        creation_date=datetime(2026, 1, 1, tzinfo=UTC),
     )
     fixed.mime_headers = [
         ("Language", "fr"),
