@@ -405,7 +405,7 @@ class TeamMember(Table):
     person = ForeignKeyField(Person, backref="teams", on_delete="CASCADE")
 
     class Meta:
-        indexes = ((("team", "person"), True), (("person",), False))
+        indexes = ((("team", "person"), True),)
 
 
 class UserSession(Table):
