@@ -29,7 +29,8 @@ def constraints(name: str) -> list[str]:
         rows = db.execute_sql("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL", (name,))
         return sorted(row[0] for row in rows.fetchall())
     rows = db.execute_sql(
-        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass", (f'"{name}"',)
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass",
+        (f'"{name}"',),
     )
     return sorted(f"{row[0]} {row[1]}" for row in rows.fetchall())
 
@@ -46,7 +47,9 @@ def test_upgrading_twice_applies_nothing_the_second_time(database: Any) -> None:
 
 
 def test_the_database_of_a_newer_version_is_not_touched(database: Any) -> None:
-    db.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_from_the_future', '2030-01-01 00:00:00')")
+    db.execute_sql(
+        "INSERT INTO schema_migration (name, applied) VALUES ('9999_from_the_future', '2030-01-01 00:00:00')"
+    )
     with pytest.raises(schema.SchemaTooNew, match="9999_from_the_future"):
         schema.upgrade()
 

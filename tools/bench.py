@@ -354,9 +354,13 @@ def request_of_alice(url: str, now: datetime) -> str:
             alice,
             now,
         )
-        for turn, (who, text) in enumerate(((sam, "Pour quel mois ?"), (alice, "Novembre."), (sam, "Le barème 4."))):
+        for turn, (who, text) in enumerate(
+            ((sam, "Pour quel mois ?"), (alice, "Novembre."), (sam, "Le barème 4."))
+        ):
             conversation.reply(lifecycle.fresh(ticket.id), text, who, now, idempotency_key=f"{key}-{turn}")
-        conversation.note(lifecycle.fresh(ticket.id), "Vu avec la paie.", sam, now, idempotency_key=f"{key}-n")
+        conversation.note(
+            lifecycle.fresh(ticket.id), "Vu avec la paie.", sam, now, idempotency_key=f"{key}-n"
+        )
     database.close_all()
     return str(ticket.number)
 
