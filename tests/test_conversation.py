@@ -23,6 +23,7 @@ from tests.support.casework import (
     last_event,
     mails,
     person,
+    prove,
     put_in,
     see,
     send,
@@ -386,7 +387,7 @@ def test_those_in_copy_read_and_answer_like_the_requester_once_their_address_is_
     conversation.add_cc(ticket, unproven.email, see(world.sam), NOW)
     with pytest.raises(Missing):
         answer(ticket, unproven)
-    Person.update(email_verified_at=NOW).where(Person.id == unproven.id).execute()
+    prove(unproven)
     answer(ticket, unproven)
 
 
@@ -419,7 +420,7 @@ def test_a_copy_waits_for_the_account_that_will_have_its_address(world: Any) -> 
         "Future@acme.example", "Future Collègue", by=see(world.root), now=NOW, password="un long mot de passe"
     )
     assert not policies.can_see(see(made), ticket), "the address is not proven yet"
-    Person.update(email_verified_at=NOW).where(Person.id == made.id).execute()
+    prove(made)
     assert policies.can_see(see(made), ticket)
     from domain import lists
 

@@ -27,7 +27,7 @@ from models import (
     db,
 )
 from tests.conftest import NOW
-from tests.support.casework import again, answer, key, person, put_in, see, send, upload
+from tests.support.casework import again, answer, key, person, prove, put_in, see, send, upload
 
 CANARY = "marsouin"
 
@@ -174,7 +174,7 @@ def test_somebody_in_copy_reads_once_the_address_is_proven_and_that_request_only
     ticket, other = send(world), send(world)
     conversation.add_cc(ticket, outsider.email, see(world.sam), NOW)
     assert not knows(outsider, ticket)
-    Person.update(email_verified_at=NOW).where(Person.id == outsider.id).execute()
+    prove(outsider)
     assert knows(outsider, ticket) and not knows(outsider, other)
     assert [row.id for row in lists.find(see(outsider), lists.Asked(list="cc")).rows] == [ticket.id]
     assert lists.find(see(outsider), lists.Asked(list="organisation")).rows == []
