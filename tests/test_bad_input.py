@@ -8,6 +8,7 @@ import io
 import random
 import re
 import sqlite3
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,12 +18,13 @@ from aiosmtpd.controller import Controller
 
 import jobs
 from domain import settings
-from models import HeldForm, Message, OutboxMessage, Person, Ticket
+from models import HeldForm, Message, OutboxMessage, Person, Team, Ticket
 from tests.support.client import PortalClient
 from tests.support.postbox import Postbox
 from tests.support.right_entries import PDF, PNG, right_entry
 from tests.support.scene import Crowd, Scene, token_of
 from tests.support.server import free_port
+from tests.test_access import TABLE
 
 TYPED = "Un texte long à écrire, qu’il ne faut pas perdre"
 
@@ -616,6 +618,82 @@ def unlinted() -> Any:
     """Pages of malformed requests are not read strictly: that would take most of the time."""
     yield
     PortalClient.lint = True
+
+
+HOSTILE = [
+    "\0",
+    "a\0b",
+    "\udcff",
+    "\ud800",
+    str(2**31),
+    str(2**63),
+    str(10**23),
+    "9" * 5000,
+    "é" * 3000,
+    "' OR 1=1--",
+]
+LISTS = "list status form q sort label category after before queue organisation thread held follow_up".split()
+ADMIN_LISTS = "page page_size sort desc search flt_organisation flt_state flt_status".split()
+
+
+def hostile_addresses() -> Iterator[tuple[str, str, str, dict[str, str], str]]:
+    """Every address with each of its parts in turn replaced: who, method, address, what is sent, what replaces {wild}."""
+    for endpoint, method, path, data, _statuses in TABLE:
+        if endpoint in ("session.logout", "assets.file"):
+            continue
+        who = "root" if endpoint.startswith(("desk.", "admin")) else "bob"
+        for wild in HOSTILE:
+            for part in re.findall(r"\{\w+\}", path):
+                yield who, method, path.replace(part, "{wild}"), data, wild
+            if method == "GET":
+                mark = "&" if "?" in path else "?"
+                yield who, method, path + mark + "&".join(f"{name}={{wild}}" for name in LISTS), data, wild
+            for name in data:
+                yield who, method, path, {**data, name: "{wild}"}, wild
+    for table in ("ticket", "team", "membership", "auditentry"):
+        for wild in HOSTILE:
+            for page in ("details", "edit", "delete"):
+                for method in ("GET", "POST"):
+                    yield "root", method, f"/admin/{table}/{page}/?id={{wild}}", {}, wild
+            everything = "&".join(f"{name}={{wild}}" for name in ADMIN_LISTS)
+            yield "root", "GET", f"/admin/{table}/?{everything}", {}, wild
+            yield "root", "POST", f"/admin/{table}/action/", {"action": "{wild}", "rowid": "{wild}"}, wild
+
+
+@CUT
+def test_no_part_of_any_address_or_form_ends_in_a_fault(
+    make_app: Any, world: SimpleNamespace, unlinted: Any, swept: Any
+) -> None:
+    app = make_app()
+    PortalClient.lint = False
+    made = Scene(app, world).standing()
+    crowd = Crowd(app, world, ("bob", "root"))
+    engineering = Team.get(Team.slug == "engineering")
+    filled = {
+        "n": made.ticket.number, "closed": made.closed.number, "theirs": made.theirs.number, "file": made.file.key,
+        "internal": made.internal.key, "pending": made.pending.key, "copy": made.copy.id, "link": made.link, "session": 1,
+        "dana": made.dana.id, "alice": made.alice.id, "charlie": made.charlie.id, "sam": world.sam.id,
+        "engineering": engineering.id,
+    }  # fmt: skip
+    faults, asked = [], 0
+    for who, method, path, data, wild in hostile_addresses():
+        # As bytes on the wire: what is no text travels as it is.
+        raw = quote(wild.encode("utf-8", "surrogatepass" if wild == "\ud800" else "surrogateescape"), safe="")
+        where = path.format(**filled, wild=raw)
+        sent = {name: value.format(**filled, wild="{wild}") for name, value in data.items()}
+        body = "&".join(
+            f"{name}={raw if value == '{wild}' else quote(value)}" for name, value in sent.items()
+        )
+        body += f"&csrf_token={quote(crowd.tokens[who])}"
+        answer = crowd.ask(
+            who, method, where, body.encode() if method == "POST" else None, token=False,
+            content_type="application/x-www-form-urlencoded" if method == "POST" else None,
+        )  # fmt: skip
+        asked += 1
+        if answer.status_code >= 500 or "Traceback" in answer.text:
+            faults.append(f"{method} {path} {data} with {wild[:30]!r}: {answer.status_code}")
+    assert asked > 1000
+    assert not faults, f"{len(faults)} of {asked} ended in a fault:\n" + "\n".join(faults[:30])
 
 
 @CUT

@@ -131,7 +131,11 @@ def test_what_has_ended_long_ago_is_forgotten_and_nothing_else(counter, portal):
             expires_at=moment, fresh_at=moment,
         )  # fmt: skip
         models.AccountToken.create(
-            person=counter.alice, purpose="password", token_hash=f"t{number}", created_at=moment, expires_at=moment
+            person=counter.alice,
+            purpose="password",
+            token_hash=f"t{number}",
+            created_at=moment,
+            expires_at=moment,
         )
         models.SignInFailure.create(account_key="k", origin="o", at=moment)
         HeldForm.create(key_hash=f"h{number}", path="/", created_at=moment)

@@ -213,7 +213,12 @@ def test_customers_hear_nothing_of_an_internal_event(counter):
     ticket = counter.request(cc=["bob@acme.example"])
     clear_outbox()
     event = audit.record_event(
-        ticket, "ticket:moved", counter.viewer("sam"), NOW, public=False, **{"from": "registered", "to": "blocked"}
+        ticket,
+        "ticket:moved",
+        counter.viewer("sam"),
+        NOW,
+        public=False,
+        **{"from": "registered", "to": "blocked"},
     )
     notifications.tell(event, ticket, NOW, counter.viewer("sam"))
     assert told() == set()
@@ -267,10 +272,19 @@ def test_a_row_holds_keys_and_no_words(counter):
 
 
 def test_a_mail_outside_requests_goes_to_a_person_or_an_address(database):
-    assert notifications.enqueue("account-exists", source="account:1:exists", now=NOW, email="New@Acme.example")
-    assert not notifications.enqueue("account-exists", source="account:1:exists", now=NOW, email="new@acme.example")
+    assert notifications.enqueue(
+        "account-exists", source="account:1:exists", now=NOW, email="New@Acme.example"
+    )
+    assert not notifications.enqueue(
+        "account-exists", source="account:1:exists", now=NOW, email="new@acme.example"
+    )
     row = OutboxMessage.get()
-    assert (row.recipient, row.person_id, row.language, row.next_try_at) == ("new@acme.example", None, "fr", None)
+    assert (row.recipient, row.person_id, row.language, row.next_try_at) == (
+        "new@acme.example",
+        None,
+        "fr",
+        None,
+    )
     with pytest.raises(ValueError):
         notifications.enqueue("account-exists", source="account:2:exists", now=NOW)
 

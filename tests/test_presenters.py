@@ -39,7 +39,9 @@ def reading(app: Flask, language: str) -> Iterator[None]:
         ("en", "day", "6 November 2026"),
     ],
 )
-def test_an_instant_is_written_as_the_reader_writes_it(app: Flask, language: str, style: str, words: str) -> None:
+def test_an_instant_is_written_as_the_reader_writes_it(
+    app: Flask, language: str, style: str, words: str
+) -> None:
     with reading(app, language):
         assert presenters.when(FRIDAY, style) == words
 
@@ -73,7 +75,9 @@ def test_a_closing_says_which_holiday_does_not_count(app: Flask) -> None:
         english = presenters.closing_reason(explanation, WorkCalendar())
     assert "7\u00a0jours ouvrés" in french or "7 jours ouvrés" in french
     assert "vendredi 6 novembre" in french and "mercredi 11 novembre (Armistice)" in french
-    assert "7 working days after Friday 6 November" in english and "Wednesday 11 November (Armistice" in english
+    assert (
+        "7 working days after Friday 6 November" in english and "Wednesday 11 November (Armistice" in english
+    )
 
 
 HOSTILE = [
@@ -94,7 +98,7 @@ HOSTILE = [
     "```html\n<script>alert(1)</script>\n```",
     "<details open ontoggle=alert(1)>",
     "[a]: javascript:alert(1)\n\n[a]",
-    "<https://a.example/\"onmouseover=\"alert(1)>",
+    '<https://a.example/"onmouseover="alert(1)>',
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "<math><mtext></p><img src onerror=alert(1)>",
     "{{7*7}} {% raw %} ${7*7}",
@@ -115,8 +119,19 @@ def test_no_markdown_brings_a_tag_an_attribute_or_a_link_of_its_own(text: str) -
 
 
 def test_markdown_keeps_what_people_write() -> None:
-    html = str(presenters.markdown("**Bold**, *thin*\n\n1. one\n2. two\n\n- a\n- b\n\n`code` [site](https://a.example)"))
-    for piece in ("<strong>Bold</strong>", "<em>thin</em>", "<ol>", "<ul>", "<code>code</code>", 'href="https://a.example"'):
+    html = str(
+        presenters.markdown(
+            "**Bold**, *thin*\n\n1. one\n2. two\n\n- a\n- b\n\n`code` [site](https://a.example)"
+        )
+    )
+    for piece in (
+        "<strong>Bold</strong>",
+        "<em>thin</em>",
+        "<ol>",
+        "<ul>",
+        "<code>code</code>",
+        'href="https://a.example"',
+    ):
         assert piece in html
 
 
