@@ -24,7 +24,7 @@ from flask.cli import AppGroup, with_appcontext
 
 import config
 import mailer
-from domain import accounts, closing, files, notifications
+from domain import accounts, closing, deletion, files, notifications
 from gateways import smtp
 from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
 
@@ -70,6 +70,11 @@ def sweep_closing(app: Flask, now: datetime) -> int:
     return closing.sweep(now)
 
 
+def sweep_deletions(app: Flask, now: datetime) -> int:
+    """Bring irreversible requests forward: waits that are over, answers that did not come (REQ-4). Returns how many."""
+    return deletion.sweep(now)
+
+
 def sweep_uploads(app: Flask, now: datetime) -> int:
     """Delete files that were uploaded for a request that was never sent. Returns how many."""
     return files.sweep_unclaimed(now, app.extensions["guichet_files"])
@@ -94,6 +99,9 @@ class Job(NamedTuple):
 JOBS: tuple[Job, ...] = (
     Job("outbox", 3, deliver_outbox, "deliver the mails that are due"),
     Job("closing", 60, sweep_closing, "send the reminders and make the closings that are due"),
+    Job(
+        "deletion", 60, sweep_deletions, "end the waiting periods of irreversible requests, and those nobody confirmed"
+    ),
     Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
     Job(
         "sessions", 86400, clean_sessions, "forget ended sessions, old links, held texts and failed sign-ins"

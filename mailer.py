@@ -31,7 +31,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 import presenters
-from domain import accounts, closing, lifecycle, policies, settings
+from domain import accounts, closing, deletion, lifecycle, policies, settings
 from domain.notifications import PermanentFailure, Skipped
 from models import (
     Attachment,
@@ -225,6 +225,8 @@ class Reader:
             return _("You get this mail because you are in charge of this request.")
         if self.is_staff:
             return _("You get this mail because you are in the team of this request.")
+        if self.row.template.startswith("deletion-"):
+            return _("You get this mail because you can confirm or cancel this request.")
         return _("You get this mail because you wrote on this request.")
 
 
@@ -624,6 +626,111 @@ def team_assigned(to: Reader) -> dict[str, Any]:
     }
 
 
+def _deletion(to: Reader, *states: str) -> dict[str, Any]:
+    """What every mail about an irreversible request says: the people, the steps, the way to its page (REQ-4).
+
+    Raises Skipped when it has gone on to another state meanwhile: no mail asks for what is over.
+    """
+    about = _about_ticket(to)
+    row = deletion.of_ticket(to.ticket)
+    if row is None or (states and row.state not in states):
+        raise Skipped("moved-on")
+    page = to.link(f"/tickets/{to.ticket.number}/deletion") if to.has_access else ""
+    people = deletion.named(to.ticket)
+    return {
+        **about,
+        "row": row,
+        "page": page,
+        "url": page,
+        "organisation": _organisation_name(to.ticket),
+        "requester": _name_of(to.ticket.requester_id),
+        "at_work": to.at_work,
+        "is_mine": to.person is not None and to.person.id == to.ticket.requester_id,
+        # Names stay on the page when mails carry no text (LIFE-3).
+        "people": [
+            _("%(name)s, no. %(number)s", name=one_line(row.full_name), number=one_line(row.employee_number))
+            for row in people
+        ]
+        if about["carries"]
+        else [],
+        "due": presenters.when(row.due_at, "long"),
+    }
+
+
+def deletion_confirm(to: Reader) -> dict[str, Any]:
+    """To the requester: nothing happens before they confirm, on which page."""
+    about = _deletion(to, "announced")
+    return {**about, "button": _open_button(_("Read and confirm"), about)}
+
+
+def deletion_second(to: Reader) -> dict[str, Any]:
+    """To those who can be the second person, to the supervisors when there is nobody, to a requester who must wait."""
+    about = _deletion(to, "confirmed")
+    answer_by = about["row"].answer_by
+    calendar = closing.book().default_calendar
+    label = _("Read and confirm, or refuse")
+    if about["at_work"]:
+        label = _("Open the request")
+    elif about["is_mine"]:
+        label = _("See where it stands")
+    return {
+        **about,
+        "day": _day(calendar.last_day(answer_by), to) if answer_by is not None else "",
+        "again": to.event.kind == "deletion:lapsed",
+        "lapsed": _name_of(to.event.data.get("person_id")),
+        "button": _open_button(label, about),
+    }
+
+
+def deletion_waiting(to: Reader) -> dict[str, Any]:
+    """To each of the two people: when it will be done, and the way to cancel until then."""
+    about = _deletion(to, "waiting", "ready")
+    cancel = f"{about['page']}/cancellation" if about["page"] else ""
+    return {**about, "button": {"label": _("Cancel everything"), "url": cancel} if cancel else None}
+
+
+def deletion_ready(to: Reader) -> dict[str, Any]:
+    """To the agent in charge, else the team: the time to change one's mind is over."""
+    about = _deletion(to, "ready")
+    return {**about, "button": _open_button(_("Check and carry it out"), about)}
+
+
+def deletion_cancelled(to: Reader) -> dict[str, Any]:
+    """To everybody who was concerned: it is cancelled, why, and that nothing is erased."""
+    about = _deletion(to, "cancelled")
+    row = about["row"]
+    note = one_line(row.cancel_note) if about["carries"] else ""
+    return {
+        **about,
+        "reason": presenters.deletion_cancel_words(row.cancel_reason, note, _name_of(row.cancelled_by_id)),
+        "button": _open_button(_("See where it stands"), about),
+    }
+
+
+def deletion_done(to: Reader) -> dict[str, Any]:
+    """The receipt: each person, who confirmed, when it was done, and the fingerprint of the words agreed to."""
+    about = _deletion(to, "carried_out")
+    row = about["row"]
+    return {
+        **about,
+        "done_at": presenters.when(row.carried_out_at, "long"),
+        "confirmed": [
+            {
+                "line": _(
+                    "%(name)s, %(when)s",
+                    name=one_line(held.person.full_name),
+                    when=presenters.when(held.given_at, "long"),
+                ),
+                "version": held.wording_version,
+                "hash": held.text_hash,
+            }
+            for held in deletion.confirmations(row)
+            if held.void_at is None
+        ],
+        "button": _open_button(_("Open the receipt"), about),
+    }
+
+
 def account_password(to: Reader) -> dict[str, Any]:
     """A link to choose another password, its life, and that nothing changes without it (ACC-7)."""
     return _with_link(to)
@@ -715,6 +822,12 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "team-new": team_new,
     "team-reply": team_reply,
     "team-assigned": team_assigned,
+    "deletion-confirm": deletion_confirm,
+    "deletion-second": deletion_second,
+    "deletion-waiting": deletion_waiting,
+    "deletion-ready": deletion_ready,
+    "deletion-cancelled": deletion_cancelled,
+    "deletion-done": deletion_done,
 }
 
 

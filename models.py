@@ -668,6 +668,89 @@ class NamedPerson(Table):
     details = TextField(default="")
 
 
+class Deletion(Table):
+    """The procedure behind a request that cannot be undone (REQ-4): where it stands and when each step was taken."""
+
+    ticket = ForeignKeyField(Ticket, unique=True, backref="deletions", on_delete="RESTRICT")
+    state = CharField(max_length=20, default="announced")
+    # Fingerprint of the people named when the request was sent: a list that changed since is not carried out.
+    people_hash = CharField(max_length=64)
+    announced_at = UtcField()
+    confirmed_at = UtcField(null=True)
+    # Who may be the second person (none: nobody is asked). Fixed by the first confirmation: a later change of the
+    # setting takes nothing back.
+    second_rule = CharField(max_length=20, default="")
+    # Without a second confirmation until then, it cancels itself.
+    answer_by = UtcField(null=True)
+    seconded_at = UtcField(null=True)
+    # The end of the waiting period: nothing is carried out before.
+    due_at = UtcField(null=True)
+    ready_at = UtcField(null=True)
+    carried_out_at = UtcField(null=True)
+    carried_out_by = ForeignKeyField(Person, null=True, backref="deletions_carried_out", on_delete="SET NULL")
+    cancelled_at = UtcField(null=True)
+    cancelled_by = ForeignKeyField(Person, null=True, backref="deletions_cancelled", on_delete="SET NULL")
+    cancel_reason = CharField(max_length=20, default="")
+    cancel_note = CharField(max_length=300, default="")
+    # Counts the changes, so that of two acts at the same instant one is refused.
+    version = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            Check(
+                "state IN ('announced', 'confirmed', 'waiting', 'ready', 'carried_out', 'cancelled')",
+                "deletion_state_known",
+            ),
+            Check("state NOT IN ('waiting', 'ready', 'carried_out') OR due_at IS NOT NULL", "deletion_due"),
+            Check("(state = 'carried_out') = (carried_out_at IS NOT NULL)", "deletion_carried_out_dated"),
+            Check("(state = 'cancelled') = (cancelled_at IS NOT NULL)", "deletion_cancelled_dated"),
+            Check("carried_out_at IS NULL OR carried_out_at >= due_at", "deletion_not_before_its_time"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.ticket_id)
+
+
+# Those that the job looks at: few, however many were carried out.
+DELETION_UNDER_WAY = "state IN ('confirmed', 'waiting', 'ready')"
+Deletion.add_index(
+    SQL(f"CREATE INDEX IF NOT EXISTS deletion_under_way ON deletion (id) WHERE {DELETION_UNDER_WAY}")
+)
+
+
+class DeletionConfirmation(Table):
+    """Who agreed to a deletion, when, to which words exactly. One that no longer counts is marked, never removed."""
+
+    deletion = ForeignKeyField(Deletion, backref="confirmations", on_delete="RESTRICT", index=False)
+    role = CharField(max_length=20)
+    person = ForeignKeyField(Person, backref="deletion_confirmations", on_delete="RESTRICT")
+    given_at = UtcField()
+    wording_version = IntegerField()
+    language = CharField(max_length=2)
+    text = TextField()
+    text_hash = CharField(max_length=64)
+    # What the requester typed, as typed; what a supervisor wrote of the call.
+    typed = CharField(max_length=200, default="")
+    call_note = TextField(default="")
+    void_at = UtcField(null=True)
+
+    class Meta:
+        indexes = ((("deletion", "id"), False),)
+        constraints = [
+            Check("role IN ('requester', 'second', 'supervisor')", "deletion_confirmation_role_known"),
+            Check("role <> 'supervisor' OR call_note <> ''", "deletion_confirmation_call_noted"),
+        ]
+
+
+# One living confirmation of the requester, and one of the second person or of a supervisor in their place.
+DeletionConfirmation.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS deletion_confirmation_once ON deletion_confirmation "
+        "(deletion_id, (CASE WHEN role = 'requester' THEN 1 ELSE 2 END)) WHERE void_at IS NULL"
+    )
+)
+
+
 class LicenceRequest(Table):
     """The record behind a licence request (REQ-13)."""
 
@@ -792,5 +875,6 @@ TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
     AccountToken, SignInFailure, HeldForm, RoutingRule, ClosingRule, Ticket, Message, Attachment, Participant,
-    NamedPerson, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage, JobRun,
+    NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
+    JobRun,
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from domain import closing
+from domain import closing, settings
 from domain.closing_rules import WORKING_DAYS, Explanation
 from domain.refusals import Refusal
 from models import Ticket
@@ -454,6 +454,13 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:follow_up_created": "arrow-return-right",
     "ticket:licence_changed": "key",
     "ticket:reply_refused": "slash-circle",
+    "deletion:announced": "person-x",
+    "deletion:confirmed": "pencil-fill",
+    "deletion:seconded": "people",
+    "deletion:lapsed": "person-dash",
+    "deletion:ready": "hourglass-split",
+    "deletion:cancelled": "x-circle",
+    "deletion:carried_out": "trash3",
 }
 
 # Those that stand between the messages of the thread; the others are in the folded history.
@@ -470,6 +477,12 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:priority_lowered",
         "ticket:follow_up_created",
         "ticket:reply_refused",
+        "deletion:confirmed",
+        "deletion:seconded",
+        "deletion:lapsed",
+        "deletion:ready",
+        "deletion:cancelled",
+        "deletion:carried_out",
     }
 )
 
@@ -550,6 +563,8 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
         return _("An answer came after the closing and was not taken")
     if kind == "ticket:licence_changed":
         return _("The licence request moved on")
+    if kind.startswith("deletion:"):
+        return _deletion_sentence(kind.removeprefix("deletion:"), data, who, either, name)
     if kind in ("ticket:audience_changed", "ticket:shared"):
         return _("%(who)s changed who can read it", who=who)
     return _("%(who)s: %(origin)s, then %(target)s", who=who, origin=label("from"), target=label("to"))
@@ -835,3 +850,385 @@ def time_of(person: Any, now: datetime) -> str:
         return ""
     hour = _time_fr(theirs) if language() == "fr" else format_time(theirs, "HH:mm", locale="en_GB")
     return _("%(hour)s there", hour=hour)
+
+
+# ---- Irreversible requests ---------------------------------------------------------------------------
+
+REFUSALS |= {
+    "people-needed": lambda d: _("Name at least one person."),
+    "deletion-not-yours": lambda d: _("Only the person who made this request confirms it."),
+    "deletion-same-person": lambda d: _("You have confirmed already: somebody else must be the second person."),
+    "deletion-not-second": lambda d: _("You can read this request, but not confirm it as the second person."),
+    "deletion-not-supervisor": lambda d: _("Only a supervisor confirms after a call."),
+    "deletion-cancel-not-yours": lambda d: _(
+        "The two people who confirm and our team can cancel. Ask one of them."
+    ),
+    "deletion-moved-on": lambda d: _("This step is over: look at where the request stands now."),
+    "deletion-answer-late": lambda d: _("The time to confirm is over: this request cancels itself."),
+    "deletion-text-changed": lambda d: _(
+        "The text was not the one you have read. Read it again, then confirm."
+    ),
+    "deletion-list-changed": lambda d: _(
+        "The list of people is not the one that was sent. Nothing is done: cancel this request and make a new one."
+    ),
+    "deletion-tick": lambda d: _("Tick the box to confirm that you know this cannot be undone."),
+    "deletion-phrase": lambda d: _("Type “%(phrase)s” as it stands above.", phrase=d.get("phrase", "")),
+    "deletion-second-there": lambda d: _(
+        "Somebody in the organisation can confirm: %(names)s.", names=one_of(list(d.get("names", ())))
+    ),
+    "call-note-needed": lambda d: _("Write whom you called, on which number, and what they said."),
+    "deletion-done": lambda d: _("It is done already: it can no longer be cancelled."),
+    "deletion-cancelled": lambda d: _("It was cancelled: nothing may be erased."),
+    "deletion-too-early": lambda d: _(
+        "The waiting period runs until %(when)s. Nothing may be erased before.", when=when(d.get("due_at"), "long")
+    ),
+    "deletion-lapsed": lambda d: _(
+        "One of the two people no longer has the right to confirm. Nothing may be erased: look at where it stands now."
+    ),
+    "deletion-not-done": lambda d: _(
+        "This request cannot be marked as solved: what it asks is neither carried out nor cancelled."
+    ),
+}
+
+
+def _deletion_sentence(
+    step: str, data: Mapping[str, Any], who: str, either: Callable[[str, str], str], name: Callable[[str], str]
+) -> str:
+    """A step of an irreversible request, as a line of the history."""
+    if step == "announced":
+        return ngettext(
+            "A confirmation is asked: %(num)s person is named",
+            "A confirmation is asked: %(num)s people are named",
+            int(data.get("people") or 1),
+        )
+    if step == "confirmed":
+        return either(
+            _("You confirmed, knowing that it cannot be undone"),
+            _("%(who)s confirmed, knowing that it cannot be undone", who=who),
+        )
+    if step == "seconded" and data.get("role") == "supervisor":
+        return _("%(who)s confirmed after a call: %(note)s", who=who, note=data.get("call_note", ""))
+    if step == "seconded":
+        return either(
+            _("You confirmed as the second person"), _("%(who)s confirmed as the second person", who=who)
+        )
+    if step == "lapsed":
+        return _(
+            "%(name)s no longer has the right to confirm: a second person is asked again", name=name("person_id")
+        )
+    if step == "ready":
+        return _("The waiting period is over")
+    if step == "cancelled":
+        return deletion_cancel_words(str(data.get("reason") or ""), str(data.get("note") or ""), who)
+    return either(_("You carried it out"), _("%(who)s carried it out", who=who))
+
+
+def deletion_cancel_words(reason: str, note: str, who: str) -> str:
+    """Why an irreversible request was cancelled."""
+    if reason == "closed":
+        return _("Cancelled, because the request was closed")
+    if reason == "no-answer":
+        return _("Cancelled by itself: no second person confirmed in time")
+    if reason == "requester-left":
+        return _("Cancelled by itself: the requester no longer has the right to ask for it")
+    if note:
+        return _("Cancelled by %(who)s: %(note)s", who=who, note=note)
+    return _("Cancelled by %(who)s", who=who)
+
+
+def one_of(names: list[str], most: int = 4) -> str:
+    """Names of which one is enough: "Alice", "Alice or Bob", "Alice, Bob or 3 others"."""
+    if len(names) > most:
+        shown, rest = names[: most - 1], len(names) - most + 1
+        return ngettext(
+            "%(names)s or %(num)s other", "%(names)s or %(num)s others", rest, names=", ".join(shown)
+        )
+    if len(names) > 1:
+        return _("%(names)s or %(last)s", names=", ".join(names[:-1]), last=names[-1])
+    return names[0] if names else ""
+
+
+def deletion_title(standing: Any) -> str:
+    """What is asked, in a few words: "Delete 2 people for good"."""
+    count = len(standing.people)
+    if standing.ticket.form_slug == "mfa-reset":
+        return ngettext("Erase the factors of %(num)s person", "Erase the factors of %(num)s people", count)
+    return ngettext("Delete %(num)s person for good", "Delete %(num)s people for good", count)
+
+
+def deletion_losses(standing: Any) -> str:
+    """What disappears."""
+    if standing.ticket.form_slug == "mfa-reset":
+        return _(
+            "The enrolled factors: they cannot be put back. Until the person enrols a new one, their account is less "
+            "well protected."
+        )
+    return _(
+        "Their record, their accesses and everything that the product keeps about them. What the law obliges us to "
+        "keep stays, for as long as it requires."
+    )
+
+
+class DeletionPlace:
+    """Where an irreversible request stands, for one reader: tone, icon, title and text of a callout."""
+
+    __slots__ = ("icon", "text", "title", "tone")
+
+    def __init__(self, tone: str, icon: str, title: str, text: str) -> None:
+        self.tone, self.icon, self.title, self.text = tone, icon, title, text
+
+
+def deletion_place(standing: Any, viewer: Any, now: datetime) -> DeletionPlace:
+    """Where an irreversible request stands and who has the next move, for this reader."""
+    row, requester = standing.row, standing.requester.full_name
+    day = long_day(standing.last_day) if standing.last_day else ""
+    if row.state == "announced":
+        if standing.may_confirm:
+            return DeletionPlace(
+                "yours", "pencil-fill", _("Yours to confirm"), _("Nothing is erased as long as you have not confirmed.")
+            )
+        return DeletionPlace(
+            "ours", "pencil-fill", _("%(name)s has to confirm", name=requester), _("Nothing is erased before that.")
+        )
+    if row.state == "confirmed" and standing.may_second:
+        return DeletionPlace(
+            "yours",
+            "person-check-fill",
+            _("Your confirmation is awaited"),
+            _("Before the end of %(day)s. Otherwise the request cancels itself.", day=day)
+            if day
+            else _("Nothing is erased before that."),
+        )
+    if row.state == "confirmed" and standing.asked:
+        names = one_of([person.full_name for person in standing.asked])
+        return DeletionPlace(
+            "away",
+            "people",
+            _("A second person has to confirm: %(names)s", names=names),
+            _("Before the end of %(day)s. Otherwise the request cancels itself.", day=day)
+            if day
+            else _("Nothing is erased before that."),
+        )
+    if row.state == "confirmed":
+        if standing.may_call:
+            return DeletionPlace(
+                "yours",
+                "telephone-fill",
+                _("Call the customer, then confirm"),
+                _("Nobody in the organisation can be the second person: a supervisor confirms after a call."),
+            )
+        return DeletionPlace(
+            "ours",
+            "telephone-fill",
+            _("A supervisor calls before confirming"),
+            _("Nobody else in the organisation can be the second person."),
+        )
+    if row.state == "waiting":
+        return DeletionPlace(
+            "yours" if standing.may_cancel and not viewer.is_staff else "away",
+            "hourglass-split",
+            _("Everything can still be cancelled"),
+            _("Nothing is erased before %(when)s.", when=when(row.due_at, "long")),
+        )
+    if row.state == "ready":
+        if viewer.is_agent:
+            return DeletionPlace(
+                "yours",
+                "trash3",
+                _("It can be carried out"),
+                _("All confirmations are there. Check each name and number once more."),
+            )
+        return DeletionPlace(
+            "ours", "gear", _("We carry it out"), _("Until it is done, it can still be cancelled.")
+        )
+    if row.state == "carried_out":
+        return DeletionPlace(
+            "done",
+            "check-circle-fill",
+            _("It is done"),
+            _("Carried out on %(when)s. It cannot be undone.", when=when(row.carried_out_at, "long")),
+        )
+    who = row.cancelled_by.full_name if row.cancelled_by_id else _("The portal")
+    return DeletionPlace(
+        "over",
+        "x-circle-fill",
+        _("Cancelled: nothing is erased"),
+        _(
+            "%(why)s, on %(when)s.",
+            why=deletion_cancel_words(row.cancel_reason, row.cancel_note, who),
+            when=when(row.cancelled_at, "long"),
+        ),
+    )
+
+
+def deletion_steps(standing: Any, viewer: Any) -> list[dict[str, str]]:
+    """What has been, what is now, what comes: the timeline of an irreversible request."""
+    row = standing.row
+    cancelled = row.state == "cancelled"
+    requester = standing.requester.full_name
+
+    def step(done: bool, now: bool, icon: str, title: str, text: str) -> dict[str, str]:
+        state = "done" if done else ("now" if now and not cancelled else "next")
+        return {"state": state, "icon": "" if done else icon, "title": title, "text": text}
+
+    def signed(name: str, moment: datetime) -> str:
+        return _("%(name)s, %(when)s", name=name, when=when(moment, "long"))
+
+    steps = [
+        step(
+            True,
+            False,
+            "",
+            _("Request sent"),
+            signed(standing.ticket.opened_by.full_name, row.announced_at),
+        ),
+        step(
+            standing.first is not None,
+            row.state == "announced",
+            "pencil-fill",
+            _("You confirm")
+            if standing.may_confirm
+            else (
+                _("The requester has confirmed") if standing.first is not None else _("The requester confirms")
+            ),
+            signed(standing.first.person.full_name, standing.first.given_at)
+            if standing.first is not None
+            else (
+                _("By typing the phrase below.")
+                if standing.may_confirm
+                else _("%(name)s, by typing a phrase.", name=requester)
+            ),
+        ),
+    ]
+    if standing.rule != "none":
+        held = standing.second
+        if held is not None and held.role == "supervisor":
+            text = _(
+                "%(name)s, our supervisor, after a call: %(note)s",
+                name=held.person.full_name,
+                note=held.call_note,
+            )
+        elif held is not None:
+            text = signed(held.person.full_name, held.given_at)
+        elif row.state == "announced" or standing.asked:
+            names = one_of([person.full_name for person in standing.asked])
+            days = ngettext(
+                "%(num)s working day", "%(num)s working days", settings.get("deletion_answer_days")
+            )
+            text = (
+                _(
+                    "%(names)s, from their own account. Without an answer within %(days)s, the request cancels itself.",
+                    names=names,
+                    days=days,
+                )
+                if names
+                else _(
+                    "Nobody else in your organisation can: one of our supervisors calls you, then confirms."
+                )
+            )
+        else:
+            text = _("A supervisor of our team confirms after a call.")
+        steps.append(
+            step(
+                held is not None, row.state == "confirmed", "people", _("A second person confirms"), text
+            )
+        )
+    if standing.procedure.waits:
+        hours = settings.get("deletion_wait_hours")
+        over = row.state in ("ready", "carried_out")
+        steps.append(
+            step(
+                over,
+                row.state == "waiting",
+                "hourglass-split",
+                ngettext("%(num)s hour to change one’s mind", "%(num)s hours to change one’s mind", hours),
+                _("Until %(when)s.", when=when(row.due_at, "long"))
+                if row.due_at is not None
+                else _("Each of the two people gets a link to cancel everything."),
+            )
+        )
+    steps.append(
+        step(
+            row.state == "carried_out",
+            row.state == "ready",
+            "trash3",
+            _("We carry it out"),
+            _("On %(when)s.", when=when(row.carried_out_at, "long"))
+            if row.carried_out_at is not None
+            else _("A receipt names each person. Until then everything can be cancelled."),
+        )
+    )
+    if cancelled:
+        place = deletion_place(standing, viewer, row.cancelled_at)
+        steps = [line for line in steps if line["state"] == "done"]
+        steps.append({"state": "now", "icon": "x-circle", "title": place.title, "text": place.text})
+    return steps
+
+
+def deletion_remaining(standing: Any, now: datetime) -> dict[str, Any] | None:
+    """How much of the waiting period is left: words and percent that has passed; None outside of it."""
+    row = standing.row
+    if row.state != "waiting" or row.due_at <= now:
+        return None
+    begun = row.seconded_at or row.confirmed_at
+    whole = max((row.due_at - begun).total_seconds(), 1)
+    minutes = int((row.due_at - now).total_seconds() // 60) + 1
+    left = (
+        _("%(hours)s h %(minutes)s min", hours=minutes // 60, minutes=minutes % 60)
+        if minutes >= 60
+        else _("%(minutes)s min", minutes=minutes)
+    )
+    return {
+        "words": _("%(left)s left to cancel", left=left),
+        "percent": int((now - begun).total_seconds() * 100 / whole),
+    }
+
+
+def deletion_receipt(standing: Any) -> list[tuple[str, str]]:
+    """What the receipt says besides the names: (label, value) pairs."""
+    row, ticket = standing.row, standing.ticket
+    rows = [
+        (_("Request"), f"{ticket.number}, {ticket.organisation.name}"),
+        (
+            _("Carried out"),
+            _(
+                "%(when)s, by %(name)s",
+                when=when(row.carried_out_at, "long"),
+                name=row.carried_out_by.full_name if row.carried_out_by_id else _("our team"),
+            ),
+        ),
+    ]
+    labels = {
+        "requester": _("Confirmed by the requester"),
+        "second": _("Confirmed by the second person"),
+        "supervisor": _("Confirmed by our supervisor, after a call"),
+    }
+    for held in (standing.first, standing.second):
+        if held is not None:
+            rows.append(
+                (
+                    labels[held.role],
+                    _("%(name)s, %(when)s", name=held.person.full_name, when=when(held.given_at, "long")),
+                )
+            )
+            rows.append(
+                (
+                    _("Fingerprint of the text agreed to (version %(version)s)", version=held.wording_version),
+                    held.text_hash,
+                )
+            )
+    return rows
+
+
+def deletion_confirmed_words(standing: Any, row: Any) -> str:
+    """What the requester reads right after confirming."""
+    if row.state == "confirmed" and standing.asked:
+        return _(
+            "You have confirmed. The next word is with %(names)s: the mail has left.",
+            names=one_of([person.full_name for person in standing.asked]),
+        )
+    if row.state == "confirmed":
+        return _("You have confirmed. One of our supervisors calls you before going on.")
+    if row.state == "waiting":
+        return _("You have confirmed. Until %(when)s you can cancel.", when=when(row.due_at, "long"))
+    return _("You have confirmed. We carry it out.")

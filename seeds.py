@@ -24,6 +24,7 @@ from domain import (
     audit,
     closing,
     conversation,
+    deletion,
     files,
     licences,
     lifecycle,
@@ -342,13 +343,18 @@ class _World:
         morning = acts[0][0].astimezone(PARIS).replace(hour=0, minute=30, second=0, microsecond=0)
         for at, _turn, act in acts:
             while morning <= at:
-                closing.sweep(morning.astimezone(UTC))
+                self._sweep(morning.astimezone(UTC))
                 morning += timedelta(days=1)
             act(min(at, self.now))
         while morning < self.now:
-            closing.sweep(morning.astimezone(UTC))
+            self._sweep(morning.astimezone(UTC))
             morning += timedelta(days=1)
-        closing.sweep(self.now)
+        self._sweep(self.now)
+
+    def _sweep(self, now: datetime) -> None:
+        """What happens by itself."""
+        deletion.sweep(now)
+        closing.sweep(now)
 
     def instant(self, when: When) -> datetime:
         """The instant meant: on a working day, and never in the future."""
@@ -437,6 +443,14 @@ class _World:
             lifecycle.close(ticket, by, now)
         elif name == "cc":
             conversation.add_cc(ticket, target, by, now)
+        elif name == "confirm":
+            standing = deletion.look(by, ticket, now, by.language)
+            phrase = standing.wording.phrase if standing else ""
+            deletion.confirm(ticket, phrase, by, now, language=by.language, understood=True)
+        elif name == "second":
+            deletion.second(ticket, by, now, language=by.language)
+        elif name == "carry-out":
+            deletion.carry_out(ticket, by, now)
         elif name == "licence":
             record = ticket.licence_requests.get()
             {"prepare": licences.prepare, "deliver": licences.deliver}[target](record, by, now)
@@ -760,7 +774,7 @@ STORIES: tuple[Story, ...] = (
         "Effacer deux comptes de salariés partis en 2023",
         "Leurs contrats sont terminés depuis plus de trois ans ; notre règle de conservation "
         "demande l’effacement.",
-        [Step((2, "9:15"), "vera", "move:qualified")],
+        [Step((3, "14:46"), "alice", "confirm"), Step((2, "9:15"), "vera", "move:qualified")],
         answers=[(*_WHY, "Règle de conservation : effacement trois ans après la fin du contrat.")],
         people=[("Jean Moreau", "1784031"), ("Lucía Fernández", "1784102")],
     ),
@@ -838,11 +852,13 @@ STORIES: tuple[Story, ...] = (
         "Hugo Faure a changé de téléphone",
         "Il n’a plus ses codes. Je me porte garant, appelez-moi si besoin.",
         [
+            Step((5, "16:34"), "bob", "confirm"),
             Step((5, "17:00"), "vera", "take"),
+            Step((4, "9:28"), "vera", "carry-out"),
             Step(
                 (4, "9:30"),
                 "vera",
-                "solve",
+                "reply",
                 "Nous avons appelé Hugo au numéro du dossier : son facteur est effacé, il en "
                 "enregistre un nouveau à la prochaine connexion.",
             ),
@@ -1225,11 +1241,14 @@ STORIES: tuple[Story, ...] = (
         "Effacer le compte d’un ancien prestataire",
         "Le contrat est terminé depuis 2022.",
         [
+            Step((48, "9:58"), "charlie", "confirm"),
+            Step((48, "11:20"), "erin", "second"),
             Step((47, "10:00"), "vera", "take"),
+            Step((44, "14:58"), "vera", "carry-out"),
             Step(
                 (44, "15:00"),
                 "vera",
-                "solve",
+                "reply",
                 "Le compte et ses données sont effacés. Le numéro de cette demande en garde la trace.",
             ),
         ],

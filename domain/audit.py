@@ -39,6 +39,13 @@ EVENT_KINDS: dict[str, str] = {
     "ticket:follow_up_created": "a follow-up of this request was opened",
     "ticket:licence_changed": "the licence request moved on",
     "ticket:reply_refused": "an answer came after the request was closed",
+    "deletion:announced": "an irreversible request waits for the confirmation of its requester",
+    "deletion:confirmed": "the requester confirmed it",
+    "deletion:seconded": "a second person confirmed it, or a supervisor after a call",
+    "deletion:lapsed": "the second person lost their rights: the confirmation is asked again",
+    "deletion:ready": "the waiting period is over",
+    "deletion:cancelled": "it was cancelled: nothing is deleted",
+    "deletion:carried_out": "staff carried it out, and the request is resolved",
 }
 
 AUDIT_KINDS: dict[str, str] = {

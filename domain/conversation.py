@@ -64,7 +64,7 @@ def reply(
     Raises Invalid("body-empty"), Missing, NotAllowed, NotNow("ticket-closed") once it takes no word any more,
     NotNow("key-reused") for a key that was used with other words.
     """
-    from domain import files
+    from domain import deletion, files
 
     body = _body(body, bool(attachment_keys))
     with db.atomic():
@@ -108,6 +108,7 @@ def reply(
         if target != origin:
             if not lifecycle.may_move(origin, target, "staff" if by.is_staff else "customer"):
                 raise NotNow("move-refused", origin=origin, target=target, number=ticket.number)
+            deletion.on_move(ticket, target, by, now)
             changes |= lifecycle.status_changes(ticket, target, now)
             if target == "closed":
                 changes["close_reason"] = "staff"

@@ -205,9 +205,9 @@ def move(
     event and no mail of its own (the caller writes them).
     Returns the row. Raises Missing for a request that this person may not know of, NotAllowed for somebody who may
     not move it, NotNow("move-refused") for a move that is not in the table, NotNow("changed-meanwhile") when
-    somebody was first.
+    somebody was first, NotNow("deletion-not-done") for an irreversible request that is not carried out (REQ-4).
     """
-    from domain import audit, closing, notifications, policies
+    from domain import audit, closing, deletion, notifications, policies
 
     if target not in STATUSES:
         raise Invalid("status-unknown", field="status")
@@ -226,6 +226,7 @@ def move(
             return ticket
         if not may_move(ticket.status, target, actor):
             raise NotNow("move-refused", origin=ticket.status, target=target, number=ticket.number)
+        deletion.on_move(ticket, target, by, now)
         origin = ticket.status
         changes = status_changes(ticket, target, now)
         if target == "closed":

@@ -84,6 +84,26 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:attachment_added": (),
     "ticket:licence_changed": (),
     "ticket:reply_refused": (Rule("reply-refused", "author", author_too=True),),
+    # Each of the two people keeps a mail of what they did: it holds the way to cancel (REQ-4).
+    "deletion:announced": (Rule("deletion-confirm", "requester", author_too=True),),
+    "deletion:confirmed": (
+        Rule("deletion-second", "asked", "asks_person"),
+        Rule("deletion-second", "supervisors", "asks_call"),
+        Rule("deletion-waiting", "both", "waits", author_too=True),
+        Rule("deletion-ready", "owners", "is_ready"),
+    ),
+    "deletion:seconded": (Rule("deletion-waiting", "both", author_too=True),),
+    "deletion:lapsed": (
+        Rule("deletion-second", "asked"),
+        Rule("deletion-second", "supervisors", "asks_call"),
+        Rule("deletion-second", "requester"),
+    ),
+    "deletion:ready": (Rule("deletion-ready", "owners"),),
+    "deletion:cancelled": (
+        Rule("deletion-cancelled", "asked_or_both", author_too=True),
+        Rule("deletion-cancelled", "owners"),
+    ),
+    "deletion:carried_out": (Rule("deletion-done", "both", author_too=True),),
 }
 
 # Events that may carry words. When they do, one mail says both the words and the move that came with them.
@@ -201,6 +221,40 @@ def _author(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     return [_of_person(person)] if person is not None else []
 
 
+def _people(keys: Iterable[int]) -> list[Recipient]:
+    wanted = list(dict.fromkeys(keys))
+    rows = {person.id: person for person in Person.select().where(Person.id.in_(wanted))} if wanted else {}
+    return [_of_person(rows[key]) for key in wanted if key in rows]
+
+
+def _requester(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    return _people([ticket.requester_id])
+
+
+def _asked(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """Those who can be the second person of a deletion, as the event names them."""
+    return _people(event.data.get("asked") or ())
+
+
+def _both(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    from domain import deletion
+
+    return _people(deletion.both_people(ticket))
+
+
+def _asked_or_both(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """The requester, whoever confirmed besides, and those who were still asked to."""
+    return list(dict.fromkeys(_both(event, ticket) + _asked(event, ticket)))
+
+
+def _supervisors(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """The supervisors; a portal without any leaves it to its admins, who can name one."""
+    staff = Person.select().where(Person.is_active == True).order_by(Person.id)  # noqa: E712
+    supervisors = staff.where((Person.is_supervisor == True) & Person.staff_role.in_(("agent", "admin")))  # noqa: E712
+    found = list(supervisors) or list(staff.where(Person.staff_role == "admin"))
+    return [_of_person(person) for person in found]
+
+
 WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "customers": _customers,
     "team": _team,
@@ -208,9 +262,14 @@ WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "owners": _owners,
     "added": _added,
     "author": _author,
+    "requester": _requester,
+    "asked": _asked,
+    "both": _both,
+    "asked_or_both": _asked_or_both,
+    "supervisors": _supervisors,
 }
 # These belong to the vendor: they hear of internal events too.
-OF_THE_DESK = frozenset({"team", "assignee", "owners"})
+OF_THE_DESK = frozenset({"team", "assignee", "owners", "supervisors"})
 
 
 # ---- When --------------------------------------------------------------------------------------------
@@ -242,6 +301,10 @@ WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
     "not_by_staff": lambda event, ticket, by: _side(event, by) != "team",
     "unassigned": lambda event, ticket, by: ticket.assignee_id is None,
     "moved": _moved,
+    "asks_person": lambda event, ticket, by: event.data.get("asks") == "person",
+    "asks_call": lambda event, ticket, by: event.data.get("asks") == "call",
+    "waits": lambda event, ticket, by: event.data.get("state") == "waiting",
+    "is_ready": lambda event, ticket, by: event.data.get("state") == "ready",
 }
 
 

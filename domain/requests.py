@@ -16,6 +16,7 @@ from domain import (
     catalogue,
     closing,
     conversation,
+    deletion,
     lifecycle,
     notifications,
     policies,
@@ -222,6 +223,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
         closing.reschedule(ticket, now)
         search.index_ticket(ticket.id)
         notifications.tell(event, ticket, now, by)
+        deletion.announce(ticket, by, now)
     return ticket
 
 

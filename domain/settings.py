@@ -68,6 +68,11 @@ DEFAULTS: dict[str, Choice] = {
     "file_max_mb": Choice(25, int, "Largest file, in megabytes", 1, 200),
     "file_kinds": Choice(FILE_KINDS, list, "Kinds of file that are taken"),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
+    "deletion_second": Choice(
+        "approved", ("approved", "administrator", "none"), "Who confirms a deletion as the second person"
+    ),
+    "deletion_wait_hours": Choice(24, int, "Hours between the second confirmation and a deletion", 1, 720),
+    "deletion_answer_days": Choice(5, int, "Working days the second person has to confirm a deletion", 1, 60),
     "help_phone": Choice("+33 1 99 00 01 42", str, "Telephone number shown for urgent cases"),
     "help_hours_fr": Choice(
         "Du lundi au vendredi, de 8 h à 18 h, heure de Paris", str, "Telephone hours, in French"

@@ -91,6 +91,24 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("tickets.remove_cc", "POST", "/tickets/{n}/cc/{copy}/removal", {}, "303 404 303 303 404 303 303 303"),
     ("tickets.remove_cc", "POST", "/tickets/{theirs}/cc/{copy}/removal", {}, "303 404 404 404 404 404 404 404"),
     ("tickets.collaborators", "POST", "/tickets/{n}/collaborators", {}, "303 404 403 303 404 403 403 403"),
+    # What cannot be undone: {sent} waits for alice, {seconding} for bob
+    ("deletion.show", "GET", "/tickets/{sent}/deletion", {}, "303 404 200 200 404 200 200 200"),
+    ("deletion.show", "GET", "/tickets/{n}/deletion", {}, "303 404 404 404 404 404 404 404"),
+    ("deletion.confirm", "POST", "/tickets/{sent}/deletion/confirmation",
+     {"typed": "supprimer 1 personne", "irreversible": "y", "wording": "{words}"}, "303 404 303 403 404 403 403 403"),
+    ("deletion.confirm", "POST", "/tickets/{sent}/deletion/confirmation", {"typed": "oui"},
+     "303 404 422 403 404 403 403 403"),
+    ("deletion.second", "POST", "/tickets/{sent}/deletion/second", {"wording": "{words}"},
+     "303 404 403 409 404 403 403 403"),
+    ("deletion.second", "POST", "/tickets/{seconding}/deletion/second", {"wording": "{other_words}"},
+     "303 404 403 303 404 403 403 403"),
+    ("deletion.call", "POST", "/tickets/{seconding}/deletion/call", {"note": "Appelé Alice au standard."},
+     "303 404 403 403 404 403 403 403"),
+    ("deletion.cancel", "GET", "/tickets/{seconding}/deletion/cancellation", {}, "303 404 200 200 404 200 200 200"),
+    ("deletion.cancel", "POST", "/tickets/{seconding}/deletion/cancellation", {"reason": "Un nom est faux."},
+     "303 404 303 303 404 303 303 303"),
+    ("deletion.complete", "POST", "/tickets/{seconding}/deletion/completion", {"done": "y"},
+     "303 404 403 403 404 409 409 409"),
     # Files
     ("files.show", "GET", "/files/{file}/preuve.pdf", {}, "303 404 200 200 404 200 200 200"),
     ("files.show", "GET", "/files/{internal}/interne.png", {}, "303 404 404 404 404 200 200 200"),
@@ -125,6 +143,7 @@ ADMIN_TABLES: dict[str, str] = {
     "person": "list details new edit",
     "ticket": "list details edit",
     "licencerequest": "list details edit",
+    "deletion": "list details",
     "ticketevent": "list details",
     "team": "list details new edit delete",
     "teammember": "list details new delete",
@@ -215,6 +234,12 @@ def scene(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "sam": world.sam.id,
         "engineering": models.Team.get(models.Team.slug == "engineering").id,
     }
+    filled |= {
+        "sent": made.sent.number,
+        "seconding": made.seconding.number,
+        "words": made.words,
+        "other_words": made.other_words,
+    }
     for table in models.TABLES:
         first = table.select(table.id).order_by(table.id).first() if "id" in table._meta.fields else None
         filled[f"{table.__name__.lower()}_id"] = first.id if first else 0
@@ -298,6 +323,26 @@ def test_a_request_of_another_organisation_looks_like_one_that_never_was(
         assert seen[number][0] == 404, path
         for tried, answer in seen.items():
             assert answer == seen[number], f"{method} {path}: {tried!r} looks different"
+
+
+def test_a_deletion_of_another_organisation_looks_like_one_that_never_was(
+    scene: SimpleNamespace, database: Any
+) -> None:
+    number = scene.filled["seconding"]
+    unknown = number[:-1] + ("8" if number[-1] != "8" else "9") + "77"
+    for endpoint, method, path, data, _statuses in by_endpoint():
+        if not endpoint.startswith("deletion."):
+            continue
+        seen = []
+        for tried in (number, unknown):
+            where = f"/tickets/{tried}/deletion" + path.partition("/deletion")[2]
+            with nothing_kept(database):
+                sent = {key: value.format(**scene.filled) for key, value in data.items()}
+                answer = scene.crowd.ask("charlie", method, where, sent)
+            assert CANARY not in answer.text
+            seen.append((answer.status_code, normal(answer.text, tried, quote(tried))))
+        assert seen[0] == seen[1], f"{method} {path} looks different"
+        assert seen[0][0] == 404
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from models import (
     Attachment,
     CalendarClosingDay,
     ClosingRule,
+    Deletion,
+    DeletionConfirmation,
     LicenceRequest,
     Membership,
     Message,
@@ -58,6 +60,16 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
         (LicenceRequest, {"quantity": 1_000_001}),
     ],
     "licence_status_known": [(LicenceRequest, {"status": "lost"})],
+    # The newest row is one that its requester has confirmed: without a date, and not over.
+    "deletion_state_known": [(Deletion, {"state": "lost"})],
+    "deletion_due": [(Deletion, {"state": "waiting"}), (Deletion, {"state": "ready"})],
+    "deletion_carried_out_dated": [(Deletion, {"carried_out_at": NOW})],
+    "deletion_cancelled_dated": [(Deletion, {"cancelled_at": NOW}), (Deletion, {"state": "cancelled"})],
+    "deletion_not_before_its_time": [
+        (Deletion, {"state": "carried_out", "carried_out_at": NOW, "due_at": NOW + timedelta(seconds=1)})
+    ],
+    "deletion_confirmation_role_known": [(DeletionConfirmation, {"role": "owner"})],
+    "deletion_confirmation_call_noted": [(DeletionConfirmation, {"role": "supervisor"})],
     "outbox_status_known": [(OutboxMessage, {"status": "maybe"})],
 }
 

@@ -286,7 +286,7 @@ def test_a_person_sends_each_form(
     fill_in(page, slug)
     page.locator("[name=cc]").fill("bob@acme.example")
     send(page)
-    page.wait_for_url("**/tickets/*")
+    page.wait_for_url("**/tickets/**")
     assert_looks(page)
     ticket = Ticket.get(Ticket.number == number_of(page))
     assert (ticket.form_slug, ticket.requester_id, ticket.status) == (slug, world.alice.id, "registered")

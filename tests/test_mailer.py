@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import mailer
-from domain import accounts, audit, closing, conversation, lifecycle, notifications, settings
+from domain import accounts, audit, closing, conversation, deletion, lifecycle, notifications, settings
 from domain.notifications import PermanentFailure, Skipped
-from models import Message, Organisation, OutboxMessage, Person, StatusLabel
+from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
 
 BASE = "http://support.initech.example"
@@ -52,6 +52,32 @@ def travelled(made):
     return email.message_from_bytes(wire, policy=email.policy.default)
 
 
+def rows_of_deletions(counter):
+    """One irreversible request in each state that a mail speaks of."""
+    people = [{"full_name": "Jean Moreau", "employee_number": "1784031", "url": "", "details": ""}]
+    asked = {"form_slug": "user-deletion", "priority": None, "named_people": people}
+    made = [counter.request("Un départ", **asked) for _ in range(6)]
+    alice, bob, sam = (counter.viewer(name) for name in ("alice", "bob", "sam"))
+    day = timedelta(hours=24)
+    for ticket in made[1:]:
+        deletion.confirm(ticket, "supprimer 1 personne", alice, NOW, language="fr", understood=True)
+    for ticket in made[2:]:
+        deletion.second(ticket, bob, NOW, language="fr")
+    deletion.cancel(made[5], sam, NOW, reason="Un doute.")
+    deletion.carry_out(made[4], sam, NOW + day)
+    Deletion.update(due_at=NOW + 9 * day).where(Deletion.ticket == made[2].id).execute()
+    deletion.sweep(NOW + day)
+    # The newest row of each template must be of a request that still stands where its mail says.
+    stands = {
+        "deletion-confirm": made[0], "deletion-second": made[1], "deletion-waiting": made[2], "deletion-ready": made[3],
+        "deletion-done": made[4], "deletion-cancelled": made[5],
+    }  # fmt: skip
+    for template, ticket in stands.items():
+        OutboxMessage.delete().where(
+            (OutboxMessage.template == template) & (OutboxMessage.ticket != ticket.id)
+        ).execute()
+
+
 @pytest.fixture
 def every_mail(counter, portal):
     """One row of the outbox for each mail of the registry."""
@@ -70,6 +96,7 @@ def every_mail(counter, portal):
     notifications.tell(event, other, NOW, counter.viewer("alice"))
     accounts.ask_reset("alice@acme.example", origin="203.0.113.7", now=NOW)
     accounts.register("Zoé Neuve", "zoe@acme.example", origin="203.0.113.7", now=NOW)
+    rows_of_deletions(counter)
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
     for template in ("account-locked", "registration-waiting"):

@@ -40,12 +40,13 @@ DESK = {
     "/tickets?list=organisation": 4,
 }
 ADMIN = {
-    "/admin/": 31,
+    "/admin/": 32,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
     "/admin/person/": 5,
     "/admin/ticket/": 8,
     "/admin/licencerequest/": 6,
+    "/admin/deletion/": 5,
     "/admin/ticketevent/": 5,
     "/admin/team/": 5,
     "/admin/routingrule/": 7,

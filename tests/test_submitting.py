@@ -166,9 +166,11 @@ def test_an_improvement_asks_no_consent_and_records_none(world: Any) -> None:
     ],
 )
 def test_each_form_goes_to_its_team(world: Any, form: str, slug: str) -> None:
-    ticket = send(world, form_slug=form, priority=None)
+    people = [{"full_name": "Jean Moreau", "employee_number": "1784031", "url": "", "details": ""}]
+    ticket = send(world, form_slug=form, priority=None, named_people=people)
     assert again(ticket).team.slug == slug
-    assert last_event(ticket).data["team"] == ticket.team_id
+    created = TicketEvent.get((TicketEvent.ticket == ticket.id) & (TicketEvent.kind == "ticket:created"))
+    assert created.data["team"] == ticket.team_id
 
 
 def test_the_first_rule_by_position_that_fits_wins_and_empty_means_any(world: Any) -> None:

@@ -288,7 +288,7 @@ def test_a_form_with_people_is_sent_in_chromium(enter: Any, world: Any) -> None:
     page.locator("button[name=remove_person-1]").click()
     fill_in(page, "user-deletion")
     send(page)
-    page.wait_for_url("**/tickets/*")
+    page.wait_for_url("**/tickets/*/deletion")
     assert NamedPerson.select().where(NamedPerson.full_name == "Jean Moreau").exists()
 
 

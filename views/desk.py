@@ -263,6 +263,7 @@ def page(
             "desk/show.html",
             ticket=ticket,
             read=read,
+            deletion=tickets.deletion_place(ticket, viewer),
             words=words,
             status=words[ticket.status],
             thread=tickets.thread_of(read, viewer),

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import catalogue, files, licences, occasions, settings
+from domain import catalogue, deletion, files, licences, occasions, settings
 from domain import requests as filing
 from domain.refusals import Invalid, Missing, NotNow
 from forms.base import RequestFields
@@ -61,10 +61,15 @@ def new(slug: str) -> ResponseReturnValue:
         return _page(form, 422)
     if submission.licence is not None:
         licences.fill_in(ticket, current.store(), current.now())
-    flash(
-        _("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number), "success"
-    )
-    return redirect(url_for("tickets.show", number=ticket.number), 303)
+    if deletion.is_irreversible(ticket):
+        flash(_("Your request %(number)s is sent. It now waits to be confirmed.", number=ticket.number), "success")
+    else:
+        flash(
+            _("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number), "success"
+        )
+    # What cannot be undone is confirmed on the page that follows (REQ-4).
+    page = "deletion.show" if deletion.is_irreversible(ticket) else "tickets.show"
+    return redirect(url_for(page, number=ticket.number), 303)
 
 
 # ---- Before it is sent -----------------------------------------------------------------------------------

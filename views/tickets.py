@@ -13,7 +13,7 @@ from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
 
 import presenters
-from domain import catalogue, closing, conversation, files, lifecycle, lists, policies, reading
+from domain import catalogue, closing, conversation, deletion, files, lifecycle, lists, policies, reading
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
@@ -245,6 +245,7 @@ def page(
             "tickets/show.html",
             ticket=ticket,
             read=read,
+            deletion=deletion_place(ticket, viewer),
             status=words[ticket.status],
             thread=thread_of(read, viewer),
             history=history_of(read, viewer),
@@ -267,6 +268,12 @@ def page(
         ),
         status,
     )
+
+
+def deletion_place(ticket: Ticket, viewer: Any) -> Any:
+    """Where an irreversible request stands, in words for this reader; None for any other request (REQ-4)."""
+    standing = deletion.look(viewer, ticket, current.now(), presenters.language())
+    return presenters.deletion_place(standing, viewer, current.now()) if standing is not None else None
 
 
 def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:

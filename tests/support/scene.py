@@ -130,6 +130,7 @@ class Scene:
         self.move(closed, "closed")
         theirs = self.request("charlie")
         members = {row.person_id: row for row in Membership.select()}
+        announced, seconding = self.deletion(), self.deletion(confirmed=True)
         return SimpleNamespace(
             ticket=Ticket.get_by_id(ticket.id),
             closed=Ticket.get_by_id(closed.id),
@@ -141,10 +142,33 @@ class Scene:
                 (Participant.ticket == ticket.id) & (Participant.email == "compta@acme.example")
             ),
             link=self.link(self.world.alice),
+            sent=announced,
+            seconding=seconding,
+            words=self.words_of(announced, "alice"),
+            other_words=self.words_of(seconding, "bob"),
             dana=members[self.world.dana.id],
             alice=members[self.world.alice.id],
             charlie=members[self.world.charlie.id],
         )
+
+    def deletion(self, *, confirmed: bool = False) -> Any:
+        """A request of alice to delete somebody for good, which she has confirmed or not yet."""
+        from domain import deletion
+
+        person = {"full_name": f"Jean {CANARY}", "employee_number": "1784031", "url": "", "details": ""}
+        ticket = self.request("alice", "user-deletion", named_people=[person])
+        if confirmed:
+            deletion.confirm(
+                ticket, "supprimer 1 personne", self.viewer("alice"), self.now, language="fr", understood=True
+            )
+        return ticket
+
+    def words_of(self, ticket: Any, name: str) -> str:
+        """The fingerprint of the text that somebody agrees to, in their language."""
+        from domain import deletion
+
+        viewer = self.viewer(name)
+        return deletion.look(viewer, ticket, self.now, viewer.language).wording.text_hash
 
     def link(self, person: Any, purpose: str = "password") -> str:
         """The secret of a link that was mailed to somebody."""

@@ -21,6 +21,7 @@ from views.admin.catalogue import (
     TeamMemberView,
     TeamView,
 )
+from views.admin.deletions import DeletionView
 from views.admin.home import HomeView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
@@ -42,6 +43,7 @@ VIEWS = (
     PersonView,
     TicketView,
     LicenceRequestView,
+    DeletionView,
     TicketEventView,
     TeamView,
     TeamMemberView,

@@ -470,6 +470,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size")),
     (_l("Files"), ("files_max", "file_max_mb", "file_kinds")),
+    (_l("Deletions"), ("deletion_second", "deletion_answer_days", "deletion_wait_hours")),
 )  # fmt: skip
 
 SETTING_WORDS: dict[str, Any] = {
@@ -495,6 +496,9 @@ SETTING_WORDS: dict[str, Any] = {
     "file_max_mb": _l("Largest file, in megabytes"),
     "file_kinds": _l("Kinds of file that are taken"),
     "requests_per_minute": _l("Requests that one person may open in a minute"),
+    "deletion_second": _l("Who confirms a deletion as the second person"),
+    "deletion_wait_hours": _l("Hours between the second confirmation and a deletion"),
+    "deletion_answer_days": _l("Working days the second person has to confirm a deletion"),
     "help_phone": _l("Telephone number shown for urgent cases"),
     "help_hours_fr": _l("Telephone hours, in French"),
     "help_hours_en": _l("Telephone hours, in English"),
@@ -521,6 +525,11 @@ SETTING_CHOICES: dict[str, dict[str, Any]] = {
     "lock_policy": {
         "temporary": _l("The account is locked for some minutes"),
         "staff": _l("The account is locked until staff unlock it"),
+    },
+    "deletion_second": {
+        "approved": _l("An administrator or another approved contact"),
+        "administrator": _l("An administrator of the organisation"),
+        "none": _l("Nobody: the requester alone"),
     },
 }
 
