@@ -24,7 +24,7 @@ from flask.cli import AppGroup, with_appcontext
 
 import config
 import mailer
-from domain import accounts, closing, files, notifications
+from domain import accounts, closing, files, mail_actions, notifications
 from gateways import smtp
 from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
 
@@ -78,7 +78,7 @@ def sweep_uploads(app: Flask, now: datetime) -> int:
 def clean_sessions(app: Flask, now: datetime) -> int:
     """Forget ended sessions, old links, failed sign-ins, and texts held for a sign-in. Returns how many rows."""
     held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
-    return int(held) + accounts.sweep(now)
+    return int(held) + accounts.sweep(now) + mail_actions.sweep(now)
 
 
 class Job(NamedTuple):

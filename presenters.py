@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import nh3
@@ -245,6 +245,15 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ticket-closed": lambda d: _(
         "This request is closed and takes no more answers. A follow-up can pick it up."
     ),
+    "not-resolved": lambda d: _("No solution awaits your word at the moment. Look at what is new on the request."),
+    "nothing-closes": lambda d: _("This request does not close by itself at the moment: there is no date to move."),
+    "kept-open-enough": lambda d: _("The date cannot be moved any more. Answer on the request: that keeps it open."),
+    "kept-open-already": lambda d: _("The date has moved already."),
+    "keep-open-not-yours": lambda d: _("You can read this request, but not move its date."),
+    "link-used": lambda d: _("This link was used already: a link of a mail works once."),
+    "link-expired": lambda d: _("This link no longer works: its time is over."),
+    "link-of-somebody-else": lambda d: _("This link was mailed to somebody else. You act from the request itself."),
+    "link-overtaken": lambda d: _("The request has changed since this mail left. Look at what is new."),
     "status-unknown": lambda d: _("Choose one of the statuses of the list."),
     "assignee-unknown": lambda d: _("Choose one of the agents of the list."),
     "team-unknown": lambda d: _("Choose one of the teams of the list."),
@@ -432,6 +441,65 @@ def close_reason(ticket: Ticket) -> str:
     return words() if words else _("It is closed.")
 
 
+class ActWords(NamedTuple):
+    """A page with one button: its title, what happens, and the button (LIFE-17)."""
+
+    title: str
+    text: str
+    button: str
+    icon: str
+
+
+def act_words(act: str, ticket: Ticket, now: datetime) -> ActWords:
+    """The words of something that a customer can do to a request: works, reopen, more_time or close.
+
+    Raises domain.refusals.NotNow for more time where there is none.
+    """
+    over = _("The request closes. It stays in your list, and a follow-up can pick it up later.")
+    if act == "works":
+        return ActWords(_("It works"), over, _("It works, close it"), "hand-thumbs-up")
+    if act == "close":
+        return ActWords(_("Close this request"), over, _("Close this request"), "archive")
+    if act == "reopen":
+        return ActWords(
+            _("It does not work"),
+            _("Say what does not work: the request is open again, and our team reads it."),
+            _("Send and reopen"),
+            "hand-thumbs-down",
+        )
+    until = long_day(closing.kept_open_until(ticket, now), year=True)
+    left = closing.extensions_left(ticket) - 1
+    again = (
+        ngettext(
+            "You can move it %(num)s more time afterwards.", "You can move it %(num)s more times afterwards.", left
+        )
+        if left
+        else _("It cannot be moved again afterwards.")
+    )
+    return ActWords(
+        _("I need more time") if ticket.status == "resolved" else _("Keep it open"),
+        _("You have until the end of %(day)s. %(again)s", day=until, again=again),
+        _("Move the date"),
+        "calendar-plus",
+    )
+
+
+def act_done(act: str, ticket: Ticket) -> str:
+    """What is said once it is done; `ticket` as it is afterwards."""
+    if act == "reopen":
+        return _("Your answer was sent and the request is open again.")
+    if act == "more_time":
+        day = closing.last_day(ticket)
+        return _("The date has moved: you have until the end of %(day)s.", day=long_day(day, year=True) if day else "")
+    return _("The request is closed. A follow-up can pick it up later.")
+
+
+def keep_open_hint(ticket: Ticket) -> str:
+    """How often the date of a request can still be moved, for beside its reason; empty when it cannot."""
+    left = closing.extensions_left(ticket)
+    return ngettext("You can move the date %(num)s time.", "You can move the date %(num)s times.", left) if left else ""
+
+
 EVENT_ICONS: dict[str, str] = {
     "ticket:created": "inbox",
     "ticket:routed": "arrow-left-right",
@@ -443,6 +511,7 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:reopened": "arrow-repeat",
     "ticket:closed": "archive",
     "ticket:reminded": "bell",
+    "ticket:kept_open": "calendar-plus",
     "ticket:expired": "calendar-x",
     "ticket:cc_added": "person-plus",
     "ticket:cc_removed": "person-dash",
@@ -466,6 +535,7 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:reopened",
         "ticket:closed",
         "ticket:reminded",
+        "ticket:kept_open",
         "ticket:expired",
         "ticket:priority_lowered",
         "ticket:follow_up_created",
@@ -525,12 +595,23 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
     if kind == "ticket:closed":
         if data.get("reason") == "silence":
             return _("Closed by itself, as announced")
+        if data.get("works"):
+            return either(
+                _("You said that it works and closed this request"),
+                _("%(who)s said that it works and closed this request", who=who),
+            )
         return either(_("You closed this request"), _("Closed by %(who)s", who=who))
     if kind == "ticket:reminded":
         return _(
             "Reminder %(number)s of %(of)s sent: an answer is awaited",
             number=data.get("number"),
             of=data.get("of"),
+        )
+    if kind == "ticket:kept_open":
+        until = iso_day(str(data.get("last_day") or ""))
+        return either(
+            _("You asked for more time: until %(day)s", day=until),
+            _("%(who)s asked for more time: until %(day)s", who=who, day=until),
         )
     if kind == "ticket:expired":
         return _("Expired: the change was undone")

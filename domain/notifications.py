@@ -73,6 +73,8 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     ),
     "ticket:expired": (Rule("status-changed", "customers", "moved"),),
     "ticket:reminded": (Rule("reminder", "customers"),),
+    # The requester gets the new date, also when they asked for it themselves.
+    "ticket:kept_open": (Rule("kept-open", "requester", author_too=True),),
     "ticket:cc_added": (Rule("cc-added", "added"),),
     "ticket:cc_removed": (),
     "ticket:collaborator_added": (),
@@ -158,6 +160,10 @@ def _customers(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     return found
 
 
+def _requester(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    return [_of_person(Person.get_by_id(ticket.requester_id))]
+
+
 def _team(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     """The members of the request's team; a team without anybody leaves it to the supervisors, then to the admins."""
     staff = (
@@ -203,6 +209,7 @@ def _author(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
 
 WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "customers": _customers,
+    "requester": _requester,
     "team": _team,
     "assignee": _assignee,
     "owners": _owners,

@@ -468,6 +468,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
             "invitation_days",
         ),
     ),
+    (_l("Closing"), ("keep_open_days", "keep_open_times")),
     (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size")),
     (_l("Files"), ("files_max", "file_max_mb", "file_kinds")),
 )  # fmt: skip
@@ -490,6 +491,8 @@ SETTING_WORDS: dict[str, Any] = {
     "invitation_days": _l("Days during which an invitation works"),
     "mail_carries_text": _l("Mails carry the text of the answer, rather than only say that there is one"),
     "mail_from": _l("Sender of the mails; empty means support@ followed by the host of the portal"),
+    "keep_open_days": _l("Days that “keep it open” adds, in the unit of the closing rule"),
+    "keep_open_times": _l("Times that a request may be kept open; 0 switches it off"),
     "page_size": _l("Rows on a page of a list"),
     "files_max": _l("Files in one message"),
     "file_max_mb": _l("Largest file, in megabytes"),
