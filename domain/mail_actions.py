@@ -1,4 +1,4 @@
-"""Buttons of mails: a link that leads one person to one act on one request, once, until a date (LIFE-8, LIFE-15, LIFE-17).
+"""Buttons of mails: a link leads one person to one act on one request, once, until a date (LIFE-8, 15, 17).
 
 A link acts for nobody by itself: whoever opens it signs in first, sees a page with one button, and only that button
 changes something. Rights are those of the person who is signed in, asked when the button is pressed.
