@@ -89,9 +89,7 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode("ascii")).hexdigest()
 
 
-def offer(
-    ticket: Ticket, person_id: int, acts: Iterable[str], source: str, now: datetime
-) -> dict[str, str]:
+def offer(ticket: Ticket, person_id: int, acts: Iterable[str], source: str, now: datetime) -> dict[str, str]:
     """Make the links of one mail, and keep their hashes.
 
     Arguments: source, what tells this mail from all others (its Message-ID); now, aware UTC. The same mail worded
@@ -116,7 +114,9 @@ def offer(
         }
         for act, token in tokens.items()
     ]
-    MailAction.insert_many(rows).on_conflict(action="nothing", conflict_target=[MailAction.token_hash]).execute()
+    MailAction.insert_many(rows).on_conflict(
+        action="nothing", conflict_target=[MailAction.token_hash]
+    ).execute()
     return tokens
 
 

@@ -253,8 +253,12 @@ def test_it_does_not_work_needs_words_and_puts_it_back_to_work(world: Any) -> No
         conversation.reopen(ticket, "  ", see(world.alice), FRIDAY, idempotency_key=key())
     assert again(ticket).status == "resolved"
     once = key()
-    first = conversation.reopen(ticket, "L’export échoue encore.", see(world.alice), FRIDAY, idempotency_key=once)
-    second = conversation.reopen(ticket, "L’export échoue encore.", see(world.alice), FRIDAY, idempotency_key=once)
+    first = conversation.reopen(
+        ticket, "L’export échoue encore.", see(world.alice), FRIDAY, idempotency_key=once
+    )
+    second = conversation.reopen(
+        ticket, "L’export échoue encore.", see(world.alice), FRIDAY, idempotency_key=once
+    )
     assert first == second
     assert again(ticket).status == "in_progress"
     assert history(ticket)[-1] == "ticket:reopened"
@@ -293,7 +297,9 @@ def test_strangers_and_mere_readers_give_no_verdict(world: Any) -> None:
     assert again(ticket).status == "resolved"
 
 
-def test_a_verdict_against_closing_at_the_same_instant_is_never_lost_nor_both(world: Any, database: Any) -> None:
+def test_a_verdict_against_closing_at_the_same_instant_is_never_lost_nor_both(
+    world: Any, database: Any
+) -> None:
     for _ in range(5):
         ticket = solved(world)
         due = ticket.act_at

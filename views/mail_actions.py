@@ -45,7 +45,9 @@ def show(token: str) -> ResponseReturnValue:
     except (NotNow, NotAllowed) as fault:
         typed = form.body.data if request.method == "POST" and "body" in form else ""
         return (
-            render_template("tickets/dead_link.html", ticket=link.ticket, why=presenters.refusal(fault), typed=typed),
+            render_template(
+                "tickets/dead_link.html", ticket=link.ticket, why=presenters.refusal(fault), typed=typed
+            ),
             410 if fault.code.startswith("link-") else fault.status,
         )
     return acts.done(link.ticket, link.act)
