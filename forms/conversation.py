@@ -55,6 +55,8 @@ class _Word(FlaskForm):
     idempotency_key = HiddenField()
     # How often the date had been moved when the page was shown: a second press moves nothing.
     times = HiddenField()
+    # What the page said would happen: nothing else happens, whatever became of the request meanwhile.
+    act = HiddenField(id="act-shown")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -163,7 +163,9 @@ def test_a_mail_worded_twice_has_the_same_links_and_two_mails_have_others(counte
     assert not set(alice) & set(links_in(render(newest("reply", "bob"))))
 
 
-def test_a_thousand_links_are_long_all_different_and_kept_nowhere(counter: Any, portal: Any, database: Any) -> None:
+def test_a_thousand_links_are_long_all_different_and_kept_nowhere(
+    counter: Any, portal: Any, database: Any
+) -> None:
     ticket = solved(counter)
     tokens = [
         mail_actions.offer(ticket, counter.alice.id, [act], f"guichet.{number}", NOW)[act]
@@ -191,7 +193,9 @@ def test_without_the_secret_of_the_portal_a_link_cannot_be_made(counter: Any, po
         mail_actions.find(theirs, counter.viewer("alice"))
 
 
-def test_a_link_ends_when_the_request_closes_and_after_thirty_days_at_the_latest(counter: Any, portal: Any) -> None:
+def test_a_link_ends_when_the_request_closes_and_after_thirty_days_at_the_latest(
+    counter: Any, portal: Any
+) -> None:
     ticket = solved(counter)
     mail_actions.offer(ticket, counter.alice.id, ["works"], "one", NOW)
     assert MailAction.get().expires_at == ticket.closes_at
@@ -235,7 +239,9 @@ def test_a_refused_act_leaves_the_link_as_it_was(counter: Any, portal: Any) -> N
     assert Ticket.get_by_id(ticket.id).status == "in_progress"
 
 
-def test_pressed_eight_times_at_the_same_instant_it_acts_once(counter: Any, portal: Any, database: Any) -> None:
+def test_pressed_eight_times_at_the_same_instant_it_acts_once(
+    counter: Any, portal: Any, database: Any
+) -> None:
     settings.put("keep_open_times", 20, None, NOW)
     ticket = solved(counter)
     token = offer(counter, ticket, "more_time")
@@ -298,14 +304,37 @@ def test_rights_are_asked_when_the_button_is_pressed(counter: Any, portal: Any) 
     assert Ticket.get_by_id(ticket.id).status == "resolved"
 
 
-BAD_TOKENS = ["", "%", "*", "_", "null", "0", "true", "[]", "x" * 42, "x" * 44, "é" * 43, "a" * 500, "' OR 1=1 --"]
+BAD_TOKENS = [
+    "",
+    "%",
+    "*",
+    "_",
+    "null",
+    "0",
+    "true",
+    "[]",
+    "x" * 42,
+    "x" * 44,
+    "é" * 43,
+    "a" * 500,
+    "' OR 1=1 --",
+]
 
 
 @pytest.mark.parametrize("token", BAD_TOKENS)
 def test_what_is_no_link_finds_nothing(counter: Any, portal: Any, token: str) -> None:
     real = offer(counter, solved(counter), "works")
     alice = counter.viewer("alice")
-    for tried in (token, real + " ", " " + real, real + "\n", real.swapcase(), real[:-1], real + "=", real[:20] + "%"):
+    for tried in (
+        token,
+        real + " ",
+        " " + real,
+        real + "\n",
+        real.swapcase(),
+        real[:-1],
+        real + "=",
+        real[:20] + "%",
+    ):
         with pytest.raises(Missing):
             mail_actions.find(tried, alice)
     assert mail_actions.find(real, alice).act == "works"
@@ -335,7 +364,9 @@ def made(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         tokens = mail_actions.offer(row, getattr(world, to).id, [act], f"essai-{next(count)}", scene.now)
         return f"/mail-actions/{tokens[act]}"
 
-    return SimpleNamespace(scene=scene, number=ticket.number, link=link, now=lambda: Ticket.get_by_id(ticket.id))
+    return SimpleNamespace(
+        scene=scene, number=ticket.number, link=link, now=lambda: Ticket.get_by_id(ticket.id)
+    )
 
 
 def test_a_program_that_follows_every_link_changes_nothing(client: Any, world: Any, made: Any) -> None:
@@ -374,7 +405,11 @@ def test_without_a_session_no_link_looks_different_from_another(client: Any, mad
 
 def test_the_page_has_one_button_and_says_what_happens(client: Any, world: Any, made: Any) -> None:
     client.sign_in(world.alice)
-    for act, word in (("works", "La demande se ferme"), ("reopen", "ce qui ne marche pas"), ("more_time", "vendredi 27 novembre")):
+    for act, word in (
+        ("works", "La demande se ferme"),
+        ("reopen", "ce qui ne marche pas"),
+        ("more_time", "vendredi 27 novembre"),
+    ):
         page = client.get(made.link(act))
         main = page.text.split("<main")[1].split("</main")[0]
         assert main.count("<button") == 1, act
@@ -439,7 +474,9 @@ def test_a_stranger_and_a_link_that_never_was_get_the_same_page(client: Any, wor
         answer = client.get(link)
         assert answer.status_code == 404
         assert made.number not in answer.text
-        pages.add(re.sub(r'nonce="[^"]*"|name="csrf_token" value="[^"]*"|/mail-actions/[\w-]+', "", answer.text))
+        pages.add(
+            re.sub(r'nonce="[^"]*"|name="csrf_token" value="[^"]*"|/mail-actions/[\w-]+', "", answer.text)
+        )
     assert len(pages) == 1
 
 
@@ -488,6 +525,16 @@ def test_a_second_press_on_the_page_moves_the_date_once(client: Any, world: Any,
     assert made.now().extended_times == 1
 
 
+def test_a_page_that_said_it_works_does_not_close_what_was_taken_up_again(
+    client: Any, world: Any, made: Any
+) -> None:
+    client.sign_in(world.alice)
+    page = client.get(f"/tickets/{made.number}/closure")
+    made.scene.move(made.now(), "in_progress")
+    assert client.send(page, form="act").status_code == 409
+    assert made.now().status == "in_progress"
+
+
 def test_a_waiting_request_offers_to_be_kept_open_and_closed(client: Any, world: Any, app: Any) -> None:
     scene = Scene(app, world)
     ticket = scene.request("alice")
@@ -511,7 +558,13 @@ WORDS = {
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_from_the_mail_through_sign_in_to_the_button(
-    language: str, browser_context: Any, live_server: Any, world: SimpleNamespace, clock: Any, axe: Any, tmp_path: Any
+    language: str,
+    browser_context: Any,
+    live_server: Any,
+    world: SimpleNamespace,
+    clock: Any,
+    axe: Any,
+    tmp_path: Any,
 ) -> None:
     Person.update(language=language).execute()
     app, words = live_server.application, WORDS[language]

@@ -35,6 +35,7 @@ def form_of(act: str) -> Any:
 def page(ticket: Ticket, act: str, form: Any, status: int = 200) -> ResponseReturnValue:
     """What happens, and the button."""
     form.times.data = str(ticket.extended_times)
+    form.act.data = act
     words = presenters.act_words(act, ticket, current.now())
     return render_template("tickets/act.html", ticket=ticket, words=words, form=form), status
 
@@ -57,6 +58,8 @@ def on_request(ticket: Ticket, act: str) -> ResponseReturnValue:
         mail_actions.check(act, ticket, viewer)
         return page(ticket, act, form_of(act))
     form = form_of(act)
+    if form.act.data and form.act.data != act:
+        raise NotNow("changed-meanwhile", number=ticket.number)
     if not form.validate_on_submit():
         mail_actions.check(act, ticket, viewer)
         return page(ticket, act, form, 422)
