@@ -24,7 +24,7 @@ from flask.cli import AppGroup, with_appcontext
 
 import config
 import mailer
-from domain import accounts, closing, deletion, files, notifications
+from domain import accounts, closing, deletion, files, mail_actions, notifications
 from gateways import smtp
 from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
 
@@ -83,7 +83,7 @@ def sweep_uploads(app: Flask, now: datetime) -> int:
 def clean_sessions(app: Flask, now: datetime) -> int:
     """Forget ended sessions, old links, failed sign-ins, and texts held for a sign-in. Returns how many rows."""
     held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
-    return int(held) + accounts.sweep(now)
+    return int(held) + accounts.sweep(now) + mail_actions.sweep(now)
 
 
 class Job(NamedTuple):
@@ -100,7 +100,10 @@ JOBS: tuple[Job, ...] = (
     Job("outbox", 3, deliver_outbox, "deliver the mails that are due"),
     Job("closing", 60, sweep_closing, "send the reminders and make the closings that are due"),
     Job(
-        "deletion", 60, sweep_deletions, "end the waiting periods of irreversible requests, and those nobody confirmed"
+        "deletion",
+        60,
+        sweep_deletions,
+        "end the waiting periods of irreversible requests, and those nobody confirmed",
     ),
     Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
     Job(

@@ -31,7 +31,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 import presenters
-from domain import accounts, closing, deletion, lifecycle, policies, settings
+from domain import accounts, closing, deletion, lifecycle, mail_actions, policies, settings
 from domain.notifications import PermanentFailure, Skipped
 from models import (
     Attachment,
@@ -393,6 +393,28 @@ def _closing(to: Reader) -> dict[str, str] | None:
     return {"day": _day(day, to), "status": ticket.status}
 
 
+def _answers(to: Reader) -> dict[str, list[dict[str, str]]]:
+    """The ways to answer with one press (LIFE-8, LIFE-15, LIFE-17): links that lead to a page with one button.
+
+    `answers` after a solution, the main one first; `aside`, in a line of text, while an answer is awaited. Both empty
+    for those who may not answer, and for the desk.
+    """
+    ticket = to.ticket
+    viewer = policies.load_viewer(to.person.id) if to.person is not None else None
+    if viewer is None or to.at_work or not to.has_access or not policies.may_answer(viewer, ticket):
+        return {"answers": [], "aside": []}
+    tokens = mail_actions.offer(ticket, viewer.id, mail_actions.offered(ticket), to.row.message_id, to.now)
+    solved = ticket.status == "resolved"
+    words = {
+        "works": _("It works, close it"),
+        "reopen": _("It does not work"),
+        "more_time": _("I need more time") if solved else _("Keep it open"),
+        "close": _("Close this request"),
+    }
+    links = [{"label": words[act], "url": to.link(f"/mail-actions/{token}")} for act, token in tokens.items()]
+    return {"answers": links if solved else [], "aside": [] if solved else links}
+
+
 def _day(day: date, to: Reader) -> str:
     return presenters.long_day(day, year=day.year != to.now.astimezone(to.zone).year)
 
@@ -482,6 +504,7 @@ def reply(to: Reader) -> dict[str, Any]:
         "moved": _status(moved, to) if moved else None,
         "closing": _closing(to),
         "button": _open_button(label, about),
+        **_answers(to),
     }
 
 
@@ -496,6 +519,7 @@ def status_changed(to: Reader) -> dict[str, Any]:
         "closing": _closing(to),
         "at_work": to.at_work,
         "button": _open_button(_("Open the request"), about),
+        **_answers(to),
     }
 
 
@@ -516,6 +540,25 @@ def reminder(to: Reader) -> dict[str, Any]:
         "day": _day(day, to),
         "is_last": data.get("number") == data.get("of"),
         "button": _open_button(_("Answer the request"), about),
+        **_answers(to),
+    }
+
+
+def kept_open(to: Reader) -> dict[str, Any]:
+    """To the requester: the date has moved, who asked for it, and how often it can be moved again (LIFE-15)."""
+    about = _about_ticket(to)
+    ticket = to.ticket
+    when = _closing(to)
+    if when is None:
+        # Answered or closed in the meantime: there is no such date any more.
+        raise Skipped("answered-meanwhile")
+    return {
+        **about,
+        "closing": when,
+        "left": closing.extensions_left(ticket),
+        "by_me": to.person is not None and to.event.actor_id == to.person.id,
+        "button": _open_button(_("Open the request"), about),
+        **_answers(to),
     }
 
 
@@ -530,6 +573,7 @@ def closed(to: Reader) -> dict[str, Any]:
         **about,
         "reason": data.get("reason") or to.ticket.close_reason,
         "was_solved": data.get("from") == "resolved",
+        "works": bool(data.get("works")),
         "follow_up": follow_up,
         "at_work": to.at_work,
         "button": _open_button(_("Read the request"), about),
@@ -814,6 +858,7 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "reply": reply,
     "status-changed": status_changed,
     "reminder": reminder,
+    "kept-open": kept_open,
     "closed": closed,
     "reopened": reopened,
     "cc-added": cc_added,

@@ -537,6 +537,8 @@ class Ticket(Table):
     reminders_sent = IntegerField(default=0)
     counted_from = UtcField(null=True)
     extension_days = IntegerField(default=0)
+    # How many times the date was moved by "keep it open" since the clock started.
+    extended_times = IntegerField(default=0)
     first_response_at = UtcField(null=True)
     resolved_at = UtcField(null=True)
     closed_at = UtcField(null=True)
@@ -557,6 +559,7 @@ class Ticket(Table):
             ),
             Check("audience IN ('organisation', 'only_me', 'people')", "ticket_audience_known"),
             Check("last_message_side IN ('customer', 'team')", "ticket_side_known"),
+            Check("extended_times >= 0", "ticket_extended_times_sensible"),
         ]
         indexes = (
             # "My requests", newest first, with and without a status; what visibility asks stands in the index, so
@@ -857,6 +860,36 @@ OutboxMessage.add_index(
 )
 
 
+class MailAction(Table):
+    """A button of a mail: what one person may do to one request, once, until a date (LIFE-8, LIFE-17).
+
+    Only the hash of the link is kept; the link itself exists in the mail alone.
+    """
+
+    token_hash = CharField(max_length=64)
+    ticket = ForeignKeyField(Ticket, on_delete="CASCADE", index=False)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    act = CharField(max_length=20)
+    created_at = UtcField()
+    expires_at = UtcField()
+    used_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [
+            Check("act IN ('works', 'reopen', 'more_time', 'close')", "mail_action_act_known"),
+            Check("expires_at > created_at", "mail_action_expires_later"),
+            Check("length(token_hash) = 64", "mail_action_hash_whole"),
+        ]
+
+
+# The link of a mail is found by its hash, and made once even when the mail is worded twice.
+MailAction.add_index(MailAction.index(MailAction.token_hash, unique=True, name="mail_action_token"))
+# The cleaning deletes what expired long ago; erasing a request or a person takes their rows along.
+MailAction.add_index(MailAction.index(MailAction.expires_at, name="mail_action_expires"))
+MailAction.add_index(MailAction.index(MailAction.ticket, name="mail_action_ticket"))
+MailAction.add_index(MailAction.index(MailAction.person, name="mail_action_person"))
+
+
 class JobRun(Table):
     """One run of a scheduled job: when, how it went, what it did."""
 
@@ -876,5 +909,5 @@ TABLES: list[type[Table]] = [
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
     AccountToken, SignInFailure, HeldForm, RoutingRule, ClosingRule, Ticket, Message, Attachment, Participant,
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
-    JobRun,
+    MailAction, JobRun,
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import nh3
@@ -245,6 +245,23 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ticket-closed": lambda d: _(
         "This request is closed and takes no more answers. A follow-up can pick it up."
     ),
+    "not-resolved": lambda d: _(
+        "No solution awaits your word at the moment. Look at what is new on the request."
+    ),
+    "nothing-closes": lambda d: _(
+        "This request does not close by itself at the moment: there is no date to move."
+    ),
+    "kept-open-enough": lambda d: _(
+        "The date cannot be moved any more. Answer on the request: that keeps it open."
+    ),
+    "kept-open-already": lambda d: _("The date has moved already."),
+    "keep-open-not-yours": lambda d: _("You can read this request, but not move its date."),
+    "link-used": lambda d: _("This link was used already: a link of a mail works once."),
+    "link-expired": lambda d: _("This link no longer works: its time is over."),
+    "link-of-somebody-else": lambda d: _(
+        "This link was mailed to somebody else. You act from the request itself."
+    ),
+    "link-overtaken": lambda d: _("The request has changed since this mail left. Look at what is new."),
     "status-unknown": lambda d: _("Choose one of the statuses of the list."),
     "assignee-unknown": lambda d: _("Choose one of the agents of the list."),
     "team-unknown": lambda d: _("Choose one of the teams of the list."),
@@ -432,6 +449,74 @@ def close_reason(ticket: Ticket) -> str:
     return words() if words else _("It is closed.")
 
 
+class ActWords(NamedTuple):
+    """A page with one button: its title, what happens, and the button (LIFE-17)."""
+
+    title: str
+    text: str
+    button: str
+    icon: str
+
+
+def act_words(act: str, ticket: Ticket, now: datetime) -> ActWords:
+    """The words of something that a customer can do to a request: works, reopen, more_time or close.
+
+    Raises domain.refusals.NotNow for more time where there is none.
+    """
+    over = _("The request closes. It stays in your list, and a follow-up can pick it up later.")
+    if act == "works":
+        return ActWords(_("It works"), over, _("It works, close it"), "hand-thumbs-up")
+    if act == "close":
+        return ActWords(_("Close this request"), over, _("Close this request"), "archive")
+    if act == "reopen":
+        return ActWords(
+            _("It does not work"),
+            _("Say what does not work: the request is open again, and our team reads it."),
+            _("Send and reopen"),
+            "hand-thumbs-down",
+        )
+    until = long_day(closing.kept_open_until(ticket, now), year=True)
+    left = closing.extensions_left(ticket) - 1
+    again = (
+        ngettext(
+            "You can move it %(num)s more time afterwards.",
+            "You can move it %(num)s more times afterwards.",
+            left,
+        )
+        if left
+        else _("It cannot be moved again afterwards.")
+    )
+    return ActWords(
+        _("I need more time") if ticket.status == "resolved" else _("Keep it open"),
+        _("You have until the end of %(day)s. %(again)s", day=until, again=again),
+        _("Move the date"),
+        "calendar-plus",
+    )
+
+
+def act_done(act: str, ticket: Ticket) -> str:
+    """What is said once it is done; `ticket` as it is afterwards."""
+    if act == "reopen":
+        return _("Your answer was sent and the request is open again.")
+    if act == "more_time":
+        day = closing.last_day(ticket)
+        return _(
+            "The date has moved: you have until the end of %(day)s.",
+            day=long_day(day, year=True) if day else "",
+        )
+    return _("The request is closed. A follow-up can pick it up later.")
+
+
+def keep_open_hint(ticket: Ticket) -> str:
+    """How often the date of a request can still be moved, for beside its reason; empty when it cannot."""
+    left = closing.extensions_left(ticket)
+    return (
+        ngettext("You can move the date %(num)s time.", "You can move the date %(num)s times.", left)
+        if left
+        else ""
+    )
+
+
 EVENT_ICONS: dict[str, str] = {
     "ticket:created": "inbox",
     "ticket:routed": "arrow-left-right",
@@ -443,6 +528,7 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:reopened": "arrow-repeat",
     "ticket:closed": "archive",
     "ticket:reminded": "bell",
+    "ticket:kept_open": "calendar-plus",
     "ticket:expired": "calendar-x",
     "ticket:cc_added": "person-plus",
     "ticket:cc_removed": "person-dash",
@@ -473,6 +559,7 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:reopened",
         "ticket:closed",
         "ticket:reminded",
+        "ticket:kept_open",
         "ticket:expired",
         "ticket:priority_lowered",
         "ticket:follow_up_created",
@@ -538,12 +625,23 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
     if kind == "ticket:closed":
         if data.get("reason") == "silence":
             return _("Closed by itself, as announced")
+        if data.get("works"):
+            return either(
+                _("You said that it works and closed this request"),
+                _("%(who)s said that it works and closed this request", who=who),
+            )
         return either(_("You closed this request"), _("Closed by %(who)s", who=who))
     if kind == "ticket:reminded":
         return _(
             "Reminder %(number)s of %(of)s sent: an answer is awaited",
             number=data.get("number"),
             of=data.get("of"),
+        )
+    if kind == "ticket:kept_open":
+        until = iso_day(str(data.get("last_day") or ""))
+        return either(
+            _("You asked for more time: until %(day)s", day=until),
+            _("%(who)s asked for more time: until %(day)s", who=who, day=until),
         )
     if kind == "ticket:expired":
         return _("Expired: the change was undone")
@@ -857,7 +955,9 @@ def time_of(person: Any, now: datetime) -> str:
 REFUSALS |= {
     "people-needed": lambda d: _("Name at least one person."),
     "deletion-not-yours": lambda d: _("Only the person who made this request confirms it."),
-    "deletion-same-person": lambda d: _("You have confirmed already: somebody else must be the second person."),
+    "deletion-same-person": lambda d: _(
+        "You have confirmed already: somebody else must be the second person."
+    ),
     "deletion-not-second": lambda d: _("You can read this request, but not confirm it as the second person."),
     "deletion-not-supervisor": lambda d: _("Only a supervisor confirms after a call."),
     "deletion-cancel-not-yours": lambda d: _(
@@ -880,7 +980,8 @@ REFUSALS |= {
     "deletion-done": lambda d: _("It is done already: it can no longer be cancelled."),
     "deletion-cancelled": lambda d: _("It was cancelled: nothing may be erased."),
     "deletion-too-early": lambda d: _(
-        "The waiting period runs until %(when)s. Nothing may be erased before.", when=when(d.get("due_at"), "long")
+        "The waiting period runs until %(when)s. Nothing may be erased before.",
+        when=when(d.get("due_at"), "long"),
     ),
     "deletion-lapsed": lambda d: _(
         "One of the two people no longer has the right to confirm. Nothing may be erased: look at where it stands now."
@@ -892,7 +993,11 @@ REFUSALS |= {
 
 
 def _deletion_sentence(
-    step: str, data: Mapping[str, Any], who: str, either: Callable[[str, str], str], name: Callable[[str], str]
+    step: str,
+    data: Mapping[str, Any],
+    who: str,
+    either: Callable[[str, str], str],
+    name: Callable[[str], str],
 ) -> str:
     """A step of an irreversible request, as a line of the history."""
     if step == "announced":
@@ -914,7 +1019,8 @@ def _deletion_sentence(
         )
     if step == "lapsed":
         return _(
-            "%(name)s no longer has the right to confirm: a second person is asked again", name=name("person_id")
+            "%(name)s no longer has the right to confirm: a second person is asked again",
+            name=name("person_id"),
         )
     if step == "ready":
         return _("The waiting period is over")
@@ -985,10 +1091,16 @@ def deletion_place(standing: Any, viewer: Any, now: datetime) -> DeletionPlace:
     if row.state == "announced":
         if standing.may_confirm:
             return DeletionPlace(
-                "yours", "pencil-fill", _("Yours to confirm"), _("Nothing is erased as long as you have not confirmed.")
+                "yours",
+                "pencil-fill",
+                _("Yours to confirm"),
+                _("Nothing is erased as long as you have not confirmed."),
             )
         return DeletionPlace(
-            "ours", "pencil-fill", _("%(name)s has to confirm", name=requester), _("Nothing is erased before that.")
+            "ours",
+            "pencil-fill",
+            _("%(name)s has to confirm", name=requester),
+            _("Nothing is erased before that."),
         )
     if row.state == "confirmed" and standing.may_second:
         return DeletionPlace(
@@ -1089,7 +1201,9 @@ def deletion_steps(standing: Any, viewer: Any) -> list[dict[str, str]]:
             _("You confirm")
             if standing.may_confirm
             else (
-                _("The requester has confirmed") if standing.first is not None else _("The requester confirms")
+                _("The requester has confirmed")
+                if standing.first is not None
+                else _("The requester confirms")
             ),
             signed(standing.first.person.full_name, standing.first.given_at)
             if standing.first is not None
@@ -1129,9 +1243,7 @@ def deletion_steps(standing: Any, viewer: Any) -> list[dict[str, str]]:
         else:
             text = _("A supervisor of our team confirms after a call.")
         steps.append(
-            step(
-                held is not None, row.state == "confirmed", "people", _("A second person confirms"), text
-            )
+            step(held is not None, row.state == "confirmed", "people", _("A second person confirms"), text)
         )
     if standing.procedure.waits:
         hours = settings.get("deletion_wait_hours")
@@ -1213,7 +1325,10 @@ def deletion_receipt(standing: Any) -> list[tuple[str, str]]:
             )
             rows.append(
                 (
-                    _("Fingerprint of the text agreed to (version %(version)s)", version=held.wording_version),
+                    _(
+                        "Fingerprint of the text agreed to (version %(version)s)",
+                        version=held.wording_version,
+                    ),
                     held.text_hash,
                 )
             )

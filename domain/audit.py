@@ -28,6 +28,7 @@ EVENT_KINDS: dict[str, str] = {
     "ticket:reopened": "the customer wrote again, or staff took it up again",
     "ticket:closed": "it was closed: by the customer, by staff, or by silence",
     "ticket:reminded": "the customer was reminded that an answer is awaited",
+    "ticket:kept_open": "the customer asked for more time: the date on which it closes by itself moved",
     "ticket:expired": "the change was undone after the test period",
     "ticket:cc_added": "somebody was put in copy",
     "ticket:cc_removed": "somebody was taken out of copy",

@@ -1,4 +1,4 @@
-"""Reminders and closing by themselves: keeps `act_at` on each request, and sweeps what is due (LIFE-5, 6, 7, 12 to 14).
+"""Reminders and closing by themselves: keeps `act_at` on each request, and sweeps what is due (LIFE-5, 6, 7, 12 to 15).
 
 The arithmetic is in closing_rules.py and workdays.py; here are the rows, the transaction and the mails.
 """
@@ -11,10 +11,16 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from domain import closing_rules as rules
+from domain import settings
+from domain.refusals import Missing, NotAllowed, NotNow
 from domain.workdays import WorkCalendar, read_hours
 from models import Calendar, CalendarClosingDay, ClosingRule, RequestForm, Ticket, db
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
 
 log = logging.getLogger("guichet.closing")
 
@@ -206,6 +212,103 @@ def last_day(ticket: Ticket) -> date | None:
         return None
     at_book = book()
     return at_book.calendar(at_book.pick(ticket)).last_day(ticket.closes_at)
+
+
+# ---- Keep it open --------------------------------------------------------------------------------------
+
+
+def extensions_left(ticket: Ticket) -> int:
+    """How many times the date of this request may still be moved; 0 when nothing closes it by itself (LIFE-15)."""
+    from domain import lifecycle
+
+    if ticket.status not in lifecycle.AWAITING_CUSTOMER or ticket.closes_at is None:
+        return 0
+    return max(int(settings.get("keep_open_times")) - ticket.extended_times, 0)
+
+
+def check_keep_open(ticket: Ticket) -> None:
+    """Refuse to keep open what does not close by itself, or was kept open often enough.
+
+    Raises NotNow("ticket-closed"), NotNow("nothing-closes") or NotNow("kept-open-enough").
+    """
+    from domain import lifecycle
+
+    if ticket.status in ("closed", "expired"):
+        raise NotNow("ticket-closed", number=ticket.number)
+    if ticket.status not in lifecycle.AWAITING_CUSTOMER or ticket.closes_at is None:
+        raise NotNow("nothing-closes", number=ticket.number)
+    if not extensions_left(ticket):
+        raise NotNow("kept-open-enough", number=ticket.number, times=ticket.extended_times)
+
+
+def _extended(ticket: Ticket, now: datetime) -> tuple[int, rules.Step]:
+    """The days of extension after one more "keep it open", and what then happens next."""
+    at_book = book()
+    rule = at_book.pick(ticket)
+    calendar = at_book.calendar(rule)
+    if rule is None:
+        raise NotNow("nothing-closes", number=ticket.number)
+    granted = int(settings.get("keep_open_days"))
+    add = calendar.working_day_after if rule.unit == rules.WORKING_DAYS else calendar.day_after
+    least = calendar.end_of_day(add(calendar.local_day(now), granted))
+    days = ticket.extension_days + granted
+    while True:
+        step = rules.next_step(
+            rule, clock_start(ticket), ticket.reminders_sent, calendar, days, counted_from=ticket.counted_from
+        )
+        # Never None with a rule. After a stop of the portal the old date may be long gone: whoever asks for more
+        # time then gets it from today.
+        if step is not None and step.closes_at >= least:
+            return days, step
+        days += 1
+
+
+def kept_open_until(ticket: Ticket, now: datetime) -> date:
+    """The last day on which the customer could act if the request were kept open now. Raises NotNow."""
+    check_keep_open(ticket)
+    at_book = book()
+    return at_book.calendar(at_book.pick(ticket)).last_day(_extended(ticket, now)[1].closes_at)
+
+
+def keep_open(ticket: Ticket, by: Viewer, now: datetime, *, times_seen: int | None = None) -> Ticket:
+    """Move the date on which a request closes by itself, by some days of its rule, a limited number of times (LIFE-15).
+
+    Neither the status nor the silence clock changes: reminders that are to come move along.
+    Arguments: by, somebody who may answer; now, aware UTC; times_seen, how often it had been moved on the page where
+    the button was, so that a second press moves nothing.
+    Returns the row. Raises Missing, NotAllowed("keep-open-not-yours"), NotNow("ticket-closed"),
+    NotNow("nothing-closes"), NotNow("kept-open-enough"), NotNow("kept-open-already") for a second press.
+    """
+    from domain import audit, lifecycle, notifications, policies
+
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        if not policies.may_answer(by, ticket):
+            raise NotAllowed("keep-open-not-yours")
+        if times_seen is not None and times_seen < ticket.extended_times:
+            raise NotNow("kept-open-already", number=ticket.number)
+        check_keep_open(ticket)
+        before = last_day(ticket)
+        days, _step = _extended(ticket, now)
+        lifecycle.claim(ticket, now, extension_days=days, extended_times=ticket.extended_times + 1)
+        reschedule(ticket, now)
+        after = last_day(ticket)
+        event = audit.record_event(
+            ticket,
+            "ticket:kept_open",
+            by,
+            now,
+            before=before.isoformat() if before else "",
+            last_day=after.isoformat() if after else "",
+            times=ticket.extended_times,
+        )
+        notifications.tell(event, ticket, now, by)
+    return ticket
+
+
+# ---- The sweep -----------------------------------------------------------------------------------------
 
 
 def foresee(at_rules: RuleBook, until: datetime, limit: int = 200) -> list[tuple[Ticket, rules.Step]]:

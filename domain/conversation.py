@@ -53,13 +53,15 @@ def reply(
     move_to: str | None = None,
     seen: int | None = None,
     via: str = "page",
+    works: bool = False,
 ) -> Message:
     """Write on the thread that the customer reads (LIFE-3, LIFE-4, LIFE-5, LIFE-7).
 
     A customer's answer puts a waiting or resolved request back to work. An agent's answer takes an unassigned
     request, and may move it in the same step (`move_to`: waiting_customer to ask, resolved to solve).
     Arguments: body, Markdown as typed; by, who; now, aware UTC; idempotency_key, one for each form shown;
-    attachment_keys, pending files of the same person; seen, the version an agent was looking at.
+    attachment_keys, pending files of the same person; seen, the version an agent was looking at; works, the words
+    go with "it works": they close instead of reopening.
     Returns the message; the first one again when the key was already used for it.
     Raises Invalid("body-empty"), Missing, NotAllowed, NotNow("ticket-closed") once it takes no word any more,
     NotNow("key-reused") for a key that was used with other words.
@@ -93,7 +95,7 @@ def reply(
         )
         files.claim(attachment_keys, ticket, message, by)
         origin = ticket.status
-        target = _target_after_reply(ticket, by, move_to)
+        target = "closed" if works else _target_after_reply(ticket, by, move_to)
         # The silence clock starts anew, and so do the reminders (LIFE-14).
         changes: dict[str, object] = {
             "last_message_at": now,
@@ -111,7 +113,7 @@ def reply(
             deletion.on_move(ticket, target, by, now)
             changes |= lifecycle.status_changes(ticket, target, now)
             if target == "closed":
-                changes["close_reason"] = "staff"
+                changes["close_reason"] = "staff" if by.is_staff else "customer"
         lifecycle.claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
         search.index_ticket(ticket.id)
@@ -122,12 +124,69 @@ def reply(
             if target == "resolved":
                 kind = "ticket:resolved"
             elif target == "closed":
-                kind, data = "ticket:closed", {**data, "reason": "staff"}
+                kind, data = "ticket:closed", {**data, "reason": changes["close_reason"]}
+                if works:
+                    data["works"] = True
             elif origin == "resolved":
                 kind = "ticket:reopened"
         event = audit.record_event(ticket, kind, by, now, **data)
         notifications.tell(event, ticket, now, by)
     return message
+
+
+def _sent_before(ticket: Ticket, idempotency_key: str) -> bool:
+    return (
+        Message.select()
+        .where((Message.idempotency_key == idempotency_key) & (Message.ticket == ticket.id))
+        .exists()
+    )
+
+
+def check_resolved(ticket: Ticket) -> None:
+    """Refuse a verdict on what is not awaiting one. Raises NotNow("ticket-closed") or NotNow("not-resolved")."""
+    if ticket.status in ("closed", "expired"):
+        raise NotNow("ticket-closed", number=ticket.number)
+    if ticket.status != "resolved":
+        raise NotNow("not-resolved", number=ticket.number)
+
+
+def works(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempotency_key: str = "") -> Ticket:
+    """The customer says that the solution works: the request closes, and a "thank you" does not reopen it (LIFE-17).
+
+    Arguments: body, words for the team, may be empty; by, who; now, aware UTC; idempotency_key, needed with words.
+    Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("not-resolved"), Invalid.
+    """
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        if not (body.strip() and _sent_before(ticket, idempotency_key)):
+            if not policies.may_answer(by, ticket):
+                raise NotAllowed("move-not-yours")
+            check_resolved(ticket)
+        if body.strip():
+            reply(ticket, body, by, now, idempotency_key=idempotency_key, works=True)
+            return lifecycle.fresh(ticket.id)
+        return lifecycle.move(ticket, "closed", by, now, works=True)
+
+
+def reopen(ticket: Ticket, body: str, by: Viewer, now: datetime, *, idempotency_key: str) -> Message:
+    """The solution does not work: say what, and the request is back at work (LIFE-8, LIFE-17).
+
+    Arguments: body, what does not work; the others as in reply(). Returns the message.
+    Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("not-resolved"), Invalid("body-empty").
+    """
+    body = _body(body, False)
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        if not _sent_before(ticket, idempotency_key):
+            if not policies.may_answer(by, ticket):
+                raise NotAllowed("reply-not-yours")
+            check_resolved(ticket)
+        move_to = lifecycle.reopen_target(ticket) if by.is_staff else None
+        return reply(ticket, body, by, now, idempotency_key=idempotency_key, move_to=move_to)
 
 
 def _target_after_reply(ticket: Ticket, by: Viewer, move_to: str | None) -> str:

@@ -172,7 +172,12 @@ def check_version(ticket: Ticket, seen: int | None) -> None:
 
 
 # The silence clock starts anew: no reminder went out since then, nothing was granted.
-CLOCK_ANEW: dict[str, Any] = {"reminders_sent": 0, "counted_from": None, "extension_days": 0}
+CLOCK_ANEW: dict[str, Any] = {
+    "reminders_sent": 0,
+    "counted_from": None,
+    "extension_days": 0,
+    "extended_times": 0,
+}
 
 
 def status_changes(ticket: Ticket, target: str, now: datetime) -> dict[str, Any]:
@@ -197,12 +202,13 @@ def move(
     reason: str = "",
     message_id: int | None = None,
     quietly: bool = False,
+    works: bool = False,
 ) -> Ticket:
     """Move a request to another status along the table (LIFE-1, LIFE-2).
 
     Arguments: target, a key of STATUSES; by, who (None: a closing rule); now, aware UTC; seen, the version the
     person was looking at; reason, kept in the history; message_id, the answer that goes with it; quietly, no
-    event and no mail of its own (the caller writes them).
+    event and no mail of its own (the caller writes them); works, it closes because the customer said that it works.
     Returns the row. Raises Missing for a request that this person may not know of, NotAllowed for somebody who may
     not move it, NotNow("move-refused") for a move that is not in the table, NotNow("changed-meanwhile") when
     somebody was first, NotNow("deletion-not-done") for an irreversible request that is not carried out (REQ-4).
@@ -244,6 +250,8 @@ def move(
                 data["note"] = reason
             if target == "closed":
                 data["reason"] = ticket.close_reason
+            if works:
+                data["works"] = True
             event = audit.record_event(ticket, kind, by, now, **data)
             notifications.tell(event, ticket, now, by)
     return ticket

@@ -73,6 +73,8 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     ),
     "ticket:expired": (Rule("status-changed", "customers", "moved"),),
     "ticket:reminded": (Rule("reminder", "customers"),),
+    # The requester gets the new date, also when they asked for it themselves.
+    "ticket:kept_open": (Rule("kept-open", "requester", author_too=True),),
     "ticket:cc_added": (Rule("cc-added", "added"),),
     "ticket:cc_removed": (),
     "ticket:collaborator_added": (),
@@ -257,12 +259,12 @@ def _supervisors(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
 
 WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "customers": _customers,
+    "requester": _requester,
     "team": _team,
     "assignee": _assignee,
     "owners": _owners,
     "added": _added,
     "author": _author,
-    "requester": _requester,
     "asked": _asked,
     "both": _both,
     "asked_or_both": _asked_or_both,

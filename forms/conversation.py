@@ -49,6 +49,48 @@ class ReplyForm(_Writing):
     body = Lines(_l("Your answer"), most=TEXT_MAX, rows=3)
 
 
+class _Word(FlaskForm):
+    """A page with one button; the key makes a double click one message."""
+
+    idempotency_key = HiddenField()
+    # How often the date had been moved when the page was shown: a second press moves nothing.
+    times = HiddenField()
+    # What the page said would happen: nothing else happens, whatever became of the request meanwhile.
+    act = HiddenField(id="act-shown")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not _KEY.fullmatch(self.idempotency_key.data or ""):
+            self.idempotency_key.data = secrets.token_urlsafe(24)
+
+    @property
+    def times_seen(self) -> int | None:
+        """How often the date had been moved on the page that was shown, when it says so."""
+        text = (self.times.data or "")[:4]
+        return int(text) if text.isascii() and text.isdigit() else None
+
+
+class PressForm(_Word):
+    """Nothing but the button."""
+
+
+class WorksForm(_Word):
+    """The solution works; words of thanks are welcome and reopen nothing (LIFE-17)."""
+
+    body = Lines(
+        _l("A word for the team"),
+        most=TEXT_MAX,
+        rows=3,
+        description=_l("It is added to the request, which closes all the same."),
+    )
+
+
+class ReopenForm(_Word):
+    """The solution does not work: what does not."""
+
+    body = Lines(_l("What does not work"), _l("Say what does not work."), most=TEXT_MAX, rows=5)
+
+
 class NoteForm(_Writing):
     """An internal note. Its own ids, so that both forms stand on one page."""
 

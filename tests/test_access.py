@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import models
+from domain import mail_actions
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
@@ -19,7 +20,7 @@ WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
 # (endpoint, method, address, what is sent, statuses for each of WHO in that order). Several rows for one endpoint are
 # several samples. An address is filled in with: {n} alice's request with a file, {closed} a closed one of hers, {theirs}
 # charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet; {copy} somebody in
-# copy of {n}; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
+# copy of {n}; {solved} one of hers with a solution, {button} the link of a mail about it; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
 TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Open to everybody                                                    anon dana alice bob char sam ines root
     ("home.index", "GET", "/", {}, "200 200 200 200 200 303 303 303"),
@@ -84,6 +85,24 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("tickets.closure", "POST", "/tickets/{n}/closure", {}, "303 404 303 303 404 303 303 303"),
     ("tickets.closure", "POST", "/tickets/{closed}/closure", {}, "303 404 409 409 404 409 409 409"),
     ("tickets.closure", "POST", "/tickets/{theirs}/closure", {}, "303 404 404 404 303 303 303 303"),
+    ("tickets.closure", "GET", "/tickets/{n}/closure", {}, "303 404 200 200 404 200 200 200"),
+    ("tickets.closure", "GET", "/tickets/{closed}/closure", {}, "303 404 409 409 404 409 409 409"),
+    ("tickets.closure", "GET", "/tickets/{solved}/closure", {}, "303 404 200 200 404 200 200 200"),
+    ("tickets.closure", "POST", "/tickets/{solved}/closure", {"body": "Merci."}, "303 404 303 303 404 303 303 303"),
+    ("tickets.reopening", "GET", "/tickets/{n}/reopening", {}, "303 404 409 409 404 409 409 409"),
+    ("tickets.reopening", "GET", "/tickets/{solved}/reopening", {}, "303 404 200 200 404 200 200 200"),
+    ("tickets.reopening", "POST", "/tickets/{solved}/reopening", {"body": "Encore."}, "303 404 303 303 404 303 303 303"),
+    ("tickets.reopening", "POST", "/tickets/{solved}/reopening", {}, "303 404 422 422 404 422 422 422"),
+    ("tickets.reopening", "POST", "/tickets/{closed}/reopening", {"body": "Encore."}, "303 404 409 409 404 409 409 409"),
+    ("tickets.keep_open", "GET", "/tickets/{n}/keep-open", {}, "303 404 409 409 404 409 409 409"),
+    ("tickets.keep_open", "GET", "/tickets/{solved}/keep-open", {}, "303 404 200 200 404 200 200 200"),
+    ("tickets.keep_open", "POST", "/tickets/{solved}/keep-open", {}, "303 404 303 303 404 303 303 303"),
+    ("tickets.keep_open", "POST", "/tickets/{closed}/keep-open", {}, "303 404 409 409 404 409 409 409"),
+    # Buttons of mails: alice's own link; bob reads her request and acts from there; to the others it never was.
+    ("mail_actions.show", "GET", "/mail-actions/{button}", {}, "303 404 200 410 404 410 410 410"),
+    ("mail_actions.show", "POST", "/mail-actions/{button}", {}, "303 404 303 410 404 410 410 410"),
+    ("mail_actions.show", "GET", "/mail-actions/nothing-like-it", {}, "303 404 404 404 404 404 404 404"),
+    ("mail_actions.show", "POST", "/mail-actions/nothing-like-it", {}, "303 404 404 404 404 404 404 404"),
     ("tickets.follow_up", "GET", "/tickets/{closed}/follow-up", {}, "303 404 303 303 404 403 403 403"),
     ("tickets.follow_up", "GET", "/tickets/{n}/follow-up", {}, "303 404 409 409 404 409 409 409"),
     ("tickets.add_cc", "POST", "/tickets/{n}/cc", {"email": "dana@acme.example"}, "303 404 303 303 404 303 303 303"),
@@ -208,12 +227,17 @@ def by_endpoint() -> list[tuple[str, str, str, dict[str, str], list[set[int]]]]:
 @pytest.fixture
 def scene(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     """Everybody's browser, and what addresses are filled in with."""
-    made = Scene(app, world).standing()
+    maker = Scene(app, world)
+    made = maker.standing()
     crowd = Crowd(app, world, WHO)
     for browser in crowd.browsers.values():
         browser.lint = False
     mine = models.UserSession.get(models.UserSession.person == world.alice)
     now = app.extensions["guichet_clock"]()
+    solved = maker.request("alice", summary=f"Résolue {CANARY}")
+    maker.reply(solved, "sam", "C’est réglé.", move_to="resolved")
+    solved = models.Ticket.get_by_id(solved.id)
+    button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     models.JobRun.create(name="closing", started_at=now, outcome="ok")
     models.CalendarClosingDay.create(
         calendar=models.Calendar.select().first(), day=now.date(), label_fr="Pont"
@@ -226,6 +250,8 @@ def scene(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "internal": made.internal.key,
         "pending": made.pending.key,
         "copy": made.copy.id,
+        "solved": solved.number,
+        "button": button,
         "link": made.link,
         "session": mine.id,
         "dana": made.dana.id,

@@ -157,7 +157,12 @@ def test_a_request_that_names_nobody_is_refused_and_leaves_nothing(world: Any) -
 
 @pytest.mark.parametrize(
     "typed",
-    ["supprimer 2 personnes", " Supprimer  2 PERSONNES. ", "« supprimer 2 personnes »", "Supprimér 2 personnés"],
+    [
+        "supprimer 2 personnes",
+        " Supprimer  2 PERSONNES. ",
+        "« supprimer 2 personnes »",
+        "Supprimér 2 personnés",
+    ],
 )
 def test_the_phrase_is_taken_whatever_its_capitals_accents_and_spaces(world: Any, typed: str) -> None:
     assert confirm(ask(world), world.alice, typed=typed).state == "confirmed"
@@ -165,14 +170,24 @@ def test_the_phrase_is_taken_whatever_its_capitals_accents_and_spaces(world: Any
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "supprimer", "supprimer 3 personnes", "supprimer 2 pers", "delete 2 people", "oui", "supprimer 22 personnes"],
+    [
+        "",
+        "supprimer",
+        "supprimer 3 personnes",
+        "supprimer 2 pers",
+        "delete 2 people",
+        "oui",
+        "supprimer 22 personnes",
+    ],
 )
 def test_another_phrase_confirms_nothing(world: Any, typed: str) -> None:
     ticket = ask(world)
     with pytest.raises(Invalid, match="deletion-phrase"):
         confirm(ticket, world.alice, typed=typed)
     assert row_of(ticket).state == "announced"
-    assert DeletionConfirmation.select().where(DeletionConfirmation.deletion == row_of(ticket).id).count() == 0
+    assert (
+        DeletionConfirmation.select().where(DeletionConfirmation.deletion == row_of(ticket).id).count() == 0
+    )
 
 
 def test_the_box_alone_and_the_phrase_alone_are_not_enough(world: Any) -> None:
@@ -229,7 +244,9 @@ def test_only_the_requester_gives_the_first_confirmation(world: Any) -> None:
             confirm(ticket, other)
 
 
-def test_a_colleague_for_whom_an_administrator_asked_confirms_and_the_administrator_seconds(world: Any) -> None:
+def test_a_colleague_for_whom_an_administrator_asked_confirms_and_the_administrator_seconds(
+    world: Any,
+) -> None:
     ticket = submit(
         world, by=world.bob, form_slug="user-deletion", priority=None, named_people=PEOPLE,
         requester_id=world.alice.id,
@@ -336,7 +353,9 @@ def test_a_supervisor_does_not_stand_for_somebody_who_is_there(world: Any) -> No
     ticket = ask(world)
     confirm(ticket, world.alice)
     with pytest.raises(NotNow, match="deletion-second-there"):
-        deletion.second_by_supervisor(ticket, "Alice a confirmé au téléphone.", see(world.vera), NOW, language="fr")
+        deletion.second_by_supervisor(
+            ticket, "Alice a confirmé au téléphone.", see(world.vera), NOW, language="fr"
+        )
     assert row_of(ticket).state == "confirmed"
 
 
@@ -641,7 +660,11 @@ def perform(ticket: Ticket, act: str, by: Any, now: Any, world: Any) -> None:
 
 def check_rules(ticket: Ticket, before: Deletion, now: Any) -> None:
     row, request = row_of(ticket), again(ticket)
-    assert row.state == before.state or row.state in deletion.STEPS[before.state] or row.version > before.version + 1
+    assert (
+        row.state == before.state
+        or row.state in deletion.STEPS[before.state]
+        or row.version > before.version + 1
+    )
     living = {held.role: held.person_id for held in deletion._living(row)}
     if row.state in ("waiting", "ready", "carried_out"):
         assert living["requester"] == ticket.requester_id
@@ -654,7 +677,9 @@ def check_rules(ticket: Ticket, before: Deletion, now: Any) -> None:
     if request.status == "closed":
         assert row.state in deletion.OVER
     kinds = history(ticket)
-    assert kinds.count("deletion:carried_out") + kinds.count("deletion:cancelled") == (row.state in deletion.OVER)
+    assert kinds.count("deletion:carried_out") + kinds.count("deletion:cancelled") == (
+        row.state in deletion.OVER
+    )
 
 
 # ---- Mails -----------------------------------------------------------------------------------------------
@@ -731,7 +756,8 @@ def test_the_supervisor_reads_what_to_do(app: Any, world: Any, language: str, pi
 
 
 @pytest.mark.parametrize(
-    ("language", "piece"), [("fr", "n’a plus le droit de confirmer"), ("en", "no longer has the right to confirm")]
+    ("language", "piece"),
+    [("fr", "n’a plus le droit de confirmer"), ("en", "no longer has the right to confirm")],
 )
 def test_the_requester_reads_that_the_second_confirmation_is_asked_again(
     app: Any, world: Any, language: str, piece: str
@@ -759,7 +785,11 @@ def test_a_mail_that_is_overtaken_does_not_leave(app: Any, world: Any) -> None:
 
     ticket = waiting(world)
     deletion.cancel(ticket, see(world.alice), NOW)
-    for template, to in (("deletion-confirm", "alice"), ("deletion-second", "bob"), ("deletion-waiting", "alice")):
+    for template, to in (
+        ("deletion-confirm", "alice"),
+        ("deletion-second", "bob"),
+        ("deletion-waiting", "alice"),
+    ):
         with pytest.raises(Skipped):
             worded(app, ticket, template, to)
 
@@ -790,7 +820,13 @@ def test_the_whole_way_by_pages(client: Any, world: Any, clock: Any) -> None:
     ticket = ask(world)
     page = client.sign_in(world.alice).get(page_of(ticket))
     words = said(page)
-    for piece in ("Jean Moreau", "1784031", "Directeur des ventes", "Ce qui disparaît", "À vous de confirmer"):
+    for piece in (
+        "Jean Moreau",
+        "1784031",
+        "Directeur des ventes",
+        "Ce qui disparaît",
+        "À vous de confirmer",
+    ):
         assert piece in words
     assert "tapez : supprimer 2 personnes" in words
     refused = client.submit(page_of(ticket), "confirmation", typed="supprimer 2 pers")
@@ -886,7 +922,9 @@ def test_the_page_speaks_english_to_english_readers(client: Any, world: Any) -> 
 
 
 def test_a_name_that_is_markup_is_shown_as_text(client: Any, world: Any) -> None:
-    people = [{"full_name": "<b>Jean</b>", "employee_number": "1<i>", "url": "", "details": "<script>x</script>"}]
+    people = [
+        {"full_name": "<b>Jean</b>", "employee_number": "1<i>", "url": "", "details": "<script>x</script>"}
+    ]
     ticket = submit(world, form_slug="user-deletion", priority=None, named_people=people)
     page = client.sign_in(world.alice).get(page_of(ticket))
     assert "<b>Jean</b>" in said(page)
@@ -911,7 +949,9 @@ def test_the_administration_shows_the_procedures_and_changes_nothing(client: Any
 
 
 @pytest.mark.parametrize(
-    ("language", "typed"), [("fr", "supprimer 1 personne"), ("en", "delete 1 person")], ids=["french", "english"]
+    ("language", "typed"),
+    [("fr", "supprimer 1 personne"), ("en", "delete 1 person")],
+    ids=["french", "english"],
 )
 def test_the_whole_way_in_chromium(
     browser_context: Any, live_server: Any, world: Any, clock: Any, axe: Any, language: str, typed: str

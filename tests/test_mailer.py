@@ -88,6 +88,7 @@ def every_mail(counter, portal):
     conversation.add_cc(ticket, "paie@acme.example", counter.viewer("alice"), NOW)
     counter.reply(ticket, "ines", "Quelle heure ?", move_to="waiting_customer")
     closing.sweep(NOW + timedelta(days=11))
+    closing.keep_open(ticket, counter.viewer("alice"), NOW + timedelta(days=11))
     other = counter.request("Une autre")
     lifecycle.move(other, "resolved", counter.viewer("sam"), NOW)
     lifecycle.move(other, "in_progress", counter.viewer("sam"), NOW)

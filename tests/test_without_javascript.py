@@ -197,7 +197,7 @@ def test_a_customer_closes_and_takes_up_again(client: Any, world: Any, scene: Sc
     scene.reply(ticket, "sam", "C’est réglé.", move_to="resolved")
     client.sign_in(world.alice)
     path = f"/tickets/{ticket.number}"
-    assert client.submit(path, form="/closure").status_code == 303
+    assert client.submit(f"{path}/closure", body="Merci.").status_code == 303
     assert Ticket.get_by_id(ticket.id).status == "closed"
     form = client.get(f"{path}/follow-up", follow_redirects=True)
     sent = client.send(form, form="request", reason="Cela recommence.", consent="y")

@@ -21,8 +21,18 @@ MAX_CHARACTERS = 100_000
 # Anybody can make the portal hold a text, so there is an end to how many.
 MOST_OF_STRANGERS = 500
 MOST_OF_ONE_PERSON = 20
+# The end of these addresses is a secret of a mail: kept as a hash only, like everywhere else.
+SECRET_PLACES = ("/mail-actions/", "/password/")
 # Secrets and marks of the form itself are never kept.
 NEVER_KEPT = frozenset({"csrf_token", "password", "current_password", "new_password", "confirmation", "code"})
+
+
+def _kept_path(path: str) -> str:
+    """The address of a page as it is kept."""
+    for place in SECRET_PLACES:
+        if path.startswith(place):
+            return place + hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
+    return path[:500]
 
 
 def page_of(path: str) -> str | None:
@@ -69,7 +79,7 @@ def hold(token_of_session: str | None) -> tuple[str, str] | None:
             return None
         HeldForm.create(
             key_hash=hashlib.sha256(key.encode()).hexdigest(),
-            path=path[:500],
+            path=_kept_path(path),
             data=data,
             person=person_id,
             created_at=current.now(),
@@ -116,7 +126,7 @@ def give_back() -> dict[str, list[str]] | None:
     )
     if (
         row is None
-        or row.path != request.path
+        or row.path != _kept_path(request.path)
         or row.created_at < current.now() - timedelta(hours=HOLD_HOURS)
         or (row.person_id is not None and row.person_id != current.viewer().id)
     ):
@@ -131,6 +141,6 @@ def forget(response: Response) -> Response:
     if key and request.method == "POST" and response.status_code == 303:
         HeldForm.delete().where(
             (HeldForm.key_hash == hashlib.sha256(key.encode("utf-8", "replace")).hexdigest())
-            & (HeldForm.path == (page_of(request.path) or ""))
+            & (HeldForm.path == _kept_path(page_of(request.path) or ""))
         ).execute()
     return response

@@ -62,10 +62,14 @@ def new(slug: str) -> ResponseReturnValue:
     if submission.licence is not None:
         licences.fill_in(ticket, current.store(), current.now())
     if deletion.is_irreversible(ticket):
-        flash(_("Your request %(number)s is sent. It now waits to be confirmed.", number=ticket.number), "success")
+        flash(
+            _("Your request %(number)s is sent. It now waits to be confirmed.", number=ticket.number),
+            "success",
+        )
     else:
         flash(
-            _("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number), "success"
+            _("Your request %(number)s is sent. We confirm it to you by mail.", number=ticket.number),
+            "success",
         )
     # What cannot be undone is confirmed on the page that follows (REQ-4).
     page = "deletion.show" if deletion.is_irreversible(ticket) else "tickets.show"

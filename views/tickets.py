@@ -17,7 +17,7 @@ from domain import catalogue, closing, conversation, deletion, files, lifecycle,
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
-from views import current, marks, receiving
+from views import acts, current, marks, receiving
 
 blueprint = Blueprint("tickets", __name__)
 
@@ -259,7 +259,10 @@ def page(
             reply=reply,
             cc=cc or CopyForm(formdata=None),
             can_reply=policies.can_reply(viewer, ticket),
-            can_close=policies.can_close(viewer, ticket),
+            can_close=(can_close := policies.can_close(viewer, ticket)),
+            # Whoever may answer may also keep it open: the right is the same, and asked once.
+            can_keep_open=can_close and closing.extensions_left(ticket) > 0,
+            keep_open_hint=presenters.keep_open_hint(ticket) if can_close else "",
             can_follow_up=policies.can_follow_up(viewer, ticket),
             can_change_cc=policies.can_change_cc(viewer, ticket),
             can_join=_can_join(viewer, ticket, read),
@@ -430,15 +433,23 @@ def replies(number: str) -> ResponseReturnValue:
     return redirect(url_for("tickets.show", number=ticket.number), 303)
 
 
-@blueprint.post("/tickets/<number>/closure")
+@blueprint.route("/tickets/<number>/closure", methods=["GET", "POST"])
 def closure(number: str) -> ResponseReturnValue:
-    """The customer says that it is over (LIFE-8)."""
+    """The customer says that it is over: that it works, when there is a solution (LIFE-8, LIFE-17)."""
     ticket = load(number)
-    if ticket.status == "closed":
-        raise NotNow("ticket-closed")
-    lifecycle.close(ticket, current.viewer(), current.now())
-    flash(_("The request is closed. A follow-up can pick it up later."), "success")
-    return redirect(url_for("tickets.show", number=ticket.number), 303)
+    return acts.on_request(ticket, "works" if ticket.status == "resolved" else "close")
+
+
+@blueprint.route("/tickets/<number>/reopening", methods=["GET", "POST"])
+def reopening(number: str) -> ResponseReturnValue:
+    """The solution does not work, and why (LIFE-8, LIFE-17)."""
+    return acts.on_request(load(number), "reopen")
+
+
+@blueprint.route("/tickets/<number>/keep-open", methods=["GET", "POST"])
+def keep_open(number: str) -> ResponseReturnValue:
+    """More time before it closes by itself (LIFE-15)."""
+    return acts.on_request(load(number), "more_time")
 
 
 @blueprint.get("/tickets/<number>/follow-up")

@@ -37,7 +37,15 @@ class DeletionView(ReadOnly):
     section = REQUESTS
     icon = "trash3"
     list_joins = (Deletion.ticket, Deletion.carried_out_by, Deletion.cancelled_by)
-    column_list = ("ticket", "state", "announced_at", "confirmed_at", "seconded_at", "due_at", "carried_out_at")
+    column_list = (
+        "ticket",
+        "state",
+        "announced_at",
+        "confirmed_at",
+        "seconded_at",
+        "due_at",
+        "carried_out_at",
+    )
     column_labels = {
         "state": _l("Where it stands"),
         "announced_at": _l("Sent on"),
@@ -68,7 +76,10 @@ class DeletionView(ReadOnly):
     }
     column_filters = (
         filters.OneOf(
-            "state", Deletion.state, _l("Where it stands"), [(key, words) for key, words, _tone, _icon in STATES]
+            "state",
+            Deletion.state,
+            _l("Where it stands"),
+            [(key, words) for key, words, _tone, _icon in STATES],
         ),
         TicketNumber("number", Deletion.ticket, _l("Number of the request")),
     )
