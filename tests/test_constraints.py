@@ -17,6 +17,7 @@ from models import (
     Deletion,
     DeletionConfirmation,
     LicenceRequest,
+    MailAction,
     Membership,
     Message,
     Organisation,
@@ -71,6 +72,10 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "deletion_confirmation_role_known": [(DeletionConfirmation, {"role": "owner"})],
     "deletion_confirmation_call_noted": [(DeletionConfirmation, {"role": "supervisor"})],
     "outbox_status_known": [(OutboxMessage, {"status": "maybe"})],
+    "ticket_extended_times_sensible": [(Ticket, {"extended_times": -1})],
+    "mail_action_act_known": [(MailAction, {"act": "delete"})],
+    "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
+    "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
 }
 
 
@@ -96,6 +101,14 @@ def rows(world: Any) -> None:
         organisation=ticket.organisation_id,
         product=Product.select().first(),
         due_on=date(2026, 12, 1),
+    )
+    MailAction.create(
+        token_hash="0" * 64,
+        ticket=ticket,
+        person=ticket.requester_id,
+        act="works",
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=7),
     )
 
 
