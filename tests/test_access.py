@@ -227,6 +227,11 @@ def by_endpoint() -> list[tuple[str, str, str, dict[str, str], list[set[int]]]]:
 @pytest.fixture
 def scene(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     """Everybody's browser, and what addresses are filled in with."""
+    return stage(app, world)
+
+
+def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
+    """The scene of the table, for a portal on any database."""
     maker = Scene(app, world)
     made = maker.standing()
     crowd = Crowd(app, world, WHO)

@@ -18,13 +18,13 @@ from aiosmtpd.controller import Controller
 
 import jobs
 from domain import settings
-from models import HeldForm, Message, OutboxMessage, Person, Team, Ticket
+from models import HeldForm, Message, OutboxMessage, Person, Ticket
 from tests.support.client import PortalClient
 from tests.support.postbox import Postbox
 from tests.support.right_entries import PDF, PNG, right_entry
 from tests.support.scene import Crowd, Scene, token_of
 from tests.support.server import free_port
-from tests.test_access import TABLE
+from tests.test_access import TABLE, stage
 
 TYPED = "Un texte long à écrire, qu’il ne faut pas perdre"
 
@@ -666,15 +666,8 @@ def test_no_part_of_any_address_or_form_ends_in_a_fault(
 ) -> None:
     app = make_app()
     PortalClient.lint = False
-    made = Scene(app, world).standing()
-    crowd = Crowd(app, world, ("bob", "root"))
-    engineering = Team.get(Team.slug == "engineering")
-    filled = {
-        "n": made.ticket.number, "closed": made.closed.number, "theirs": made.theirs.number, "file": made.file.key,
-        "internal": made.internal.key, "pending": made.pending.key, "copy": made.copy.id, "link": made.link, "session": 1,
-        "dana": made.dana.id, "alice": made.alice.id, "charlie": made.charlie.id, "sam": world.sam.id,
-        "engineering": engineering.id,
-    }  # fmt: skip
+    ready = stage(app, world)
+    crowd, filled = ready.crowd, ready.filled
     faults, asked = [], 0
     for who, method, path, data, wild in hostile_addresses():
         # As bytes on the wire: what is no text travels as it is.
