@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
@@ -284,9 +284,14 @@ class PostgresLeadership:
 
     def release(self) -> None:
         """Let somebody else have it."""
+        import psycopg
+
         self._mine = False
         connection, self._connection = self._connection, None
         if connection is not None:
+            # Said aloud: a server that is busy notices a closed connection only some moments later.
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock(%s)", (POSTGRES_LOCK,))
             connection.close()
 
 
