@@ -28,7 +28,7 @@ HOME_COUNT_CAP = 100
 # A search reads at most this many of the newest requests that hold the words.
 SEARCH_CAP = 1_000
 # The first page of a search needs fewer; when more hold the words, their count is said to be "more than".
-SEARCH_NEAR = 100
+SEARCH_NEAR = 50
 
 _Assignee = Person.alias("assignee")
 _SORTS: dict[str, Any] = {
@@ -218,12 +218,14 @@ def _near(viewer: Viewer, query: ModelSelect, asked: Asked, size: int) -> tuple[
     """
     if not asked.q or asked.after or asked.before or asked.sort != DEFAULT_SORT:
         return None
+    # The desk counts its queues further.
+    near = QUEUE_COUNT_CAP if viewer.is_agent else SEARCH_NEAR
     ids = search.matching_ids(
-        asked.q, belongs=_tokens(viewer, asked.list), with_notes=viewer.is_agent, limit=SEARCH_NEAR + 1
+        asked.q, belongs=_tokens(viewer, asked.list), with_notes=viewer.is_agent, limit=near + 1
     )
     query = _narrow(query, viewer, replace(asked, q="")).where(Ticket.id.in_(ids) if ids else Ticket.id < 0)
     total = _count(query.select(Ticket.id))
-    if len(ids) <= SEARCH_NEAR:
+    if len(ids) <= near:
         return query, total, COUNT_CAP
     return (query, total, total - 1) if total > size else None
 
@@ -421,21 +423,38 @@ def queue_sorts(name: str) -> tuple[str, ...]:
 
 
 def _queue(viewer: Viewer, name: str, teams: list[int]) -> list[ModelSelect]:
-    """The requests of one queue of the desk (STAFF-2), in parts that an index reads in order: one for each team."""
+    """The requests of one queue of the desk (STAFF-2), in parts that an index reads in order: one for each team.
+
+    Those that wait for work come in their order even to be counted: without it a database that knows little of the
+    table counts along an index that holds what is closed too.
+    """
     every = policies.visible_tickets(viewer)
     is_open = SQL(models.IS_OPEN)
     ours, theirs = SQL(f"{models.AWAITS_CUSTOMER} = 0"), SQL(f"{models.AWAITS_CUSTOMER} = 1")
+    order = _work_order(name)
     if name == "unassigned":
-        return [every.where(Ticket.assignee.is_null() & is_open & ours)]
+        return [every.where(Ticket.assignee.is_null() & is_open & ours).order_by(*order)]
     if name == "mine":
-        return [every.where((Ticket.assignee == viewer.id) & is_open)]
+        return [every.where((Ticket.assignee == viewer.id) & is_open).order_by(*order)]
     if name == "team":
-        return [every.where((Ticket.team == team) & is_open & ours) for team in teams]
+        return [every.where((Ticket.team == team) & is_open & ours).order_by(*order) for team in teams]
     if name == "waiting":
-        return [every.where((Ticket.assignee == viewer.id) & is_open & theirs)]
+        return [every.where((Ticket.assignee == viewer.id) & is_open & theirs).order_by(*order)]
     if name == "resolved":
         return [every.where((Ticket.assignee == viewer.id) & (Ticket.status == "resolved"))]
     return [every]
+
+
+def _work_order(name: str) -> list[Any]:
+    """The order of the desk in one queue, in the words of its index: what is the same in the whole queue is named, or
+    left out, as lets both databases read the index in its order.
+    """
+    return [
+        Ticket.team if name == "team" else Ticket.assignee,
+        *([SQL(models.AWAITS_CUSTOMER)] if name == "mine" else []),
+        Ticket.priority_position,
+        Ticket.id,
+    ]
 
 
 def teams_of(viewer: Viewer) -> list[int]:
@@ -488,17 +507,12 @@ def _cut_pressing(
         )
         if start is None:
             edge, backwards = "", False
-    # What is the same in a whole part is named, or left out, as lets both databases read the index in its order.
-    ordered = [
-        Ticket.team if name == "team" else Ticket.assignee,
-        *(columns if name == "mine" else columns[1:]),
-    ]
     keys: list[_Key] = []
     for part in parts:
         if start is not None:
             here, there = Tuple(*columns), Tuple(*start)
             part = part.where(here < there if backwards else here > there)
-        order = [column.desc() if backwards else column.asc() for column in ordered]
+        order = [column.desc() if backwards else column.asc() for column in _work_order(name)]
         keys.extend(part.select(*columns).order_by(*order).limit(size + 1).tuples())
     keys.sort(reverse=backwards)
     more = len(keys) > size

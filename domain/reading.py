@@ -113,12 +113,7 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
         files_of.setdefault(attachment.message_id, []).append(attachment)
     anybody, given = policies.with_stand_ins(viewer)
     given[_PARENT] = ticket.follow_up_of_id or 0
-    visible_kin = _rows_of(
-        ticket, ("kin", anybody, _rule()), lambda: policies.visible_tickets(anybody)
-        .select(Ticket.id, Ticket.number, Ticket.summary, Ticket.follow_up_of)
-        .where((Ticket.follow_up_of == _THIS) | (Ticket.id == _PARENT))
-        .limit(50), given
-    )  # fmt: skip
+    visible_kin = _rows_of(ticket, ("kin", anybody, _rule()), lambda: _kin(anybody), given)
     licences = _rows_of(
         ticket, "licence", lambda: LicenceRequest.select().where(LicenceRequest.ticket == _THIS).limit(1)
     )
@@ -152,6 +147,19 @@ def _rows_of(
 ) -> list[Any]:
     """Rows that belong to a request, by a statement that all requests share."""
     return statements.rows(("reading", key), build, {**(given or {}), _THIS: ticket.id})
+
+
+def _kin(viewer: Viewer) -> ModelSelect:
+    """What this request follows, and what follows it. Their keys are found first: never by way of all that one sees."""
+    kin = Ticket.alias("kin")
+    keys = kin.select(kin.id).where((kin.follow_up_of == _THIS) | (kin.id == _PARENT))
+    return (
+        policies.visible_tickets(viewer)
+        .select(Ticket.id, Ticket.number, Ticket.summary, Ticket.follow_up_of)
+        .where(Ticket.id.in_(keys))
+        .order_by(Ticket.id)
+        .limit(50)
+    )
 
 
 def _events(inside: bool) -> ModelSelect:
