@@ -195,6 +195,8 @@ class Team(Table):
     icon = CharField(max_length=40, default="headset")
     position = IntegerField(default=0)
     is_active = BooleanField(default=True)
+    # Its own working days and hours; null means the calendar used by default.
+    calendar = ForeignKeyField(Calendar, null=True, on_delete="RESTRICT", index=False)
 
 
 class Product(Table):
@@ -294,10 +296,11 @@ class RequestForm(Table):
 class StatusLabel(Table):
     """What customers and the team read for a status, whose turn it is, icon and tone (LIFE-1).
 
-    The statuses themselves are code (domain/lifecycle.py); their words are data.
+    The statuses themselves are code (domain/lifecycle.py); their words are data. A row with a kind is for requests of
+    that kind only; what it leaves empty is said by the row without one.
     """
 
-    status = CharField(max_length=30, unique=True)
+    status = CharField(max_length=30)
     customer_fr = CharField(max_length=80)
     customer_en = CharField(max_length=80)
     team_fr = CharField(max_length=80)
@@ -306,6 +309,21 @@ class StatusLabel(Table):
     turn_en = CharField(max_length=160, default="")
     icon = CharField(max_length=40)
     position = IntegerField(default=0)
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE", index=False)
+
+
+# One row for all kinds, and at most one for each kind.
+StatusLabel.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS status_label_any_kind ON status_label (status) WHERE kind_id IS NULL"
+    )
+)
+StatusLabel.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS status_label_of_kind ON status_label (status, kind_id) "
+        "WHERE kind_id IS NOT NULL"
+    )
+)
 
 
 class ConsentText(Table):
@@ -484,6 +502,11 @@ class ClosingRule(Table):
     final_status = CharField(max_length=30)
     calendar = ForeignKeyField(Calendar, null=True, on_delete="RESTRICT")
     is_active = BooleanField(default=True)
+    # Words of this rule for its mails, in place of the usual ones; empty means the usual ones.
+    reminder_text_fr = TextField(default="")
+    reminder_text_en = TextField(default="")
+    closing_text_fr = TextField(default="")
+    closing_text_en = TextField(default="")
 
     class Meta:
         constraints = [
@@ -548,6 +571,13 @@ class Ticket(Table):
     idempotency_key = CharField(max_length=64, unique=True)
     # Counts the changes, so that two agents never overwrite one another.
     version = IntegerField(default=1)
+    # The request in which this one goes on, and the one that it was split from (LIFE-16).
+    merged_into = ForeignKeyField("self", null=True, on_delete="RESTRICT", backref="merged", index=False)
+    split_of = ForeignKeyField("self", null=True, on_delete="RESTRICT", backref="splits", index=False)
+    # The reference under which level 2, product management (SPC) or development (RPC) has it (LIFE-11).
+    escalation_reference = CharField(max_length=60, default="")
+    # Where the customer is to test the change (LIFE-7).
+    test_environment = CharField(max_length=120, default="")
 
     class Meta:
         constraints = [
@@ -598,8 +628,70 @@ Ticket.add_index(
         "CREATE INDEX IF NOT EXISTS ticket_shared ON ticket (organisation_id, id) WHERE shared_with_account_manager"
     )
 )
+# What was merged into a request, and what was split from it: few among all requests.
+for _name, _column in (("ticket_merged_into", "merged_into_id"), ("ticket_split_of", "split_of_id")):
+    Ticket.add_index(
+        SQL(f"CREATE INDEX IF NOT EXISTS {_name} ON ticket ({_column}) WHERE {_column} IS NOT NULL")
+    )
 # The sweep reads what is due and nothing else: a partial index stays small whatever the number of tickets.
 Ticket.add_index(Ticket.index(Ticket.act_at, where=Ticket.act_at.is_null(False), name="ticket_act_at_due"))
+
+
+class TicketBlock(Table):
+    """A request that waits for another one to end (LIFE-9). A block that ended is marked, never removed."""
+
+    ticket = ForeignKeyField(Ticket, backref="blocks", on_delete="RESTRICT", index=False)
+    blocker = ForeignKeyField(Ticket, backref="blocked", on_delete="RESTRICT", index=False)
+    # What both are about, such as a configuration component: the customer reads it.
+    component = CharField(max_length=120, default="")
+    added_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    added_at = UtcField()
+    ended_at = UtcField(null=True)
+
+    class Meta:
+        # "What blocks it": the page of a request.
+        indexes = ((("ticket", "id"), False),)
+        constraints = [Check("ticket_id <> blocker_id", "ticket_block_not_itself")]
+
+
+# Each pair once at a time; and what goes on when a request ends.
+TicketBlock.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS ticket_block_once ON ticket_block (blocker_id, ticket_id) "
+        "WHERE ended_at IS NULL"
+    )
+)
+
+
+class PriorityContest(Table):
+    """A customer does not agree with a lowered priority: once for each request, decided by a supervisor (LIFE-10)."""
+
+    ticket = ForeignKeyField(Ticket, unique=True, backref="contests", on_delete="RESTRICT")
+    contested_by = ForeignKeyField(Person, on_delete="RESTRICT", backref="contests", index=False)
+    contested_at = UtcField()
+    reason = TextField()
+    # The level that was taken away, and the one retained instead.
+    before = CharField(max_length=20)
+    after = CharField(max_length=20)
+    decided_by = ForeignKeyField(
+        Person, null=True, on_delete="SET NULL", backref="contests_decided", index=False
+    )
+    decided_at = UtcField(null=True)
+    outcome = CharField(max_length=10, default="")
+    answer = TextField(default="")
+
+    class Meta:
+        constraints = [
+            Check("outcome IN ('', 'restored', 'kept')", "priority_contest_outcome_known"),
+            Check("(outcome = '') = (decided_at IS NULL)", "priority_contest_decided_dated"),
+            Check("reason <> ''", "priority_contest_reasoned"),
+        ]
+
+
+# Those that a supervisor has to decide: few, however many were.
+PriorityContest.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS priority_contest_open ON priority_contest (id) WHERE decided_at IS NULL")
+)
 
 
 class Message(Table):
@@ -907,7 +999,8 @@ class JobRun(Table):
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
-    AccountToken, SignInFailure, HeldForm, RoutingRule, ClosingRule, Ticket, Message, Attachment, Participant,
+    AccountToken, SignInFailure, HeldForm, RoutingRule, ClosingRule, Ticket, TicketBlock,
+    PriorityContest, Message, Attachment, Participant,
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
     MailAction, JobRun,
 ]  # fmt: skip

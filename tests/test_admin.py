@@ -25,6 +25,7 @@ from models import (
     Person,
     Product,
     RoutingRule,
+    StatusLabel,
     Team,
     TeamMember,
     Ticket,
@@ -228,6 +229,9 @@ def many_of(table: Any) -> None:
     if first is None:
         return
     unique = {column.name for column in table._meta.sorted_fields if column.unique}
+    if table is StatusLabel:
+        # Once for all kinds: an index with a condition, which the columns do not tell.
+        unique.add("status")
     for names, is_unique in (entry for entry in table._meta.indexes if isinstance(entry, tuple)):
         if is_unique and not unique & set(names):
             unique.add(

@@ -25,11 +25,13 @@ from models import (
     Participant,
     Person,
     Portal,
+    PriorityContest,
     Product,
     ScaleLevel,
     Table,
     TeamMember,
     Ticket,
+    TicketBlock,
     UtcField,
     db,
     is_sqlite,
@@ -73,6 +75,13 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "deletion_confirmation_call_noted": [(DeletionConfirmation, {"role": "supervisor"})],
     "outbox_status_known": [(OutboxMessage, {"status": "maybe"})],
     "ticket_extended_times_sensible": [(Ticket, {"extended_times": -1})],
+    "ticket_block_not_itself": [(TicketBlock, {"blocker": TicketBlock.ticket})],
+    "priority_contest_outcome_known": [(PriorityContest, {"outcome": "maybe", "decided_at": NOW})],
+    "priority_contest_decided_dated": [
+        (PriorityContest, {"outcome": "kept"}),
+        (PriorityContest, {"decided_at": NOW}),
+    ],
+    "priority_contest_reasoned": [(PriorityContest, {"reason": ""})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
@@ -101,6 +110,15 @@ def rows(world: Any) -> None:
         organisation=ticket.organisation_id,
         product=Product.select().first(),
         due_on=date(2026, 12, 1),
+    )
+    TicketBlock.create(ticket=ticket, blocker=Ticket.select().first(), added_at=NOW)
+    PriorityContest.create(
+        ticket=ticket,
+        contested_by=ticket.requester_id,
+        contested_at=NOW,
+        reason="Tout est arrêté.",
+        before="1",
+        after="3",
     )
     MailAction.create(
         token_hash="0" * 64,
@@ -156,6 +174,8 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (TeamMember, ("team", "person")),
     (ScaleLevel, ("scale", "value")),
     (LicenceRequest, ("ticket",)),
+    (PriorityContest, ("ticket",)),
+    (TicketBlock, ("blocker", "ticket")),
     (CalendarClosingDay, ("calendar", "day")),
 ]
 
@@ -192,7 +212,16 @@ def test_what_is_there_once_cannot_be_there_twice(
 
 def test_a_row_does_not_point_at_nothing(world: Any) -> None:
     ticket = send(world)
-    for column in ("organisation", "requester", "team", "assignee", "product", "follow_up_of"):
+    for column in (
+        "organisation",
+        "requester",
+        "team",
+        "assignee",
+        "product",
+        "follow_up_of",
+        "merged_into",
+        "split_of",
+    ):
         with pytest.raises(IntegrityError), db.atomic():
             Ticket.update({column: 987_654}).where(Ticket.id == ticket.id).execute()
 

@@ -46,8 +46,15 @@ class LiveServer:
         self.thread.start()
 
     def stop(self) -> None:
-        # Workers first: one that ends after the close would wake a loop that is gone.
+        # Workers first; then the loop closes what it watches by itself: a socket that another thread closes under its
+        # select() is a bad descriptor.
         self.server.task_dispatcher.shutdown()
-        self.server.close()
+        self.server.trigger.pull_trigger(self._close)
         self.thread.join(timeout=5)
+        assert not self.thread.is_alive(), "the portal of the test did not stop"
         logging.getLogger().removeHandler(self.keep)
+
+    def _close(self) -> None:
+        for channel in list(self.server.active_channels.values()):
+            channel.handle_close()
+        self.server.close()
