@@ -73,6 +73,10 @@ def make_database(url: str, **extra: Any) -> Database:
             "stale_timeout": 300,
             "timeout": 10,
         }
+        if "options=" not in url:
+            # A statement that comes again is planned for its values each time: planned once for any value, the search
+            # of a common word and that of a rare one would take the same way, a hundred times too long for one of them.
+            options["options"] = "-c plan_cache_mode=force_custom_plan"
     else:
         raise ValueError(f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {scheme}:")
     options.update(extra)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import models
 from domain import catalogue, lifecycle, lists, policies, search, settings
 from domain.lists import Asked
 from models import Membership, Organisation, Person, StatusLabel, Ticket, db, is_sqlite
@@ -399,6 +400,28 @@ def test_neither_the_queues_nor_the_sweep_read_every_request(few: Any, database:
         for name in ("mine", "team", "waiting")
     ]
     assert_no_scan(acts, database)
+
+
+def test_the_queues_of_work_are_read_in_the_order_of_their_index_not_sorted(few: Any, database: Any) -> None:
+    crowd(send(few, by=few.charlie), 20_000)
+    viewer = see(few.ines)
+    teams = lists.teams_of(viewer)
+    for name in ("unassigned", "mine", "team", "waiting"):
+        for part in lists._queue(viewer, name, teams):
+            sql, values = part.select(Ticket.id).limit(100).sql()
+            lines = plan(sql, values)
+            assert not any("Sort" in line or "TEMP B-TREE" in line for line in lines), (name, *lines)
+
+
+def test_postgresql_plans_a_statement_for_its_values_each_time(database: Any) -> None:
+    if not is_sqlite():
+        assert database.execute_sql("SHOW plan_cache_mode").fetchone() == ("force_custom_plan",)
+        url = (
+            f"{database.guichet_url}{'&' if '?' in database.guichet_url else '?'}options=-c%20work_mem%3D8MB"
+        )
+        other = models.make_database(url)
+        assert other.execute_sql("SHOW work_mem").fetchone() == ("8MB",), "options of the operator are kept"
+        other.close_all()
 
 
 def test_the_plan_of_a_query_that_does_read_everything_is_recognised(few: Any) -> None:
