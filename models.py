@@ -626,6 +626,11 @@ for _name, _column in (("ticket_desk_agent", "assignee_id"), ("ticket_desk_team"
             f"WHERE {IS_OPEN}"
         )
     )
+# The same queues, the latest changed first.
+for _name, _column in (("ticket_desk_agent_updated", "assignee_id"), ("ticket_desk_team_updated", "team_id")):
+    Ticket.add_index(
+        SQL(f"CREATE INDEX IF NOT EXISTS {_name} ON ticket ({_column}, updated_at, id) WHERE {IS_OPEN}")
+    )
 # What an account manager may read: few among all requests, found without going through the others.
 Ticket.add_index(
     SQL(

@@ -256,6 +256,16 @@ def find(viewer: Viewer, asked: Asked) -> Page:
     if near is not None:
         query, total, more_than = near
         return Page(*_cut(viewer, query, asked, size), total, more_than)
+    by_status = lifecycle.FILTERS.get(asked.status, ())
+    if (
+        viewer.is_agent
+        and by_status
+        and asked.column in ("created", "number")
+        and not (asked.q or asked.label)
+    ):
+        total = _count(_narrow(_of_list(viewer, asked.list), viewer, asked).select(Ticket.id).limit(cap + 1))
+        whole = _narrow(_of_list(viewer, asked.list), viewer, replace(asked, status="all"))
+        return Page(*_cut_by_status(viewer, [whole], by_status, asked, size), total, cap)
     if asked.q or asked.label or asked.organisation or asked.after or asked.before:
         query = _narrow(_of_list(viewer, asked.list), viewer, asked)
         total = _count(query.select(Ticket.id).limit(cap + 1))
@@ -451,12 +461,7 @@ def _work_order(name: str) -> list[Any]:
     """The order of the desk in one queue, in the words of its index: what is the same in the whole queue is named too,
     so that both databases read the index in its order.
     """
-    return [
-        Ticket.team if name == "team" else Ticket.assignee,
-        SQL(models.AWAITS_CUSTOMER),
-        Ticket.priority_position,
-        Ticket.id,
-    ]
+    return [Ticket.team if name == "team" else Ticket.assignee, *_order_of(Asked(sort=PRESSING))]
 
 
 def teams_of(viewer: Viewer) -> list[int]:
@@ -474,64 +479,126 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
     """
     size = settings.get("page_size")
     parts = _queue(viewer, name, teams)
-    if name == "team" and (asked.q or asked.column != PRESSING):
-        # The words are looked up once, not for each team; other orders are those of the whole.
-        parts = [
-            policies.visible_tickets(viewer).where(
+    if asked.q:
+        # The words are looked up once, not for each team.
+        whole = parts[0]
+        if name == "team":
+            whole = policies.visible_tickets(viewer).where(
                 Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
             )
-        ]
-    near = _near(viewer, parts[0], asked, size) if len(parts) == 1 else None
-    if near is not None:
-        query, total, more_than = near
-        shown = QUEUE_COUNT_CAP if total > more_than else min(total, QUEUE_COUNT_CAP)
-        return Page(*_cut(viewer, query, asked, size), shown)
-    parts = [_narrow(part, viewer, asked) for part in parts]
-    total = _count_all(parts)
-    if asked.column == PRESSING:
-        rows, newer, older = _cut_pressing(viewer, parts, name, asked, size)
+        near = _near(viewer, whole, asked, size)
+        if near is not None:
+            query, total, more_than = near
+            shown = QUEUE_COUNT_CAP if total > more_than else min(total, QUEUE_COUNT_CAP)
+            return Page(*_cut(viewer, query, asked, size), shown)
+        whole = _narrow(whole, viewer, asked)
+        return Page(*_cut_parts(viewer, [whole], _order_of(asked), asked, size), _count_all([whole]))
+    counted = [_narrow(part, viewer, asked) for part in parts]
+    total = _count_all(counted)
+    if asked.column in (PRESSING, "updated"):
+        owner = Ticket.team if name == "team" else Ticket.assignee
+        rows, newer, older = _cut_parts(viewer, counted, _order_of(asked), asked, size, owner)
     else:
-        rows, newer, older = _cut(viewer, parts[0], asked, size)
+        narrowed = [
+            _narrow(part, viewer, replace(asked, status="all")) for part in _owned(viewer, name, teams)
+        ]
+        rows, newer, older = _cut_by_status(viewer, narrowed, _statuses(name, asked), asked, size)
     return Page(rows, newer, older, total)
 
 
-def _cut_pressing(
-    viewer: Viewer, parts: list[ModelSelect], name: str, asked: Asked, size: int
+def _order_of(asked: Asked) -> list[Any]:
+    """The columns by which a queue is sorted, the key last."""
+    if asked.column == PRESSING:
+        return [SQL(models.AWAITS_CUSTOMER), Ticket.priority_position, Ticket.id]
+    return [Ticket.updated_at, Ticket.id] if asked.column == "updated" else [Ticket.id]
+
+
+def _owned(viewer: Viewer, name: str, teams: list[int]) -> list[ModelSelect]:
+    """The requests of those who own a queue, whatever their status, in parts: one for each team."""
+    every = policies.visible_tickets(viewer)
+    if name == "team":
+        return [every.where(Ticket.team == team) for team in teams]
+    if name == "unassigned":
+        return [every.where(Ticket.assignee.is_null())]
+    return [every] if name == "all" else [every.where(Ticket.assignee == viewer.id)]
+
+
+def _statuses(name: str, asked: Asked) -> tuple[str, ...]:
+    """The statuses of a queue that the address does not leave out; empty means all there are."""
+    wanted = lifecycle.FILTERS.get(asked.status, ())
+    if name == "all":
+        return wanted
+    here = {
+        "mine": lifecycle.OPEN_STATUSES,
+        "waiting": lifecycle.FILTERS["waiting"],
+        "resolved": ("resolved",),
+    }.get(name, lifecycle.TEAM_STATUSES)
+    return tuple(status for status in here if not wanted or status in wanted) or ("",)
+
+
+def _cut_by_status(
+    viewer: Viewer, parts: list[ModelSelect], statuses: tuple[str, ...], asked: Asked, size: int
 ) -> tuple[list[Row], str | None, str | None]:
-    """A page in the order of the desk: each part gives its first keys, and the first of them all are the page."""
-    awaiting = SQL(models.AWAITS_CUSTOMER)
-    columns = (awaiting, Ticket.priority_position, Ticket.id)
+    """A page by number of the requests in some statuses: an index has this order for each status, not for several."""
+    if statuses:
+        parts = [part.where(Ticket.status == status) for part in parts for status in statuses]
+    if len(parts) == 1:
+        return _cut(viewer, parts[0], asked, size)
+    return _cut_parts(viewer, parts, [Ticket.id], asked, size)
+
+
+def _cut_parts(
+    viewer: Viewer,
+    parts: list[ModelSelect],
+    columns: list[Any],
+    asked: Asked,
+    size: int,
+    owner: Any = None,
+) -> tuple[list[Row], str | None, str | None]:
+    """A page of several queries together: each gives its first keys along an index, and the first of all are the page.
+
+    Arguments: columns, the order, the key last; owner, the column that all rows of one part share: named in the order,
+    so that both databases read an index that begins with it. Three queries, whatever the number of parts.
+    """
     edge, backwards = asked.before or asked.after, bool(asked.before)
+    down = asked.descending != backwards
     start: _Key | None = None
     if edge:
-        start = (
-            policies.visible_tickets(viewer).select(*columns).where(Ticket.number == edge).tuples().first()
-        )
+        here = policies.visible_tickets(viewer).where(Ticket.number == edge)
+        start = here.select(*columns).tuples().first() if policies.could_be_number(edge) else None
         if start is None:
-            edge, backwards = "", False
-    keys: list[_Key] = []
-    for part in parts:
+            edge, backwards, down = "", False, asked.descending
+    pieces, values = [], []
+    for number, part in enumerate(parts):
         if start is not None:
-            here, there = Tuple(*columns), Tuple(*start)
-            part = part.where(here < there if backwards else here > there)
-        order = [column.desc() if backwards else column.asc() for column in _work_order(name)]
-        keys.extend(part.select(*columns).order_by(*order).limit(size + 1).tuples())
-    keys.sort(reverse=backwards)
+            place, there = Tuple(*columns), Tuple(*map(_as_stored, start))
+            part = part.where(place < there if down else place > there)
+        order = [
+            column.desc() if down else column.asc()
+            for column in ([owner] if owner is not None else []) + columns
+        ]
+        sql, given = part.select(*columns).order_by(*order).limit(size + 1).sql()
+        pieces.append(f"SELECT * FROM ({sql}) AS part{number}")  # noqa: S608
+        values.extend(given)
+    keys: list[_Key] = list(db.execute_sql(" UNION ALL ".join(pieces), values).fetchall()) if pieces else []
+    keys.sort(reverse=down)
     more = len(keys) > size
     keys = keys[:size]
     if backwards:
         keys.reverse()
     if not keys:
         return [], None, None
-    place = {key[-1]: at for at, key in enumerate(keys)}
-    found = [
-        Row(*row)
-        for row in _rows(policies.visible_tickets(viewer).where(Ticket.id.in_(list(place)))).tuples()
-    ]
-    found.sort(key=lambda row: place[row.id])
+    at = {key[-1]: n for n, key in enumerate(keys)}
+    found = _fetch(*_rows(policies.visible_tickets(viewer).where(Ticket.id.in_(list(at)))).sql())
+    found.sort(key=lambda row: at[row.id])
     newer = found[0].number if (backwards and more) or (edge and not backwards) else None
     older = found[-1].number if (more and not backwards) or backwards else None
     return found, newer, older
+
+
+def _as_stored(value: Any) -> Any:
+    """A value of a key as the database compares it."""
+    return Ticket.updated_at.db_value(value) if isinstance(value, datetime) else value
 
 
 def _count_all(parts: list[ModelSelect]) -> int:

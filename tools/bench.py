@@ -395,6 +395,8 @@ class World:
             ("form", self.customer, "/requests/new/question"),
             ("search", self.customer, f"/tickets?list=organisation&status=all&q={COMMON_WORD}"),
             ("desk", self.agent, "/desk"),
+            ("desk, latest change", self.agent, "/desk?queue=team&sort=-updated"),
+            ("desk, all waiting", self.agent, "/desk?queue=all&status=waiting"),
             ("desk, search", self.agent, f"/desk?queue=all&q={COMMON_WORD}"),
             ("desk, request", self.agent, f"/desk/tickets/{number}"),
         ]
