@@ -135,10 +135,11 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _connections(app: Flask) -> None:
     @app.before_request
     def connect() -> None:
-        choices_max = choices.all_values() if not db.is_closed() else None
+        if request.endpoint == "assets.file":
+            # A style sheet or an icon asks nothing of the database.
+            return
         db.connect(reuse_if_open=True)
-        choices_max = choices_max or choices.all_values()
-        request.max_content_length = _most_bytes(choices_max["files_max"], choices_max["file_max_mb"])
+        request.max_content_length = _most_bytes()
 
     @app.before_request
     def refuse_broken_text() -> ResponseReturnValue | None:
@@ -154,14 +155,14 @@ def _connections(app: Flask) -> None:
             db.close()
 
 
-def _most_bytes(files: int, megabytes: int) -> int:
+def _most_bytes() -> int:
     """How much the present request may send: strangers send no files."""
     if request.endpoint in views.PUBLIC_ENDPOINTS:
         return 2 * MEGABYTE
     if "token" not in session:
         return 8 * MEGABYTE
     # One file too large must reach the form, which says so next to the field and keeps the rest.
-    return (files * (megabytes + 1) + 4) * MEGABYTE
+    return (choices.get("files_max") * (choices.get("file_max_mb") + 1) + 4) * MEGABYTE
 
 
 def _own_forms_only(app: Flask) -> None:
@@ -206,8 +207,6 @@ def _sign_in(app: Flask) -> None:
 
     @manager.request_loader
     def load(_request: Any) -> Viewer | None:
-        from domain import accounts
-
         token = session.get("token")
         if not token:
             return None
@@ -228,9 +227,14 @@ def _sign_in(app: Flask) -> None:
         return _to_sign_in()
 
 
+def _wants_json() -> bool:
+    """True when a script asks: it gets a sentence, not a page."""
+    return request.headers.get("Accept", "").startswith("application/json")
+
+
 def _to_sign_in() -> ResponseReturnValue:
     """Lead to sign-in, and back afterwards with what was typed."""
-    if request.headers.get("Accept", "").startswith("application/json"):
+    if _wants_json():
         return make_response({"error": _("Sign in again to go on.")}, 401)
     back = request.full_path if request.query_string else request.path
     kept = None
@@ -391,7 +395,7 @@ def error_page(status: int, text: str | None = None, **extra: Any) -> Response:
         503: _("Try again in a few seconds. Nothing that was confirmed to you is lost."),
     }
     status = status if status in titles else (500 if status >= 500 else 400)
-    if request.headers.get("Accept", "").startswith("application/json"):
+    if _wants_json():
         return make_response({"error": text or texts[status]}, status)
     page = render_template(
         "errors/page.html", status=status, title=titles[status], text=text or texts[status], **extra
@@ -414,7 +418,7 @@ def _errors(app: Flask) -> None:
             return error_page(404)
         if not current_user.is_authenticated and request.endpoint not in views.PUBLIC_ENDPOINTS:
             return _to_sign_in()
-        if request.headers.get("Accept", "").startswith("application/json"):
+        if _wants_json():
             return error_page(400)
         kept = held.hold(session.get("token"))
         if kept is None or not current_user.is_authenticated:

@@ -362,21 +362,7 @@ def second(ticket: Ticket, by: Viewer, now: datetime, *, language: str, seen: st
         _check_list(row, standing.people)
         if seen is not None and seen != standing.wording.text_hash:
             raise NotNow("deletion-text-changed", number=ticket.number)
-        _agree(row, "second", by, now, standing.wording)
-        _change(
-            row, ticket, now, seconded_at=now, answer_by=None,
-            **_after_last_confirmation(standing.procedure, now),
-        )  # fmt: skip
-        _say(
-            ticket,
-            "deletion:seconded",
-            by,
-            now,
-            state=row.state,
-            role="second",
-            **_proof(standing.wording),
-            **_dates(row),
-        )
+        _second_confirmation(row, ticket, standing, "second", by, now)
     return row
 
 
@@ -403,23 +389,30 @@ def second_by_supervisor(ticket: Ticket, note: str, by: Viewer, now: datetime, *
                 "call-note-needed", field="note", least=NOTE_MIN_CHARACTERS, most=NOTE_MAX_CHARACTERS
             )
         _check_list(row, standing.people)
-        _agree(row, "supervisor", by, now, standing.wording, call_note=note)
-        _change(
-            row, ticket, now, seconded_at=now, answer_by=None,
-            **_after_last_confirmation(standing.procedure, now),
-        )  # fmt: skip
-        _say(
-            ticket,
-            "deletion:seconded",
-            by,
-            now,
-            state=row.state,
-            role="supervisor",
-            call_note=note,
-            **_proof(standing.wording),
-            **_dates(row),
-        )
+        _second_confirmation(row, ticket, standing, "supervisor", by, now, call_note=note)
     return row
+
+
+def _second_confirmation(
+    row: Deletion, ticket: Ticket, standing: Standing, role: str, by: Viewer, now: datetime, **said: str
+) -> None:
+    """Keep the last confirmation and begin what comes after it, within the caller's transaction."""
+    _agree(row, role, by, now, standing.wording, **said)
+    _change(
+        row, ticket, now, seconded_at=now, answer_by=None,
+        **_after_last_confirmation(standing.procedure, now),
+    )  # fmt: skip
+    _say(
+        ticket,
+        "deletion:seconded",
+        by,
+        now,
+        state=row.state,
+        role=role,
+        **said,
+        **_proof(standing.wording),
+        **_dates(row),
+    )
 
 
 def cancel(ticket: Ticket, by: Viewer, now: datetime, *, reason: str = "") -> Deletion:

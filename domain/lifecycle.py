@@ -257,6 +257,19 @@ def move(
     return ticket
 
 
+def at_work(ticket: Ticket, by: Viewer, seen: int | None) -> Ticket:
+    """The request as it is in this transaction, for somebody at the desk who looked at the version `seen`.
+
+    Raises Missing or NotAllowed as check_at_desk() does, NotNow("changed-meanwhile"), NotNow("ticket-closed").
+    """
+    ticket = fresh(ticket.id)
+    check_at_desk(ticket, by)
+    check_version(ticket, seen)
+    if ticket.status in ("closed", "expired"):
+        raise NotNow("ticket-closed", number=ticket.number)
+    return ticket
+
+
 def assign(
     ticket: Ticket, assignee_id: int | None, by: Viewer, now: datetime, *, seen: int | None = None
 ) -> Ticket:
@@ -268,11 +281,7 @@ def assign(
     from domain import audit, closing, notifications, policies
 
     with db.atomic():
-        ticket = fresh(ticket.id)
-        check_at_desk(ticket, by)
-        check_version(ticket, seen)
-        if ticket.status in ("closed", "expired"):
-            raise NotNow("ticket-closed", number=ticket.number)
+        ticket = at_work(ticket, by, seen)
         if assignee_id is not None:
             assignee = policies.load_viewer(assignee_id)
             if assignee is None or not assignee.is_active or not assignee.is_agent:
@@ -317,11 +326,7 @@ def set_team(ticket: Ticket, team_id: int, by: Viewer, now: datetime, *, seen: i
     from models import TeamMember
 
     with db.atomic():
-        ticket = fresh(ticket.id)
-        check_at_desk(ticket, by)
-        check_version(ticket, seen)
-        if ticket.status in ("closed", "expired"):
-            raise NotNow("ticket-closed", number=ticket.number)
+        ticket = at_work(ticket, by, seen)
         if not Team.select().where((Team.id == team_id) & (Team.is_active == True)).exists():  # noqa: E712
             raise Invalid("team-unknown", field="team")
         if team_id == ticket.team_id:
@@ -356,11 +361,7 @@ def set_priority(
     from domain import audit, notifications
 
     with db.atomic():
-        ticket = fresh(ticket.id)
-        check_at_desk(ticket, by)
-        check_version(ticket, seen)
-        if ticket.status in ("closed", "expired"):
-            raise NotNow("ticket-closed", number=ticket.number)
+        ticket = at_work(ticket, by, seen)
         level = (
             ScaleLevel.select()
             .join(Scale)

@@ -17,6 +17,12 @@ from models import Membership, Organisation, Participant, Person, Ticket
 STAFF_ROLES = ("agent", "account_manager", "admin")
 
 
+def initials(name: str) -> str:
+    """Two letters for the round mark beside a name: of its first and its last word."""
+    words = name.replace("-", " ").split()
+    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What a person may do in one organisation."""
@@ -76,8 +82,7 @@ class Viewer:
     @property
     def initials(self) -> str:
         """Two letters for the round mark beside the name."""
-        words = self.full_name.replace("-", " ").split()
-        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+        return initials(self.full_name)
 
     @property
     def organisation_name(self) -> str:

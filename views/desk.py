@@ -395,7 +395,7 @@ def _people(ticket: Ticket, facts: desk.Facts, now: Any) -> list[SimpleNamespace
         details += [presenters.role_words(role), presenters.time_of(person, now)]
         people.append(
             SimpleNamespace(
-                initials=tickets._initials(person.full_name),
+                initials=policies.initials(person.full_name),
                 name=person.full_name,
                 detail=", ".join(filter(None, details)),
                 side="other",

@@ -344,7 +344,7 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                 order=0,
                 id=f"m{message.id}",
                 author=_("You") if mine else author,
-                initials=_initials(author),
+                initials=policies.initials(author),
                 mine=mine,
                 side="team" if message.side == "team" else "other",
                 note=message.kind == "note",
@@ -378,11 +378,6 @@ def _about(message: Any, read: reading.Reading, for_team: bool) -> str:
     if message.side == "team":
         return _("Support") if not for_team else ""
     return read.ticket.organisation.name if for_team else ""
-
-
-def _initials(name: str) -> str:
-    words = name.replace("-", " ").split()
-    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
 
 
 def history_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:

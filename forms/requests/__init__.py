@@ -28,7 +28,7 @@ REQUEST_FORMS: dict[str, type[RequestFields]] = {
 
 
 def rows_without_fields() -> list[str]:
-    """The slugs of active forms for which there is no class: read at start, so that the log names them.
+    """The slugs of active forms for which there is no class.
 
     Such a form is left out of the catalogue and its address says 404: a row typed on an admin screen must not
     keep the portal from starting.

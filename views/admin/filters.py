@@ -116,13 +116,6 @@ class YesNo(Filter):
         return query.where(self.column == value)
 
 
-class Contains(Filter):
-    """A part of a text, for tables that stay small."""
-
-    def apply(self, query: Any, value: Any) -> Any:
-        return query.where(self.column.contains(value))
-
-
 class Exactly(Filter):
     """The whole text, whatever its capitals in what is typed."""
 
