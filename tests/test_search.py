@@ -269,3 +269,23 @@ def test_a_request_that_was_refused_is_not_in_the_index(world: Any) -> None:
         requests.submit(submission(world, summary="Le marsouin"), see(world.alice), NOW)
         raise RuntimeError("not sent after all")
     assert search.matching_ids("marsouin") == []
+
+
+@pytest.mark.parametrize("owner", ["o", "r"])
+def test_a_common_and_a_rare_word_of_one_customer_are_found_newest_first_whatever_the_limit(
+    world: Any, owner: str
+) -> None:
+    sent = [
+        send(world, summary=f"Marsouin {n}" + (" albinos" if n == 0 else ""), description="Il nage.")
+        for n in range(9)
+    ]
+    send(world, by=world.charlie, summary="Marsouin d'ailleurs albinos")
+    belongs = [f"o{sent[0].organisation_id}" if owner == "o" else f"r{sent[0].requester_id}"]
+    newest = [ticket.id for ticket in reversed(sent)]
+    for limit in (1, 2, 3, 8, 9, 10, 50):
+        assert search.matching_ids("marsouin", belongs=belongs, limit=limit) == newest[:limit]
+        assert search.matching_ids("albinos", belongs=belongs, limit=limit) == [sent[0].id]
+        assert (
+            search.matching_ids("marsouin", belongs=belongs, below=sent[4].id, limit=limit)
+            == newest[5:][:limit]
+        )

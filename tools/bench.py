@@ -326,6 +326,10 @@ def load(url: str, tickets: int, now: datetime) -> None:
             tickets, now=now, progress=lambda done: print(f"\r  {done:,} loaded", end="", file=sys.stderr)
         )
         print("\r" + " " * 30, end="\r", file=sys.stderr)
+        if not models.is_sqlite():
+            # What PostgreSQL does by itself some minutes after so many rows came.
+            database.connection().autocommit = True
+            database.execute_sql("VACUUM (ANALYZE)")
     database.close_all()
 
 
