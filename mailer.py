@@ -554,8 +554,7 @@ def _more_on_status(to: Reader, about: dict[str, Any]) -> str:
 
 
 def blocked(to: Reader) -> dict[str, Any]:
-    """To the customers: another request comes first, about which component; which one, only to those who may read it
-    (LIFE-9).
+    """To the customers: another request comes first; which one, only to those who may read it (LIFE-9).
 
     Raises Skipped when it no longer waits for it.
     """
