@@ -267,7 +267,9 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "escalation-unknown": lambda d: _("Choose where to escalate it."),
     "blocker-unknown": lambda d: _("Give the number of another request, such as SUP-2041."),
     "blocker-itself": lambda d: _("Give another number: a request does not block itself."),
-    "blocker-over": lambda d: _("%(number)s is solved or over: it blocks nothing.", number=d.get("number", "")),
+    "blocker-over": lambda d: _(
+        "%(number)s is solved or over: it blocks nothing.", number=d.get("number", "")
+    ),
     "blocker-twice": lambda d: _("%(number)s blocks it already.", number=d.get("number", "")),
     "blocker-cycle": lambda d: _(
         "%(number)s waits for this request itself, directly or through others: neither would ever end.",
@@ -761,9 +763,7 @@ def blocked_words(component: str, number: str = "", summary: str = "") -> str:
             "we take yours up as soon as it ends.",
             component=component,
         )
-    return _(
-        "Another request about the same matter is still under way; we take yours up as soon as it ends."
-    )
+    return _("Another request about the same matter is still under way; we take yours up as soon as it ends.")
 
 
 class BlockedLine(NamedTuple):

@@ -330,7 +330,12 @@ def move(
                 "closed": "ticket:closed",
                 "expired": "ticket:expired",
             }.get(target, "ticket:reopened" if origin in ("resolved", "expired") else "ticket:moved")
-            data: dict[str, Any] = {"from": origin, "to": target, "message_id": message_id, **told_with(ticket)}
+            data: dict[str, Any] = {
+                "from": origin,
+                "to": target,
+                "message_id": message_id,
+                **told_with(ticket),
+            }
             if reason:
                 data["note"] = reason
             if target == "closed":

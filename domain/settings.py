@@ -66,7 +66,9 @@ DEFAULTS: dict[str, Choice] = {
     "keep_open_days": Choice(5, int, "Days that “keep it open” adds, in the unit of the closing rule", 1, 60),
     "keep_open_times": Choice(2, int, "Times that a request may be kept open; 0 switches it off", 0, 20),
     "test_environment_fr": Choice(
-        "votre environnement de test", str, "Where customers test a change, when nothing else is said, in French"
+        "votre environnement de test",
+        str,
+        "Where customers test a change, when nothing else is said, in French",
     ),
     "test_environment_en": Choice(
         "your test environment", str, "Where customers test a change, when nothing else is said, in English"

@@ -79,7 +79,9 @@ class StatusForm(_Seen):
 class BlockForm(_Seen):
     """Which request has to end first, and what both are about (LIFE-9)."""
 
-    blocker = Line(_l("Number of the request"), _l("Give the number of another request, such as SUP-2041."), most=20)
+    blocker = Line(
+        _l("Number of the request"), _l("Give the number of another request, such as SUP-2041."), most=20
+    )
     component = Line(_l("Component"), most=120)
     version = HiddenField(id="block-version")
     event = HiddenField(id="block-event")
