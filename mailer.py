@@ -403,7 +403,7 @@ def _closing(to: Reader) -> dict[str, str] | None:
 def _answers(to: Reader) -> dict[str, list[dict[str, str]]]:
     """The ways to answer with one press (LIFE-8, LIFE-15, LIFE-17): links that lead to a page with one button.
 
-    `answers` after a solution, the main one first, and "it works" of a test; `aside`, in a line of text, while an answer
+    `answers` after a solution, the main one first, and "it works" of a test; `aside`, a line of text, while an answer
     is awaited. Both empty for those who may not answer, and for the desk.
     """
     ticket = to.ticket
