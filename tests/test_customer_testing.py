@@ -200,7 +200,7 @@ STEPS = {
         (
             "Le changement n’a pas été testé à temps\u202f; nous l’annulons.",
             "Où\u202f: Recette 2.",
-            "Elle expire à la fin du",
+            "La demande expire à la fin du",
         ),
         (
             "Le changement n’a pas été testé à temps et a été annulé.",
@@ -213,7 +213,7 @@ STEPS = {
         (
             "The change was not tested in time; we are undoing it.",
             "Where: Recette 2.",
-            "It expires at the end of",
+            "The request expires at the end of",
         ),
         ("The change was not tested in time and was undone.", "Where: Recette 2.", "still reaches our team"),
     ),
