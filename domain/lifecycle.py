@@ -381,7 +381,7 @@ def escalate(
         if typed and typed != ticket.escalation_reference:
             claim(ticket, now, escalation_reference=typed)
             search.index_ticket(ticket.id)
-            data = {"from": status, "to": status, "reference": typed}
+            data: dict[str, Any] = {"from": status, "to": status, "reference": typed}
             if reason:
                 data["note"] = reason
             audit.record_event(ticket, "ticket:moved", by, now, **data)
