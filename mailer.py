@@ -535,9 +535,8 @@ def status_changed(to: Reader) -> dict[str, Any]:
 
 
 def _reference(to: Reader) -> str:
-    """The reference under which a request was escalated by this event, and still is (LIFE-11)."""
-    reference = str(to.event.data.get("reference") or "")
-    return one_line(reference) if reference == to.ticket.escalation_reference else ""
+    """The reference under which a request was escalated by this event (LIFE-11)."""
+    return one_line(str(to.event.data.get("reference") or ""))
 
 
 def _more_on_status(to: Reader, about: dict[str, Any]) -> str:

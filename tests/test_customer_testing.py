@@ -21,6 +21,7 @@ from tests.support.casework import (
     key,
     last_event,
     mails,
+    members,
     put_in,
     see,
     send,
@@ -185,6 +186,10 @@ def test_without_a_configuration_team_it_reaches_the_owners(world: Any, ticket: 
     else:
         Person.update(is_active=False).where(Person.id == world.vera.id).execute()
     assert mails(expired(ticket, world, world.sam)) == {("team-reply", "sam")}
+    # Without an agent either, the team of the request hears of it.
+    asked = Person.select().where(Person.id.in_(members(team("support"))) & (Person.is_active == True))  # noqa: E712
+    names = {person.email.partition("@")[0] for person in asked}
+    assert names and mails(expired(ticket, world, None)) == {("team-reply", name) for name in names}
 
 
 # ---- Pages ---------------------------------------------------------------------------------------------------
