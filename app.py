@@ -165,6 +165,14 @@ def _most_bytes() -> int:
     return (choices.get("files_max") * (choices.get("file_max_mb") + 1) + 4) * MEGABYTE
 
 
+def _host_of(origin: str) -> str | None:
+    """The host and port of an origin; None for a text that is none, which is nobody's."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
 def _own_forms_only(app: Flask) -> None:
     @app.before_request
     def refuse_foreign_forms() -> ResponseReturnValue | None:
@@ -178,7 +186,7 @@ def _own_forms_only(app: Flask) -> None:
         if site is None:
             origin = request.headers.get("Origin")
             own = {request.host, urlsplit(_settings_of_request().base_url).netloc}
-            foreign = origin is not None and urlsplit(origin).netloc not in own
+            foreign = origin is not None and _host_of(origin) not in own
         else:
             foreign = site not in ("same-origin", "none")
         return error_page(400, plain=True) if foreign else None

@@ -47,6 +47,7 @@ from models import (
     StatusLabel,
     Team,
     Ticket,
+    TicketBlock,
     TicketEvent,
 )
 
@@ -223,6 +224,8 @@ class Reader:
             return _("You get this mail because you are in copy of this request.")
         if self.person is not None and self.person.id == ticket.assignee_id:
             return _("You get this mail because you are in charge of this request.")
+        if self.is_staff and self.row.template == "team-reply" and ticket.status == "expired":
+            return _("You get this mail because your team looks after changes that were undone.")
         if self.is_staff:
             return _("You get this mail because you are in the team of this request.")
         if self.row.template.startswith("deletion-"):
@@ -381,6 +384,10 @@ def _about_ticket(to: Reader) -> dict[str, Any]:
         "status": _status(ticket.status, to),
         "by": _name_of(to.event.actor_id) if to.row.context.get("event_id") else "",
         "takes_answers": ticket.status not in lifecycle.CLOSED_TO_ANSWERS,
+        # Where a change is tried, beside the date until when (templates/mail/closing.*).
+        "where": presenters.test_words(ticket.status, ticket.test_environment, by_itself=False)
+        if carries and not to.at_work and ticket.status == "customer_testing"
+        else "",
     }
 
 
@@ -396,23 +403,24 @@ def _closing(to: Reader) -> dict[str, str] | None:
 def _answers(to: Reader) -> dict[str, list[dict[str, str]]]:
     """The ways to answer with one press (LIFE-8, LIFE-15, LIFE-17): links that lead to a page with one button.
 
-    `answers` after a solution, the main one first; `aside`, in a line of text, while an answer is awaited. Both empty
-    for those who may not answer, and for the desk.
+    `answers` after a solution, the main one first, and "it works" of a test; `aside`, a line of text, while an answer
+    is awaited. Both empty for those who may not answer, and for the desk.
     """
     ticket = to.ticket
     viewer = policies.load_viewer(to.person.id) if to.person is not None else None
     if viewer is None or to.at_work or not to.has_access or not policies.may_answer(viewer, ticket):
         return {"answers": [], "aside": []}
     tokens = mail_actions.offer(ticket, viewer.id, mail_actions.offered(ticket), to.row.message_id, to.now)
-    solved = ticket.status == "resolved"
+    solved, testing = ticket.status == "resolved", ticket.status == "customer_testing"
     words = {
-        "works": _("It works, close it"),
+        "works": _("It works") if testing else _("It works, close it"),
         "reopen": _("It does not work"),
         "more_time": _("I need more time") if solved else _("Keep it open"),
         "close": _("Close this request"),
     }
     links = [{"label": words[act], "url": to.link(f"/mail-actions/{token}")} for act, token in tokens.items()]
-    return {"answers": links if solved else [], "aside": [] if solved else links}
+    main = len(links) if solved else len([act for act in tokens if act == "works"])
+    return {"answers": links[:main], "aside": links[main:]}
 
 
 def _day(day: date, to: Reader) -> str:
@@ -502,6 +510,7 @@ def reply(to: Reader) -> dict[str, Any]:
         "team": _team_name(to.ticket) if by_team else "",
         "by_team": by_team,
         "moved": _status(moved, to) if moved else None,
+        "reference": _reference(to) if about["carries"] else "",
         "closing": _closing(to),
         "button": _open_button(label, about),
         **_answers(to),
@@ -514,12 +523,59 @@ def status_changed(to: Reader) -> dict[str, Any]:
     data = to.event.data
     return {
         **about,
+        "reference": _reference(to) if about["carries"] else "",
+        "more": _more_on_status(to, about),
         "was": _status(data.get("from", ""), to),
         "now": _status(data.get("to") or to.ticket.status, to),
         "closing": _closing(to),
         "at_work": to.at_work,
         "button": _open_button(_("Open the request"), about),
         **_answers(to),
+    }
+
+
+def _reference(to: Reader) -> str:
+    """The reference under which a request was escalated by this event (LIFE-11)."""
+    return one_line(str(to.event.data.get("reference") or ""))
+
+
+def _more_on_status(to: Reader, about: dict[str, Any]) -> str:
+    """Why the status changed, where its label alone does not say: a test that is over, a block that ended."""
+    data, kind = to.event.data, to.event.kind
+    if kind == "ticket:tested":
+        return _("The change was tested, and it works.")
+    if kind == "ticket:unblocked":
+        return _("Nothing blocks it any more.")
+    if not about["carries"] or data.get("to") not in ("awaiting_rollback", "expired"):
+        return ""
+    environment = one_line(str(data.get("environment") or ""))
+    return presenters.test_words(data["to"], environment, by_itself=to.event.actor_id is None)
+
+
+def blocked(to: Reader) -> dict[str, Any]:
+    """To the customers: another request comes first; which one, only to those who may read it (LIFE-9).
+
+    Raises Skipped when it no longer waits for it.
+    """
+    about = _about_ticket(to)
+    row = TicketBlock.get_or_none(TicketBlock.id == to.event.data.get("block"))
+    if row is None or row.ended_at is not None or to.ticket.status != "blocked":
+        raise Skipped("moved-on")
+    viewer = policies.load_viewer(to.person.id) if to.person is not None and to.has_access else None
+    other = row.blocker if viewer is not None and policies.can_see(viewer, row.blocker) else None
+    said = ""
+    if about["carries"]:
+        component = one_line(row.component)
+        said = (
+            presenters.blocked_words(component, other.number, one_line(other.summary))
+            if other is not None
+            else presenters.blocked_words(component)
+        )
+    return {
+        **about,
+        "said": said,
+        "other": {"number": other.number, "url": to.link(f"/tickets/{other.number}")} if other else None,
+        "button": _open_button(_("Open the request"), about),
     }
 
 
@@ -653,6 +709,19 @@ def team_reply(to: Reader) -> dict[str, Any]:
         "organisation": _organisation_name(to.ticket),
         "moved": _status(moved, to) if moved else None,
         "reopened": data.get("from") == "resolved" and bool(moved),
+        "button": _open_button(_("Open it at the desk"), about),
+    }
+
+
+def team_tested(to: Reader) -> dict[str, Any]:
+    """To the agent in charge, else the team: the customer has tested the change, and it works (LIFE-7)."""
+    about = _about_ticket(to)
+    environment = one_line(str(to.event.data.get("environment") or ""))
+    return {
+        **about,
+        "organisation": _organisation_name(to.ticket),
+        "environment": presenters.environment_words(environment) if about["carries"] else "",
+        "message": _message(to) if to.row.context.get("message_id") else None,
         "button": _open_button(_("Open it at the desk"), about),
     }
 
@@ -857,6 +926,7 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "request-received": request_received,
     "reply": reply,
     "status-changed": status_changed,
+    "blocked": blocked,
     "reminder": reminder,
     "kept-open": kept_open,
     "closed": closed,
@@ -867,6 +937,7 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "team-new": team_new,
     "team-reply": team_reply,
     "team-assigned": team_assigned,
+    "team-tested": team_tested,
     "deletion-confirm": deletion_confirm,
     "deletion-second": deletion_second,
     "deletion-waiting": deletion_waiting,

@@ -262,6 +262,24 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "This link was mailed to somebody else. You act from the request itself."
     ),
     "link-overtaken": lambda d: _("The request has changed since this mail left. Look at what is new."),
+    "not-testing": lambda d: _("No test is awaited at the moment. Look at what is new on the request."),
+    "line-too-long": lambda d: _("Shorten this text to %(limit)s characters.", limit=d.get("limit", "")),
+    "escalation-unknown": lambda d: _("Choose where to escalate it."),
+    "blocker-unknown": lambda d: _("Give the number of another request, such as SUP-2041."),
+    "blocker-itself": lambda d: _("Give another number: a request does not block itself."),
+    "blocker-over": lambda d: _(
+        "%(number)s is solved or over: it blocks nothing.", number=d.get("number", "")
+    ),
+    "blocker-twice": lambda d: _("%(number)s blocks it already.", number=d.get("number", "")),
+    "blocker-cycle": lambda d: _(
+        "%(number)s waits for this request itself, directly or through others: neither would ever end.",
+        number=d.get("number", ""),
+    ),
+    "blocker-too-many": lambda d: _(
+        "Too many requests wait for one another here: %(most)s at most. Take a block away first.",
+        most=d.get("most", ""),
+    ),
+    "block-over": lambda d: _("This block has ended already."),
     "status-unknown": lambda d: _("Choose one of the statuses of the list."),
     "assignee-unknown": lambda d: _("Choose one of the agents of the list."),
     "team-unknown": lambda d: _("Choose one of the teams of the list."),
@@ -459,11 +477,21 @@ class ActWords(NamedTuple):
 
 
 def act_words(act: str, ticket: Ticket, now: datetime) -> ActWords:
-    """The words of something that a customer can do to a request: works, reopen, more_time or close.
+    """The words of something that a customer can do to a request: works, tested, reopen, more_time or close.
 
     Raises domain.refusals.NotNow for more time where there is none.
     """
     over = _("The request closes. It stays in your list, and a follow-up can pick it up later.")
+    if act == "tested":
+        return ActWords(
+            _("It works"),
+            _(
+                "You have tested the change, and it works: the team is told and goes on from there. "
+                "If something is wrong, write an answer on the request instead."
+            ),
+            _("It works, tell the team"),
+            "hand-thumbs-up",
+        )
     if act == "works":
         return ActWords(_("It works"), over, _("It works, close it"), "hand-thumbs-up")
     if act == "close":
@@ -498,6 +526,8 @@ def act_done(act: str, ticket: Ticket) -> str:
     """What is said once it is done; `ticket` as it is afterwards."""
     if act == "reopen":
         return _("Your answer was sent and the request is open again.")
+    if act == "tested":
+        return _("Thank you: the team knows that it works. The request is in our hands again.")
     if act == "more_time":
         day = closing.last_day(ticket)
         return _(
@@ -530,6 +560,10 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:reminded": "bell",
     "ticket:kept_open": "calendar-plus",
     "ticket:expired": "calendar-x",
+    "ticket:tested": "clipboard2-check",
+    "ticket:blocked": "slash-circle",
+    "ticket:blocker_named": "slash-circle",
+    "ticket:unblocked": "arrow-right",
     "ticket:cc_added": "person-plus",
     "ticket:cc_removed": "person-dash",
     "ticket:collaborator_added": "people",
@@ -561,6 +595,9 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:reminded",
         "ticket:kept_open",
         "ticket:expired",
+        "ticket:tested",
+        "ticket:blocked",
+        "ticket:unblocked",
         "ticket:priority_lowered",
         "ticket:follow_up_created",
         "ticket:reply_refused",
@@ -591,7 +628,11 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
 
     def label(key: str) -> str:
         status = words.get(str(data.get(key) or ""))
-        return status.label if status else ""
+        said = status.label if status else ""
+        # The reference of an escalation belongs to where it goes, and stays in the history (LIFE-11).
+        if key == "to" and data.get("reference"):
+            return _("%(status)s (reference %(reference)s)", status=said, reference=data["reference"])
+        return said
 
     def name(key: str) -> str:
         person = names.get(data.get(key))
@@ -631,6 +672,10 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
                 _("%(who)s said that it works and closed this request", who=who),
             )
         return either(_("You closed this request"), _("Closed by %(who)s", who=who))
+    if kind in ("ticket:tested", "ticket:blocked", "ticket:blocker_named", "ticket:unblocked"):
+        return _waiting_sentence(kind, data, who, either, label("to"))
+    if kind == "ticket:moved" and data.get("reference") and data.get("from") == data.get("to"):
+        return _("%(who)s changed the reference: %(reference)s", who=who, reference=data["reference"])
     if kind == "ticket:reminded":
         return _(
             "Reminder %(number)s of %(of)s sent: an answer is awaited",
@@ -666,6 +711,118 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
     if kind in ("ticket:audience_changed", "ticket:shared"):
         return _("%(who)s changed who can read it", who=who)
     return _("%(who)s: %(origin)s, then %(target)s", who=who, origin=label("from"), target=label("to"))
+
+
+def _waiting_sentence(
+    kind: str, data: Mapping[str, Any], who: str, either: Callable[[str, str], str], now: str
+) -> str:
+    """A test that went well, a block and its end, as a line of the history. Never the number of another request but
+    for the team (LIFE-9).
+    """
+    if kind == "ticket:tested":
+        return _(
+            "%(said)s; now: %(status)s",
+            said=either(_("You tested it: it works"), _("%(who)s tested it: it works", who=who)),
+            status=now,
+        )
+    if kind == "ticket:blocker_named":
+        return _("Blocked by request %(number)s", number=data.get("number", ""))
+    if kind == "ticket:blocked":
+        if data.get("component"):
+            return _(
+                "%(who)s noted that another request about the same component (%(component)s) comes first",
+                who=who,
+                component=data["component"],
+            )
+        return _("%(who)s noted that another request about the same matter comes first", who=who)
+    if data.get("from") == data.get("to"):
+        return _("One of the requests that came first no longer blocks it")
+    return _("Nothing blocks it any more; now: %(status)s", status=now)
+
+
+def blocked_words(component: str, number: str = "", summary: str = "") -> str:
+    """What the customer reads of a request that comes first; without a number, nothing says whose it is (LIFE-9)."""
+    if number and component:
+        return _(
+            "Request %(number)s (%(summary)s), about the same component (%(component)s), is still under way; "
+            "we take yours up as soon as it ends.",
+            number=number,
+            summary=summary,
+            component=component,
+        )
+    if number:
+        return _(
+            "Request %(number)s (%(summary)s), about the same matter, is still under way; "
+            "we take yours up as soon as it ends.",
+            number=number,
+            summary=summary,
+        )
+    if component:
+        return _(
+            "Another request about the same component (%(component)s) is still under way; "
+            "we take yours up as soon as it ends.",
+            component=component,
+        )
+    return _("Another request about the same matter is still under way; we take yours up as soon as it ends.")
+
+
+class BlockedLine(NamedTuple):
+    """One of the requests that come first, for one reader; an empty number when they may not know which one it is."""
+
+    text: str
+    number: str
+
+
+def blocked_lines(blockers: list[Any]) -> list[BlockedLine]:
+    """What blocks a request, one line each; those that the reader may not know are told apart by nothing."""
+    lines = [
+        BlockedLine(
+            blocked_words(row.component, row.ticket.number, row.ticket.summary)
+            if row.ticket
+            else blocked_words(row.component),
+            row.ticket.number if row.ticket else "",
+        )
+        for row in blockers
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def environment_words(environment: str) -> str:
+    """Where the customer tests: what was said, else the words of the settings in the reader's language (LIFE-7)."""
+    default = {f"name_{lang}": settings.get(f"test_environment_{lang}") for lang in ("fr", "en")}
+    return environment or localized(default, "name")
+
+
+def test_words(status: str, environment: str, *, by_itself: bool) -> str:
+    """What is said of a change under test besides its date: where it is tried, or why and where it is undone (LIFE-7).
+
+    Arguments: status of the request; environment, as its row has it; by_itself, nobody tested it in time.
+    Returns an empty text in any other status.
+    """
+    where = environment_words(environment)
+    if status == "customer_testing":
+        return _("Where to try it: %(environment)s.", environment=where)
+    if status == "awaiting_rollback":
+        why = (
+            _("The change was not tested in time; we are undoing it.")
+            if by_itself
+            else _("We are undoing the change.")
+        )
+    elif status == "expired":
+        why = (
+            _("The change was not tested in time and was undone.")
+            if by_itself
+            else _("The change was undone.")
+        )
+    else:
+        return ""
+    return _("%(why)s Where: %(environment)s.", why=why, environment=where)
+
+
+def undone_by_itself(events: list[Any]) -> bool:
+    """True when it was the date, and not somebody, that ended the test of a change: from its history, oldest first."""
+    moves = [event for event in events if event.data.get("to") == "awaiting_rollback"]
+    return bool(moves) and moves[-1].actor_id is None
 
 
 def priority_words(ticket: Any, levels: list[Any]) -> dict[str, str]:

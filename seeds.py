@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from domain import (
     accounts,
     audit,
+    blocking,
     closing,
     conversation,
     deletion,
@@ -435,6 +436,10 @@ class _World:
             lifecycle.take(ticket, by, now)
         elif name == "assign":
             lifecycle.assign(ticket, self.viewers[target].id, by, now)
+        elif name == "escalate":
+            lifecycle.escalate(ticket, target, by, now, reference=step.text)
+        elif name == "block":
+            blocking.block(ticket, self.tickets[target].number, by, now, component=step.text)
         elif name == "move":
             lifecycle.move(ticket, target, by, now, reason=step.text)
         elif name == "priority":
@@ -610,6 +615,7 @@ STORIES: tuple[Story, ...] = (
                 "tombe juste.",
             ),
         ],
+        key="christmas-bonus",
         product="payroll",
         kind="task",
     ),
@@ -722,7 +728,7 @@ STORIES: tuple[Story, ...] = (
                 "note",
                 "Largeur fixe dans la feuille de style. Même défaut en portugais.",
             ),
-            Step((5, "10:10"), "ines", "move:escalated_development", "RPC-318"),
+            Step((5, "10:10"), "ines", "escalate:escalated_development", "RPC-318"),
         ],
         product="time",
         answers=[("steps", "Étapes", "Steps to see it", "Menu Congés, langue espagnole, choisir une date.")],
@@ -743,7 +749,7 @@ STORIES: tuple[Story, ...] = (
                 "Bonjour Alice, ce réglage touche la même règle que la prime de Noël : "
                 "nous le ferons juste après.",
             ),
-            Step((11, "9:22"), "vera", "move:blocked", "Même règle de calcul que la prime de Noël."),
+            Step((11, "9:22"), "vera", "block:christmas-bonus", "Règles de calcul de la paie"),
         ],
         product="payroll",
         kind="task",
@@ -762,7 +768,7 @@ STORIES: tuple[Story, ...] = (
                 "reply",
                 "Merci pour l’idée. Je la présente à l’équipe produit, qui se réunit chaque mois.",
             ),
-            Step((18, "16:00"), "ines", "move:escalated_product", "SPC-92"),
+            Step((18, "16:00"), "ines", "escalate:escalated_product", "SPC-92"),
         ],
         product="time",
         answers=[(*_WHY, "32 chefs d’équipe, un quart d’heure chacun par semaine.")],

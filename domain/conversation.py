@@ -54,6 +54,7 @@ def reply(
     seen: int | None = None,
     via: str = "page",
     works: bool = False,
+    environment: str = "",
 ) -> Message:
     """Write on the thread that the customer reads (LIFE-3, LIFE-4, LIFE-5, LIFE-7).
 
@@ -61,7 +62,8 @@ def reply(
     request, and may move it in the same step (`move_to`: waiting_customer to ask, resolved to solve).
     Arguments: body, Markdown as typed; by, who; now, aware UTC; idempotency_key, one for each form shown;
     attachment_keys, pending files of the same person; seen, the version an agent was looking at; works, the words
-    go with "it works": they close instead of reopening.
+    go with "it works": after a solution they close instead of reopening, and of a test they say that it went well;
+    environment, in which the customer is to test (move_to customer_testing).
     Returns the message; the first one again when the key was already used for it.
     Raises Invalid("body-empty"), Missing, NotAllowed, NotNow("ticket-closed") once it takes no word any more,
     NotNow("key-reused") for a key that was used with other words.
@@ -94,8 +96,10 @@ def reply(
             idempotency_key=idempotency_key,
         )
         files.claim(attachment_keys, ticket, message, by)
-        origin = ticket.status
-        target = "closed" if works else _target_after_reply(ticket, by, move_to)
+        origin, environment_before = ticket.status, ticket.test_environment
+        target = _target_after_reply(ticket, by, move_to)
+        if works and origin != "customer_testing":
+            target = "closed"
         # The silence clock starts anew, and so do the reminders (LIFE-14).
         changes: dict[str, object] = {
             "last_message_at": now,
@@ -111,13 +115,15 @@ def reply(
             if not lifecycle.may_move(origin, target, "staff" if by.is_staff else "customer"):
                 raise NotNow("move-refused", origin=origin, target=target, number=ticket.number)
             deletion.on_move(ticket, target, by, now)
-            changes |= lifecycle.status_changes(ticket, target, now)
+            changes |= lifecycle.status_changes(ticket, target, now, environment=environment)
             if target == "closed":
                 changes["close_reason"] = "staff" if by.is_staff else "customer"
         lifecycle.claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
         search.index_ticket(ticket.id)
         data = {"message_id": message.id, "side": side, "from": origin, "to": target}
+        if target != origin:
+            data |= lifecycle.told_with(ticket)
         # One event and one mail say both: the words and the move that came with them.
         kind = "ticket:replied"
         if target != origin:
@@ -129,6 +135,8 @@ def reply(
                     data["works"] = True
             elif origin == "resolved":
                 kind = "ticket:reopened"
+            elif works:
+                kind, data = "ticket:tested", {**data, "works": True, "environment": environment_before}
         event = audit.record_event(ticket, kind, by, now, **data)
         notifications.tell(event, ticket, now, by)
     return message
@@ -168,6 +176,36 @@ def works(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempote
             reply(ticket, body, by, now, idempotency_key=idempotency_key, works=True)
             return lifecycle.fresh(ticket.id)
         return lifecycle.move(ticket, "closed", by, now, works=True)
+
+
+def check_testing(ticket: Ticket) -> None:
+    """Refuse the result of a test that is not awaited. Raises NotNow("ticket-closed") or NotNow("not-testing")."""
+    if ticket.status in ("closed", "expired"):
+        raise NotNow("ticket-closed", number=ticket.number)
+    if ticket.status != "customer_testing":
+        raise NotNow("not-testing", number=ticket.number)
+
+
+def tested(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempotency_key: str = "") -> Ticket:
+    """The customer has tested the change, and it works: the request is back with the team, which is told (LIFE-7).
+
+    It is not solved by that: the change has still to be put where everybody works, and the team says so.
+    Arguments: body, words for the team, may be empty; by, who; now, aware UTC; idempotency_key, needed with words.
+    Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("not-testing"), Invalid.
+    """
+    with db.atomic():
+        ticket = lifecycle.fresh(ticket.id)
+        if not policies.can_see(by, ticket):
+            raise Missing()
+        if not (body.strip() and _sent_before(ticket, idempotency_key)):
+            if not policies.may_answer(by, ticket):
+                raise NotAllowed("move-not-yours")
+            check_testing(ticket)
+        if body.strip():
+            move_to = lifecycle.reopen_target(ticket) if by.is_staff else None
+            reply(ticket, body, by, now, idempotency_key=idempotency_key, works=True, move_to=move_to)
+            return lifecycle.fresh(ticket.id)
+        return lifecycle.move(ticket, lifecycle.reopen_target(ticket), by, now, works=True)
 
 
 def reopen(ticket: Ticket, body: str, by: Viewer, now: datetime, *, idempotency_key: str) -> Message:

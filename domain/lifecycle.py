@@ -6,6 +6,7 @@ closing date, all in one transaction. Conversation verbs (reply, note) are in co
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -67,6 +68,19 @@ OPEN_STATUSES = (*TEAM_STATUSES, "waiting_customer", "customer_testing")
 # No word is taken any more: only a follow-up (LIFE-5). An expired change still takes comments (LIFE-7).
 CLOSED_TO_ANSWERS = ("closed",)
 
+# Whatever waited for a request in one of these goes on: resolved counts as ended (LIFE-9).
+ENDED = ("resolved", "expired", "closed")
+# Where a request is escalated to, and how a reference begins that the portal makes (LIFE-11).
+ESCALATIONS: dict[str, str] = {
+    "escalated_l2": "N2",
+    "escalated_product": "SPC",
+    "escalated_development": "RPC",
+}
+# The name of the environment stays as long as the page speaks of the change that was to be tested there (LIFE-7).
+UNDER_TEST = ("customer_testing", "awaiting_rollback", "expired")
+REFERENCE_MAX_CHARACTERS = 60
+ENVIRONMENT_MAX_CHARACTERS = 120
+
 # What the filters of lists mean (design: addresses that are shared keep working).
 FILTERS: dict[str, tuple[str, ...]] = {
     "open": TEAM_STATUSES,
@@ -78,7 +92,7 @@ FILTERS: dict[str, tuple[str, ...]] = {
 # Where an agent may send a request from any open status.
 _DESK_MOVES = tuple(status for status in (*OPEN_STATUSES, "resolved", "closed") if status != "registered")
 
-# from -> {to: who may}. "staff" the desk, "customer" those who may answer, "rule" a closing rule.
+# from -> {to: who may}. "staff" the desk, "customer" those who may answer, "rule" a closing rule or the end of a block.
 MOVES: dict[str, dict[str, frozenset[str]]] = {
     **{
         origin: {
@@ -106,6 +120,9 @@ for _origin in ("waiting_customer", "customer_testing"):
 MOVES["waiting_customer"]["closed"] = MOVES["waiting_customer"]["closed"] | {"rule"}
 MOVES["customer_testing"]["awaiting_rollback"] = frozenset({"staff", "rule"})
 MOVES["awaiting_rollback"]["expired"] = frozenset({"staff", "rule"})
+for _target in ("in_progress", "qualified"):
+    # When what blocks it ends, it moves on by itself (LIFE-9).
+    MOVES["blocked"][_target] = MOVES["blocked"][_target] | {"rule"}
 
 
 def may_move(origin: str, target: str, actor: str) -> bool:
@@ -144,7 +161,11 @@ def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
 
     Arguments: ticket, as read in this transaction; now, aware UTC; changes, columns.
     Raises NotNow("changed-meanwhile") when somebody changed it in between; the caller's row is updated otherwise.
+    Every change of status comes through here: what waited for a request that ends moves on in the same transaction.
     """
+    from domain import blocking
+
+    origin = ticket.status
     values = {**changes, "updated_at": now, "version": Ticket.version + 1}
     done = (
         Ticket.update(values).where((Ticket.id == ticket.id) & (Ticket.version == ticket.version)).execute()
@@ -155,6 +176,8 @@ def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
         setattr(ticket, name, value)
     ticket.updated_at = now
     ticket.version += 1
+    if ticket.status != origin:
+        blocking.on_status(ticket, origin, now)
 
 
 def check_at_desk(ticket: Ticket, by: Viewer) -> None:
@@ -180,9 +203,56 @@ CLOCK_ANEW: dict[str, Any] = {
 }
 
 
-def status_changes(ticket: Ticket, target: str, now: datetime) -> dict[str, Any]:
-    """The columns that a move to another status writes."""
+def one_line(text: str) -> str:
+    """Text that somebody typed for a line: no control or direction-changing character, blanks folded."""
+    kept = (
+        " " if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") else character
+        for character in text
+        if unicodedata.category(character) != "Cf"
+    )
+    return " ".join("".join(kept).split())
+
+
+def made_reference(ticket: Ticket, target: str) -> str:
+    """The reference of an escalation to which nobody gave one: RPC-2041 for SUP-2041 (LIFE-11)."""
+    return f"{ESCALATIONS[target]}-{ticket.number.rpartition('-')[2]}"
+
+
+def environment_asked(ticket: Ticket) -> str:
+    """The environment that the customer named in the form of the request; empty when it asks none."""
+    for answer in ticket.answers or ():
+        if isinstance(answer, dict) and answer.get("key") == "environment":
+            return one_line(str(answer.get("value") or ""))[:ENVIRONMENT_MAX_CHARACTERS]
+    return ""
+
+
+def check_line(text: str, field: str, most: int) -> str:
+    """A line as it is kept. Raises Invalid("line-too-long") by its field."""
+    text = one_line(text)
+    if len(text) > most:
+        raise Invalid("line-too-long", field=field, limit=most)
+    return text
+
+
+def status_changes(
+    ticket: Ticket, target: str, now: datetime, *, reference: str = "", environment: str = ""
+) -> dict[str, Any]:
+    """The columns that a move to another status writes.
+
+    Arguments: reference, of an escalation (made when empty); environment, in which the customer tests (the one that
+    the form names when empty; empty in the row means the one of the settings).
+    Raises Invalid("line-too-long") for a reference or an environment that does not fit.
+    """
     changes: dict[str, Any] = {"status": target, "status_since": now, **CLOCK_ANEW}
+    changes["escalation_reference"] = ""
+    if target in ESCALATIONS:
+        typed = check_line(reference, "reference", REFERENCE_MAX_CHARACTERS)
+        changes["escalation_reference"] = typed or made_reference(ticket, target)
+    if target == "customer_testing":
+        typed = check_line(environment, "environment", ENVIRONMENT_MAX_CHARACTERS)
+        changes["test_environment"] = typed or environment_asked(ticket)
+    elif target not in UNDER_TEST:
+        changes["test_environment"] = ""
     if target == "resolved":
         changes["resolved_at"] = now
     elif target in OPEN_STATUSES:
@@ -190,6 +260,15 @@ def status_changes(ticket: Ticket, target: str, now: datetime) -> dict[str, Any]
     if target == "closed":
         changes["closed_at"] = now
     return changes
+
+
+def told_with(ticket: Ticket) -> dict[str, str]:
+    """What an event keeps of the status that a request has just reached: the reference, the environment."""
+    if ticket.status in ESCALATIONS:
+        return {"reference": ticket.escalation_reference}
+    if ticket.status in UNDER_TEST:
+        return {"environment": ticket.test_environment}
+    return {}
 
 
 def move(
@@ -200,6 +279,8 @@ def move(
     *,
     seen: int | None = None,
     reason: str = "",
+    reference: str = "",
+    environment: str = "",
     message_id: int | None = None,
     quietly: bool = False,
     works: bool = False,
@@ -207,13 +288,14 @@ def move(
     """Move a request to another status along the table (LIFE-1, LIFE-2).
 
     Arguments: target, a key of STATUSES; by, who (None: a closing rule); now, aware UTC; seen, the version the
-    person was looking at; reason, kept in the history; message_id, the answer that goes with it; quietly, no
-    event and no mail of its own (the caller writes them); works, it closes because the customer said that it works.
+    person was looking at; reason, kept in the history; reference, of an escalation, and environment of a test: see
+    status_changes(); message_id, the answer that goes with it; quietly, no
+    event and no mail of its own (the caller writes them); works, it moves because the customer said that it works.
     Returns the row. Raises Missing for a request that this person may not know of, NotAllowed for somebody who may
     not move it, NotNow("move-refused") for a move that is not in the table, NotNow("changed-meanwhile") when
     somebody was first, NotNow("deletion-not-done") for an irreversible request that is not carried out (REQ-4).
     """
-    from domain import audit, closing, deletion, notifications, policies
+    from domain import audit, closing, deletion, notifications, policies, search
 
     if target not in STATUSES:
         raise Invalid("status-unknown", field="status")
@@ -233,25 +315,36 @@ def move(
         if not may_move(ticket.status, target, actor):
             raise NotNow("move-refused", origin=ticket.status, target=target, number=ticket.number)
         deletion.on_move(ticket, target, by, now)
-        origin = ticket.status
-        changes = status_changes(ticket, target, now)
+        origin, environment_before = ticket.status, ticket.test_environment
+        changes = status_changes(ticket, target, now, reference=reference, environment=environment)
         if target == "closed":
             changes["close_reason"] = {"staff": "staff", "customer": "customer", "rule": "silence"}[actor]
         claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
+        if origin in ESCALATIONS or target in ESCALATIONS:
+            # The reference is among the words by which the request is found.
+            search.index_ticket(ticket.id)
         if not quietly:
             kind = {
                 "resolved": "ticket:resolved",
                 "closed": "ticket:closed",
                 "expired": "ticket:expired",
             }.get(target, "ticket:reopened" if origin in ("resolved", "expired") else "ticket:moved")
-            data: dict[str, Any] = {"from": origin, "to": target, "message_id": message_id}
+            data: dict[str, Any] = {
+                "from": origin,
+                "to": target,
+                "message_id": message_id,
+                **told_with(ticket),
+            }
             if reason:
                 data["note"] = reason
             if target == "closed":
                 data["reason"] = ticket.close_reason
             if works:
                 data["works"] = True
+            if works and origin == "customer_testing":
+                kind = "ticket:tested"
+                data["environment"] = environment_before
             event = audit.record_event(ticket, kind, by, now, **data)
             notifications.tell(event, ticket, now, by)
     return ticket
@@ -267,6 +360,44 @@ def at_work(ticket: Ticket, by: Viewer, seen: int | None) -> Ticket:
     check_version(ticket, seen)
     if ticket.status in ("closed", "expired"):
         raise NotNow("ticket-closed", number=ticket.number)
+    return ticket
+
+
+def escalate(
+    ticket: Ticket,
+    status: str,
+    by: Viewer,
+    now: datetime,
+    *,
+    reference: str = "",
+    reason: str = "",
+    seen: int | None = None,
+) -> Ticket:
+    """Hand a request on to level 2, product management (SPC) or development (RPC), under a reference (LIFE-11).
+
+    Arguments: status, a key of ESCALATIONS; reference, theirs, up to 60 characters: made of the number when it is
+    empty; reason, kept in the history; seen, the version the agent was looking at. Where the request is there
+    already, another reference takes the place of the first.
+    Returns the row. Raises Invalid("escalation-unknown"), Invalid("line-too-long"), and what move() raises.
+    """
+    from domain import audit, search
+
+    if status not in ESCALATIONS:
+        raise Invalid("escalation-unknown", field="status")
+    with db.atomic():
+        ticket = fresh(ticket.id)
+        check_at_desk(ticket, by)
+        check_version(ticket, seen)
+        if ticket.status != status:
+            return move(ticket, status, by, now, reason=reason, reference=reference)
+        typed = check_line(reference, "reference", REFERENCE_MAX_CHARACTERS)
+        if typed and typed != ticket.escalation_reference:
+            claim(ticket, now, escalation_reference=typed)
+            search.index_ticket(ticket.id)
+            data: dict[str, Any] = {"from": status, "to": status, "reference": typed}
+            if reason:
+                data["note"] = reason
+            audit.record_event(ticket, "ticket:moved", by, now, **data)
     return ticket
 
 

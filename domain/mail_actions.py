@@ -19,7 +19,7 @@ from models import MailAction, Ticket, db
 if TYPE_CHECKING:
     from domain.policies import Viewer
 
-# "It works", "it does not work", "I need more time", "close this request".
+# "It works", "it does not work", "I need more time", "close this request". A link of a mail holds one of these.
 ACTS = ("works", "reopen", "more_time", "close")
 MOST_DAYS = 30
 # How long a row stays after its link died, so that the page can still say why.
@@ -30,11 +30,18 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 # ---- What can be done, from the page of a request or from a mail -----------------------------------------
 
 
+def meant(act: str, ticket: Ticket) -> str:
+    """What an act does in the present status: "it works" of a change under test is "tested", and closes nothing."""
+    return "tested" if act == "works" and ticket.status == "customer_testing" else act
+
+
 def offered(ticket: Ticket) -> tuple[str, ...]:
     """The acts to offer to somebody who may answer a request that awaits the customer, the main one first."""
     more_time = ("more_time",) if closing.extensions_left(ticket) else ()
     if ticket.status == "resolved":
         return ("works", "reopen", *more_time)
+    if ticket.status == "customer_testing":
+        return ("works", *more_time, "close")
     if ticket.status in lifecycle.AWAITING_CUSTOMER:
         return (*more_time, "close")
     return ()
@@ -45,12 +52,14 @@ def check(act: str, ticket: Ticket, by: Viewer) -> None:
 
     Raises KeyError for an unknown act, NotAllowed, or NotNow with the same codes as the verb itself.
     """
-    if act not in ACTS:
+    if act not in (*ACTS, "tested"):
         raise KeyError(act)
     if not policies.may_answer(by, ticket):
         raise NotAllowed("keep-open-not-yours" if act == "more_time" else "move-not-yours")
     if act in ("works", "reopen"):
         conversation.check_resolved(ticket)
+    elif act == "tested":
+        conversation.check_testing(ticket)
     elif act == "more_time":
         closing.check_keep_open(ticket)
     elif ticket.status in ("closed", "expired"):
@@ -70,6 +79,8 @@ def carry_out(
     """Do what a button says, by the verb of the domain; raises what that verb raises. KeyError for an unknown act."""
     if act == "works":
         conversation.works(ticket, by, now, body=body, idempotency_key=idempotency_key)
+    elif act == "tested":
+        conversation.tested(ticket, by, now, body=body, idempotency_key=idempotency_key)
     elif act == "reopen":
         conversation.reopen(ticket, body, by, now, idempotency_key=idempotency_key)
     elif act == "more_time":
@@ -145,7 +156,7 @@ def check_link(row: MailAction, by: Viewer, now: datetime) -> None:
         raise NotNow("link-of-somebody-else", number=number)
     if row.used_at is not None:
         raise NotNow("link-used", number=number)
-    check(row.act, row.ticket, by)
+    check(meant(row.act, row.ticket), row.ticket, by)
     if row.ticket.status_since > row.created_at:
         raise NotNow("link-overtaken", number=number)
     if row.expires_at <= now:
@@ -167,7 +178,7 @@ def use(token: str, by: Viewer, now: datetime, *, body: str = "", idempotency_ke
         )
         if not done:
             raise NotNow("link-used", number=row.ticket.number)
-        carry_out(row.act, row.ticket, by, now, body=body, idempotency_key=idempotency_key)
+        carry_out(meant(row.act, row.ticket), row.ticket, by, now, body=body, idempotency_key=idempotency_key)
     return row
 
 

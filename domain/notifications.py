@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from peewee import SQL, fn
 
 from domain import policies, statements
-from models import OutboxMessage, Participant, Person, StatusLabel, TeamMember, Ticket, TicketEvent
+from models import OutboxMessage, Participant, Person, StatusLabel, Team, TeamMember, Ticket, TicketEvent
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -50,7 +50,7 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:routed": (Rule("team-new", "team", "unassigned"),),
     "ticket:replied": (
         Rule("reply", "customers"),
-        Rule("team-reply", "owners", "by_customer"),
+        Rule("team-reply", "answerable", "by_customer"),
     ),
     "ticket:noted": (),
     "ticket:assigned": (
@@ -72,6 +72,19 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
         Rule("closed", "assignee", "by_customer"),
     ),
     "ticket:expired": (Rule("status-changed", "customers", "moved"),),
+    # A test that went well waits for the team: whoever is in charge hears of it (LIFE-7).
+    "ticket:tested": (
+        Rule("reply", "customers", "has_words"),
+        Rule("status-changed", "customers", "moved"),
+        Rule("team-tested", "owners"),
+    ),
+    # Nothing of the other request stands in these mails but for those who may read it (LIFE-9).
+    "ticket:blocked": (Rule("blocked", "customers", "first_block"),),
+    "ticket:blocker_named": (),
+    "ticket:unblocked": (
+        Rule("status-changed", "customers", "moved"),
+        Rule("status-changed", "owners", "goes_on"),
+    ),
     "ticket:reminded": (Rule("reminder", "customers"),),
     # The requester gets the new date, also when they asked for it themselves.
     "ticket:kept_open": (Rule("kept-open", "requester", author_too=True),),
@@ -110,6 +123,9 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
 
 # Events that may carry words. When they do, one mail says both the words and the move that came with them.
 WITH_WORDS = ("ticket:moved", "ticket:resolved", "ticket:reopened", "ticket:closed", "ticket:expired")
+
+# The team that undoes what was not tested, by the slug of its row.
+CONFIGURATION_TEAM = "configuration"
 
 # A waiting mail that could not leave is tried again after so many minutes; the last figure repeats.
 BACK_OFF_MINUTES = (1, 2, 5, 10, 20, 30)
@@ -209,6 +225,26 @@ def _owners(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     return _assignee(event, ticket) or _team(event, ticket)
 
 
+def _answerable(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """Who hears what a customer writes: the owners; of an expired change the configuration team too (LIFE-7)."""
+    if ticket.status != "expired":
+        return _owners(event, ticket)
+    configuration = list(
+        Person.select()
+        .join(TeamMember, on=(TeamMember.person == Person.id))
+        .join(Team, on=(TeamMember.team == Team.id))
+        .where(
+            (Team.slug == CONFIGURATION_TEAM)
+            & (Team.is_active == True)  # noqa: E712
+            & (Person.is_active == True)  # noqa: E712
+            & Person.staff_role.in_(("agent", "admin"))
+        )
+        .order_by(Person.id)
+    )
+    found = _assignee(event, ticket) + [_of_person(person) for person in configuration]
+    return found if configuration else _owners(event, ticket)
+
+
 def _added(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     address = event.data.get("email")
     person_id = event.data.get("person_id")
@@ -263,6 +299,7 @@ WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "team": _team,
     "assignee": _assignee,
     "owners": _owners,
+    "answerable": _answerable,
     "added": _added,
     "author": _author,
     "asked": _asked,
@@ -271,7 +308,7 @@ WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "supervisors": _supervisors,
 }
 # These belong to the vendor: they hear of internal events too.
-OF_THE_DESK = frozenset({"team", "assignee", "owners", "supervisors"})
+OF_THE_DESK = frozenset({"team", "assignee", "owners", "answerable", "supervisors"})
 
 
 # ---- When --------------------------------------------------------------------------------------------
@@ -303,6 +340,9 @@ WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
     "not_by_staff": lambda event, ticket, by: _side(event, by) != "team",
     "unassigned": lambda event, ticket, by: ticket.assignee_id is None,
     "moved": _moved,
+    "has_words": lambda event, ticket, by: bool(event.data.get("message_id")),
+    "first_block": lambda event, ticket, by: bool(event.data.get("first")),
+    "goes_on": lambda event, ticket, by: event.data.get("from") != event.data.get("to"),
     "asks_person": lambda event, ticket, by: event.data.get("asks") == "person",
     "asks_call": lambda event, ticket, by: event.data.get("asks") == "call",
     "waits": lambda event, ticket, by: event.data.get("state") == "waiting",

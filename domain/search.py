@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import snowballstemmer
 
-from models import Message, Participant, Ticket, db, is_sqlite
+from models import Message, Participant, Ticket, TicketEvent, db, is_sqlite
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "’": "'"})
 _WORD = re.compile(r"[a-z0-9]+")
@@ -108,15 +108,23 @@ def store(ticket_id: int, public: Sequence[str], internal: Sequence[str], belong
 
 def index_ticket(ticket_id: int) -> None:
     """Index one request anew, inside the caller's transaction: for each verb that changes its words or people."""
-    number, summary, answers, organisation_id, requester_id = (
-        Ticket.select(Ticket.number, Ticket.summary, Ticket.answers, Ticket.organisation, Ticket.requester)
+    number, summary, answers, organisation_id, requester_id, reference = (
+        Ticket.select(
+            Ticket.number,
+            Ticket.summary,
+            Ticket.answers,
+            Ticket.organisation,
+            Ticket.requester,
+            Ticket.escalation_reference,
+        )
         .where(Ticket.id == ticket_id)
         .tuples()
         .first()
     )
-    public: list[str] = [number, summary]
+    public: list[str] = [number, summary, reference]
     internal: list[str] = []
     public.extend(str(answer.get("value", "")) for answer in answers or () if isinstance(answer, dict))
+    public.extend(_references(ticket_id))
     for kind, body in Message.select(Message.kind, Message.body).where(Message.ticket == ticket_id).tuples():
         (internal if kind == "note" else public).append(body)
     people = (
@@ -126,6 +134,20 @@ def index_ticket(ticket_id: int) -> None:
     )
     belongs = [f"o{organisation_id}", f"r{requester_id}", *(f"c{person_id}" for (person_id,) in people)]
     store(ticket_id, words(" ".join(public)), words(" ".join(internal)), belongs)
+
+
+def _references(ticket_id: int) -> list[str]:
+    """The references under which a request was escalated before: the history keeps them (LIFE-11)."""
+    moves = (
+        TicketEvent.select(TicketEvent.data)
+        .where(
+            (TicketEvent.ticket == ticket_id)
+            & TicketEvent.kind.in_(("ticket:moved", "ticket:replied"))
+            & (TicketEvent.is_public == True)  # noqa: E712
+        )
+        .tuples()
+    )
+    return [str(data["reference"]) for (data,) in moves if data.get("reference")]
 
 
 def terms(query: str) -> list[str]:

@@ -65,6 +65,14 @@ DEFAULTS: dict[str, Choice] = {
     ),
     "keep_open_days": Choice(5, int, "Days that “keep it open” adds, in the unit of the closing rule", 1, 60),
     "keep_open_times": Choice(2, int, "Times that a request may be kept open; 0 switches it off", 0, 20),
+    "test_environment_fr": Choice(
+        "votre environnement de test",
+        str,
+        "Where customers test a change, when nothing else is said, in French",
+    ),
+    "test_environment_en": Choice(
+        "your test environment", str, "Where customers test a change, when nothing else is said, in English"
+    ),
     "page_size": Choice(25, int, "Rows on a page of a list", 10, 100),
     "files_max": Choice(10, int, "Files in one message", 1, 50),
     "file_max_mb": Choice(25, int, "Largest file, in megabytes", 1, 200),

@@ -85,6 +85,17 @@ class WorksForm(_Word):
     )
 
 
+class TestedForm(_Word):
+    """The change was tested and works; words for the team are welcome (LIFE-7)."""
+
+    body = Lines(
+        _l("A word for the team"),
+        most=TEXT_MAX,
+        rows=3,
+        description=_l("What you tried, and anything that the team should know."),
+    )
+
+
 class ReopenForm(_Word):
     """The solution does not work: what does not."""
 

@@ -12,7 +12,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
 from forms.conversation import NoteForm, ReplyForm
-from forms.fields import Lines, OneOf
+from forms.fields import Line, Lines, OneOf
 
 _l = lazy_gettext
 
@@ -39,6 +39,7 @@ class DeskReplyForm(ReplyForm):
     """An answer, with the status to move to in the same step; empty leaves it to the rule (LIFE-3)."""
 
     status = OneOf(_l("And then"), id="then")
+    environment = Line(_l("Where to test it"), most=120, id="then-environment")
     event = HiddenField()
 
 
@@ -69,9 +70,31 @@ class StatusForm(_Seen):
     """A move without an answer; the reason stays in the history."""
 
     status = OneOf(_l("New status"), _l("Choose one of the statuses of the list."), id="move")
+    environment = Line(_l("Where to test it"), most=120, id="move-environment")
     reason = Lines(_l("Reason"), most=500, rows=2, id="move-reason")
     version = HiddenField(id="move-version")
     event = HiddenField(id="move-event")
+
+
+class BlockForm(_Seen):
+    """Which request has to end first, and what both are about (LIFE-9)."""
+
+    blocker = Line(
+        _l("Number of the request"), _l("Give the number of another request, such as SUP-2041."), most=20
+    )
+    component = Line(_l("Component"), most=120)
+    version = HiddenField(id="block-version")
+    event = HiddenField(id="block-event")
+
+
+class EscalationForm(_Seen):
+    """Who goes on with it, under which reference (LIFE-11); an empty reference is made of the number."""
+
+    status = OneOf(_l("To whom"), _l("Choose where to escalate it."), id="escalation")
+    reference = Line(_l("Reference"), most=60)
+    reason = Lines(_l("Reason"), most=500, rows=2, id="escalation-reason")
+    version = HiddenField(id="escalation-version")
+    event = HiddenField(id="escalation-event")
 
 
 class PriorityForm(_Seen):

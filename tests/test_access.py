@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import models
-from domain import mail_actions
+from domain import blocking, mail_actions
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
@@ -20,7 +20,7 @@ WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
 # (endpoint, method, address, what is sent, statuses for each of WHO in that order). Several rows for one endpoint are
 # several samples. An address is filled in with: {n} alice's request with a file, {closed} a closed one of hers, {theirs}
 # charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet; {copy} somebody in
-# copy of {n}; {solved} one of hers with a solution, {button} the link of a mail about it; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
+# copy of {n}; {solved} one of hers with a solution, {testing} one that she has to test; {blocked} one of charlie's that waits for {n}, by {block}; {button} the link of a mail about it; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
 TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Open to everybody                                                    anon dana alice bob char sam ines root
     ("home.index", "GET", "/", {}, "200 200 200 200 200 303 303 303"),
@@ -94,6 +94,11 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("tickets.reopening", "POST", "/tickets/{solved}/reopening", {"body": "Encore."}, "303 404 303 303 404 303 303 303"),
     ("tickets.reopening", "POST", "/tickets/{solved}/reopening", {}, "303 404 422 422 404 422 422 422"),
     ("tickets.reopening", "POST", "/tickets/{closed}/reopening", {"body": "Encore."}, "303 404 409 409 404 409 409 409"),
+    ("tickets.test", "GET", "/tickets/{n}/test", {}, "303 404 409 409 404 409 409 409"),
+    ("tickets.test", "GET", "/tickets/{testing}/test", {}, "303 404 200 200 404 200 200 200"),
+    ("tickets.test", "POST", "/tickets/{testing}/test", {"body": "Essayé."}, "303 404 303 303 404 303 303 303"),
+    ("tickets.test", "POST", "/tickets/{closed}/test", {}, "303 404 409 409 404 409 409 409"),
+    ("tickets.show", "GET", "/tickets/{blocked}", {}, "303 404 404 404 200 200 200 200"),
     ("tickets.keep_open", "GET", "/tickets/{n}/keep-open", {}, "303 404 409 409 404 409 409 409"),
     ("tickets.keep_open", "GET", "/tickets/{solved}/keep-open", {}, "303 404 200 200 404 200 200 200"),
     ("tickets.keep_open", "POST", "/tickets/{solved}/keep-open", {}, "303 404 303 303 404 303 303 303"),
@@ -146,6 +151,17 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
      "303 403 403 403 403 303 303 303"),
     ("desk.priority", "POST", "/desk/tickets/{n}/priority", {"priority": "3", "reason": "Peu de gens."},
      "303 403 403 403 403 303 303 303"),
+    ("desk.show", "GET", "/desk/tickets/{blocked}", {}, "303 403 403 403 403 200 200 200"),
+    ("blocking.blocks", "POST", "/desk/tickets/{n}/blocks", {"blocker": "{theirs}", "component": "Paie"},
+     "303 403 403 403 403 303 303 303"),
+    ("blocking.blocks", "POST", "/desk/tickets/{n}/blocks", {"blocker": "{closed}"}, "303 403 403 403 403 422 422 422"),
+    ("blocking.remove_block", "POST", "/desk/tickets/{blocked}/blocks/{block}/removal", {},
+     "303 403 403 403 403 303 303 303"),
+    ("blocking.remove_block", "POST", "/desk/tickets/{n}/blocks/{block}/removal", {}, "303 403 403 403 403 404 404 404"),
+    ("blocking.escalation", "POST", "/desk/tickets/{n}/escalation", {"status": "escalated_l2", "reference": "N2-7"},
+     "303 403 403 403 403 303 303 303"),
+    ("blocking.escalation", "POST", "/desk/tickets/{n}/escalation", {"status": "resolved"},
+     "303 403 403 403 403 422 422 422"),
     ("desk.add_cc", "POST", "/desk/tickets/{n}/cc", {"email": "who@elsewhere.example"}, "303 403 403 403 403 303 303 303"),
     ("desk.remove_cc", "POST", "/desk/tickets/{n}/cc/{copy}/removal", {}, "303 403 403 403 403 303 303 303"),
     # The administration, besides its tables
@@ -242,6 +258,13 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     solved = maker.request("alice", summary=f"Résolue {CANARY}")
     maker.reply(solved, "sam", "C’est réglé.", move_to="resolved")
     solved = models.Ticket.get_by_id(solved.id)
+    testing = maker.request("alice", summary=f"À tester {CANARY}")
+    maker.reply(testing, "sam", "À vous de l’essayer.", move_to="customer_testing")
+    # What alice's request holds up belongs to another organisation: neither side may read of the other.
+    blocked = maker.request("charlie", summary="Bloquée")
+    block = blocking.block(
+        blocked, made.ticket.number, maker.viewer("sam"), now, component="Règles de calcul"
+    )
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     models.JobRun.create(name="closing", started_at=now, outcome="ok")
     models.CalendarClosingDay.create(
@@ -256,6 +279,9 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "pending": made.pending.key,
         "copy": made.copy.id,
         "solved": solved.number,
+        "testing": testing.number,
+        "blocked": blocked.number,
+        "block": block.id,
         "button": button,
         "link": made.link,
         "session": mine.id,
@@ -317,7 +343,7 @@ def test_everybody_gets_what_the_table_says(scene: SimpleNamespace, database: An
                 elif (
                     name == "anonymous"
                     and allowed == {303}
-                    and endpoint.startswith(("tickets.", "desk.", "admin"))
+                    and endpoint.startswith(("tickets.", "desk.", "blocking.", "admin"))
                 ):
                     assert answer.headers["Location"].startswith("/login?next="), path
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)

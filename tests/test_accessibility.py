@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from domain import blocking
 from forms.requests import REQUEST_FORMS
 from models import Membership, Organisation, Person, Team, Ticket
 from tests.support.browser_pages import be, number_of, sign_in_by_page
@@ -202,7 +203,17 @@ def test_a_request_in_each_status(eye: Eye, scene: Scene, world: SimpleNamespace
     page.goto(f"/tickets/{made['waiting_customer'].number}")
     page.locator("#answer button.btn-primary").click()
     eye.look()
-    eye.end(15)
+    eye.look(f"/tickets/{made['customer_testing'].number}/test")
+    held_up(scene, made)
+    eye.look(f"/tickets/{made['blocked'].number}")
+    eye.end(17)
+
+
+def held_up(scene: Scene, made: dict[str, Ticket]) -> None:
+    """What is blocked waits for another organisation's request, and for one that its own customer may see."""
+    sam = scene.viewer("sam")
+    for other in (scene.request("charlie"), made["in_progress"]):
+        blocking.block(made["blocked"], other.number, sam, scene.now, component="Règles de calcul de la paie")
 
 
 def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
@@ -222,6 +233,16 @@ def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> No
     page.locator('form[action$="/replies"] button.btn-primary').click()
     expect(page.locator(".error-summary").first).to_be_visible()
     eye.look()
+    # Both ends of a block, and a form that is refused.
+    held_up(scene, made)
+    eye.look(f"/desk/tickets/{made['in_progress'].number}")
+    eye.look(f"/desk/tickets/{made['escalated_l2'].number}")
+    eye.look(f"/desk/tickets/{made['blocked'].number}")
+    for fold in page.locator("main details, aside details").all():
+        fold.evaluate("fold => { fold.open = true }")
+    page.locator('form[action$="/blocks"] button').click()
+    expect(page.locator(".error-summary").first).to_be_visible()
+    eye.look()
     # A queue with nothing in it.
     nobody = Person.create(
         email="nadia@guichet.example", username="nadia@guichet.example", full_name="Nadia Neuve", staff_role="agent",
@@ -229,7 +250,7 @@ def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> No
     )  # fmt: skip
     eye.be(nobody)
     eye.look("/desk?queue=mine")
-    eye.end(16)
+    eye.end(20)
 
 
 def test_pages_of_the_administration(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:

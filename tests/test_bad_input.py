@@ -87,6 +87,17 @@ def test_a_number_that_is_none_gets_the_page_of_a_foreign_one(client: Any, scene
         assert said[0] == said[1]
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "//", "http://ailleurs.example"])
+def test_a_form_from_an_origin_that_is_none_of_ours_is_refused(client: Any, origin: str) -> None:
+    client.lint = False
+    assert client.post("/login", data={"email": "x"}, headers={"Origin": origin}).status_code == 400
+
+
+def test_a_static_file_with_a_name_that_no_disk_takes_is_absent(client: Any) -> None:
+    client.lint = False
+    assert client.get("/static/" + "é" * 300).status_code == 404
+
+
 # ---- Files ------------------------------------------------------------------------------------------------
 
 

@@ -65,13 +65,15 @@ def test_a_customer_only_closes_or_puts_back_to_work() -> None:
     assert ("expired", "closed") not in theirs
 
 
-def test_silence_closes_only_what_awaits_the_customer_or_an_untested_change() -> None:
+def test_by_itself_only_silence_closes_and_the_end_of_a_block_puts_back_to_work() -> None:
     by_rule = {(origin, target) for origin in MOVES for target in lifecycle.targets(origin, "rule")}
     assert by_rule == {
         ("waiting_customer", "closed"),
         ("resolved", "closed"),
         ("customer_testing", "awaiting_rollback"),
         ("awaiting_rollback", "expired"),
+        ("blocked", "in_progress"),
+        ("blocked", "qualified"),
     }
 
 

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 import mailer
-from domain import accounts, audit, closing, conversation, deletion, lifecycle, notifications, settings
+from domain import (
+    accounts,
+    audit,
+    blocking,
+    closing,
+    conversation,
+    deletion,
+    lifecycle,
+    notifications,
+    settings,
+)
 from domain.notifications import PermanentFailure, Skipped
 from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
@@ -93,6 +103,10 @@ def every_mail(counter, portal):
     lifecycle.move(other, "resolved", counter.viewer("sam"), NOW)
     lifecycle.move(other, "in_progress", counter.viewer("sam"), NOW)
     lifecycle.close(other, counter.viewer("sam"), NOW)
+    tested = counter.request("À tester")
+    counter.reply(tested, "sam", "À vous.", move_to="customer_testing")
+    conversation.tested(tested, counter.viewer("alice"), NOW)
+    blocking.block(tested, counter.request("Avant").number, counter.viewer("sam"), NOW, component="Paie")
     event = audit.record_event(other, "ticket:reply_refused", counter.viewer("alice"), NOW)
     notifications.tell(event, other, NOW, counter.viewer("alice"))
     accounts.ask_reset("alice@acme.example", origin="203.0.113.7", now=NOW)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from domain import blocking
 from models import Membership, Organisation, Person
 from tests.support.scene import Scene
 
@@ -36,7 +37,7 @@ DESK = {
     "/desk?queue=team": 7,
     "/desk?queue=all": 6,
     "/desk?queue=all&q=banque": 7,
-    "/desk/tickets/{n}": 19,
+    "/desk/tickets/{n}": 20,
     "/tickets?list=organisation": 4,
 }
 ADMIN = {
@@ -173,6 +174,21 @@ def test_pages_of_the_desk(client: Any, world: Any, solo: Any, requests: int) ->
 def test_pages_of_the_administration(client: Any, world: Any, solo: Any, requests: int) -> None:
     solo.more(requests - 1)
     check(ADMIN, cost(client, ADMIN, solo.first.number, world.root))
+
+
+def test_a_blocked_request_costs_as_much_with_one_block_as_with_ten(
+    client: Any, world: Any, solo: Any, clock: Any
+) -> None:
+    sam = solo.scene.viewer("sam")
+    for blocks in (1, 9):
+        for _block in range(blocks):
+            blocking.block(solo.first, solo.more(1).number, sam, clock.now)
+            blocking.block(solo.more(1), solo.first.number, sam, clock.now)
+        # Which requests, and which of them the reader may see.
+        pages = {"/tickets/{n}": CUSTOMER["/tickets/{n}"] + 2}
+        check(pages, cost(client, pages, solo.first.number, solo.person))
+        pages = {"/desk/tickets/{n}": DESK["/desk/tickets/{n}"] + 2}
+        check(pages, cost(client, pages, solo.first.number, world.sam))
 
 
 # Beyond fifty messages the middle is left out, and two more queries say how much.

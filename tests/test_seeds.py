@@ -20,6 +20,7 @@ from models import (
     OutboxMessage,
     Person,
     Ticket,
+    TicketBlock,
     TicketEvent,
     UserSession,
 )
@@ -102,6 +103,13 @@ def test_silence_has_reminded_and_closed(world: Any) -> None:
 def test_a_follow_up_and_a_priority_that_was_lowered_can_be_looked_at(world: Any) -> None:
     assert Ticket.select().where(Ticket.follow_up_of.is_null(False)).count() == 1
     assert Ticket.select().where(Ticket.priority_asked != Ticket.priority).count() == 1
+
+
+def test_a_block_and_references_can_be_looked_at(world: Any) -> None:
+    [block] = TicketBlock.select().where(TicketBlock.ended_at.is_null())
+    assert (block.ticket.status, block.blocker.status) == ("blocked", "customer_testing")
+    references = {ticket.escalation_reference for ticket in Ticket.select()} - {""}
+    assert references >= {"RPC-318", "SPC-92"} and any(name.startswith("N2-") for name in references)
 
 
 def test_alice_finds_something_in_each_of_her_lists(world: Any) -> None:

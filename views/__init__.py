@@ -10,6 +10,7 @@ from flask import Flask
 from views import (
     account,
     assets,
+    blocking,
     catalogue,
     contacts,
     deletion,
@@ -59,6 +60,7 @@ BLUEPRINTS = (
     uploads.blueprint,
     *files.blueprints,
     *pages.blueprints,
+    blocking.blueprint,
     desk.blueprint,
 )
 

@@ -13,11 +13,11 @@ from flask.typing import ResponseReturnValue
 import presenters
 from domain import mail_actions
 from domain.refusals import Invalid, NotNow
-from forms.conversation import PressForm, ReopenForm, WorksForm
+from forms.conversation import PressForm, ReopenForm, TestedForm, WorksForm
 from models import Ticket
 from views import current
 
-FORMS = {"works": WorksForm, "reopen": ReopenForm}
+FORMS = {"works": WorksForm, "tested": TestedForm, "reopen": ReopenForm}
 
 
 def form_of(act: str) -> Any:

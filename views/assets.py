@@ -42,7 +42,11 @@ def load(name: str) -> Asset | None:
     """The file of this name under static/, or None. A name that leaves the folder finds nothing."""
     root = Path(current_app.root_path, "static")
     path = (root / name).resolve()
-    if "\x00" in name or not path.is_relative_to(root.resolve()) or not path.is_file():
+    try:
+        if "\x00" in name or not path.is_relative_to(root.resolve()) or not path.is_file():
+            return None
+    except OSError:
+        # A name that is longer than the disk takes is no file.
         return None
     # The time of change is part of the key, so that a file edited while developing is read again.
     return _load(str(root), path.relative_to(root.resolve()).as_posix(), path.stat().st_mtime_ns)

@@ -13,13 +13,26 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import catalogue, closing, conversation, desk, files, lifecycle, lists, policies, reading
+from domain import (
+    blocking,
+    catalogue,
+    closing,
+    conversation,
+    desk,
+    files,
+    lifecycle,
+    lists,
+    policies,
+    reading,
+)
 from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.conversation import CopyForm
 from forms.desk import (
     AssignmentForm,
+    BlockForm,
     DeskNoteForm,
     DeskReplyForm,
+    EscalationForm,
     PriorityForm,
     StatusForm,
     TeamForm,
@@ -244,7 +257,7 @@ def page(
 
     Arguments: start, which half of the composer is open; refused, why the last act was not done; since, the last
     event that was on the screen when it was tried: the page says what came after; given, forms that were sent, by
-    name (reply, note, assignment, team, move, priority, cc).
+    name (reply, note, assignment, team, move, priority, block, escalation, cc).
     """
     viewer, now = current.viewer(), current.now()
     default = "mine" if ticket.assignee_id == viewer.id else ("all" if ticket.assignee_id else "unassigned")
@@ -264,6 +277,10 @@ def page(
             ticket=ticket,
             read=read,
             deletion=tickets.deletion_place(ticket, viewer),
+            blockers=blocking.blockers(viewer, ticket),
+            waiting=blocking.waiting(viewer, ticket),
+            testing=tickets.testing_words(ticket, read),
+            environment=presenters.environment_words(ticket.test_environment),
             words=words,
             status=words[ticket.status],
             thread=tickets.thread_of(read, viewer),
@@ -325,6 +342,8 @@ def _forms(
         "team": TeamForm,
         "move": StatusForm,
         "priority_form": PriorityForm,
+        "block": BlockForm,
+        "escalation": EscalationForm,
         "cc": CopyForm,
     }
     given = {("priority_form" if name == "priority" else name): form for name, form in given.items()}
@@ -344,6 +363,11 @@ def _forms(
     ]
     _keep_or_drop(found["reply"].status, labels)
     _keep_or_drop(found["move"].status, [("", _("Choose"))] + [(key, words[key].label) for key in targets])
+    _keep_or_drop(
+        found["escalation"].status,
+        [("", _("Choose")), *((key, words[key].label) for key in lifecycle.ESCALATIONS)],
+        "" if "escalation" in given or ticket.status not in lifecycle.ESCALATIONS else ticket.status,
+    )
     _keep_or_drop(
         found["assignment"].assignee,
         [("", _("Nobody: back to the queue"))] + [(str(key), name) for key, name in facts.agents],
@@ -487,6 +511,7 @@ def replies(number: str) -> ResponseReturnValue:
             idempotency_key=form.idempotency_key.data,
             attachment_keys=[row.key for row in form.kept],
             move_to=form.status.data or None,
+            environment=form.environment.data or "",
             seen=form.seen,
         )
     except Invalid as fault:
@@ -587,6 +612,7 @@ def status(number: str) -> ResponseReturnValue:
             current.now(),
             seen=form.seen,
             reason=form.reason.data,
+            environment=form.environment.data or "",
         ),
         lambda ticket: _(
             "Status: %(status)s.", status=presenters.statuses(for_team=True)[ticket.status].label

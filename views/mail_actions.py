@@ -25,13 +25,15 @@ def show(token: str) -> ResponseReturnValue:
         link = mail_actions.find(token, viewer)
     except Missing:
         return render_template("tickets/dead_link.html", ticket=None, why=""), 404
-    form = acts.form_of(link.act)
+    # Said before the button is pressed: afterwards the same word would mean something else.
+    act = mail_actions.meant(link.act, link.ticket)
+    form = acts.form_of(act)
     try:
         mail_actions.check_link(link, viewer, current.now())
         if request.method != "POST":
-            return acts.page(link.ticket, link.act, form)
+            return acts.page(link.ticket, act, form)
         if not form.validate_on_submit():
-            return acts.page(link.ticket, link.act, form, 422)
+            return acts.page(link.ticket, act, form, 422)
         mail_actions.use(
             token,
             viewer,
@@ -41,7 +43,7 @@ def show(token: str) -> ResponseReturnValue:
         )
     except Invalid as fault:
         acts.refused(form, fault)
-        return acts.page(link.ticket, link.act, form, 422)
+        return acts.page(link.ticket, act, form, 422)
     except (NotNow, NotAllowed) as fault:
         typed = form.body.data if request.method == "POST" and "body" in form else ""
         return (
@@ -50,4 +52,4 @@ def show(token: str) -> ResponseReturnValue:
             ),
             410 if fault.code.startswith("link-") else fault.status,
         )
-    return acts.done(link.ticket, link.act)
+    return acts.done(link.ticket, act)

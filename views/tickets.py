@@ -13,7 +13,18 @@ from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
 
 import presenters
-from domain import catalogue, closing, conversation, deletion, files, lifecycle, lists, policies, reading
+from domain import (
+    blocking,
+    catalogue,
+    closing,
+    conversation,
+    deletion,
+    files,
+    lifecycle,
+    lists,
+    policies,
+    reading,
+)
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
@@ -246,6 +257,8 @@ def page(
             ticket=ticket,
             read=read,
             deletion=deletion_place(ticket, viewer),
+            blocked=presenters.blocked_lines(blocking.blockers(viewer, ticket)),
+            testing=testing_words(ticket, read),
             status=words[ticket.status],
             thread=thread_of(read, viewer),
             history=history_of(read, viewer),
@@ -277,6 +290,13 @@ def deletion_place(ticket: Ticket, viewer: Any) -> Any:
     """Where an irreversible request stands, in words for this reader; None for any other request (REQ-4)."""
     standing = deletion.look(viewer, ticket, current.now(), presenters.language())
     return presenters.deletion_place(standing, viewer, current.now()) if standing is not None else None
+
+
+def testing_words(ticket: Ticket, read: reading.Reading) -> str:
+    """Where a change is tried, or why and where it is undone; empty in any other status (LIFE-7)."""
+    return presenters.test_words(
+        ticket.status, ticket.test_environment, by_itself=presenters.undone_by_itself(read.events)
+    )
 
 
 def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:
@@ -439,6 +459,12 @@ def closure(number: str) -> ResponseReturnValue:
 def reopening(number: str) -> ResponseReturnValue:
     """The solution does not work, and why (LIFE-8, LIFE-17)."""
     return acts.on_request(load(number), "reopen")
+
+
+@blueprint.route("/tickets/<number>/test", methods=["GET", "POST"])
+def test(number: str) -> ResponseReturnValue:
+    """The customer has tested the change, and it works (LIFE-7)."""
+    return acts.on_request(load(number), "tested")
 
 
 @blueprint.route("/tickets/<number>/keep-open", methods=["GET", "POST"])
