@@ -86,6 +86,12 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:attachment_added": (),
     "ticket:licence_changed": (),
     "ticket:reply_refused": (Rule("reply-refused", "author", author_too=True),),
+    # The people of the merged request follow the other one from now on: its own have nothing to learn.
+    "ticket:merged": (Rule("request-merged", "customers"),),
+    "ticket:merged_here": (),
+    "ticket:split": (),
+    # Both keep a mail of it, whoever did it; many at once are one mail (domain/handover.py).
+    "ticket:handed_over": (Rule("request-handed-over", "handed", "alone", author_too=True),),
     # Each of the two people keeps a mail of what they did: it holds the way to cancel (REQ-4).
     "deletion:announced": (Rule("deletion-confirm", "requester", author_too=True),),
     "deletion:confirmed": (
@@ -233,6 +239,15 @@ def _requester(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     return _people([ticket.requester_id])
 
 
+def _handed(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """The new requester, and the former one as long as they may read the request."""
+    former = policies.load_viewer(event.data.get("before") or 0)
+    told = [event.data["person_id"]] if event.data.get("person_id") else []
+    if former is not None and policies.can_see(former, ticket):
+        told.append(former.id)
+    return _people(told)
+
+
 def _asked(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     """Those who can be the second person of a deletion, as the event names them."""
     return _people(event.data.get("asked") or ())
@@ -264,6 +279,7 @@ WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "assignee": _assignee,
     "owners": _owners,
     "added": _added,
+    "handed": _handed,
     "author": _author,
     "asked": _asked,
     "both": _both,
@@ -303,6 +319,7 @@ WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
     "not_by_staff": lambda event, ticket, by: _side(event, by) != "team",
     "unassigned": lambda event, ticket, by: ticket.assignee_id is None,
     "moved": _moved,
+    "alone": lambda event, ticket, by: bool(event.data.get("alone")),
     "asks_person": lambda event, ticket, by: event.data.get("asks") == "person",
     "asks_call": lambda event, ticket, by: event.data.get("asks") == "call",
     "waits": lambda event, ticket, by: event.data.get("state") == "waiting",
