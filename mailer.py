@@ -822,7 +822,7 @@ def request_handed_over(to: Reader) -> dict[str, Any]:
     event = to.event
     heir, reason = event.data.get("person_id"), str(event.data.get("reason") or "")
     by_me = to.person is not None and event.actor_id == to.person.id
-    said = {
+    said: dict[str, Any] = {
         "many": False,
         "by": _name_of(event.actor_id),
         "by_me": by_me,

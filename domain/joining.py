@@ -181,7 +181,11 @@ def _newcomers(ticket: Ticket, into: Ticket) -> list[Newcomer]:
     found: dict[str, Newcomer] = {}
 
     def add(person: Person | None, email: str, role: str) -> None:
-        if email in followers or email in found or (role == "reader" and person.id in readers):
+        if (
+            email in followers
+            or email in found
+            or (role == "reader" and person is not None and person.id in readers)
+        ):
             return
         found[email] = Newcomer(
             name=person.full_name if person else email,

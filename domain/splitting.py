@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from peewee import IntegrityError
 
@@ -101,7 +101,7 @@ def split(
     by: Viewer,
     now: datetime,
     *,
-    store: Store,
+    store: Store | None,
     idempotency_key: str,
     form_slug: str | None = None,
     with_cc: bool = False,
@@ -111,8 +111,8 @@ def split(
     It keeps the kind, product, audience, sharing, scale and priority of the first, gets a number of its own and the
     team of the rules, and its requester the usual confirmation. Files are copied: each request owns its own.
     Arguments: message_id, of a public message; summary, its subject; by, an agent; now, aware UTC; store, where the
-    bytes of files are; idempotency_key, one for each form shown; form_slug, another form of forms(); with_cc, those in
-    copy and the collaborators come along.
+    bytes of files are (None leaves files out); idempotency_key, one for each form shown; form_slug, another form of
+    forms(); with_cc, those in copy and the collaborators come along.
     Returns the new row; the first one again when the same key comes with the same content. Raises Missing, NotAllowed,
     Invalid("summary-empty"), Invalid("name-too-long"), Invalid("split-form"), NotNow("key-reused"), and
     NotNow("files-away") or NotNow("disk-full") (status 503) when a file cannot be copied: nothing stays then.
@@ -129,12 +129,12 @@ def split(
     first = requests.same_content(idempotency_key, digest, by)
     if first is not None:
         return first
-    attached = files_of(message)
+    attached = files_of(message) if store is not None else []
     # Bytes are copied before anything is written, so that no other request waits for a disk.
     copies: list[StoredFile] = []
     try:
         for row in attached:
-            copies.append(files.copy(row, store))
+            copies.append(files.copy(row, cast("Store", store)))
         with db.atomic():
             made = _split(ticket, message, summary, form, digest, by, now, idempotency_key, with_cc)
             _own_files(made, attached, copies, now)
@@ -162,10 +162,10 @@ def _form(ticket: Ticket, form_slug: str | None) -> RequestForm:
     raise Invalid("split-form", field="form")
 
 
-def _forget(copies: Sequence[StoredFile], store: Store) -> None:
-    for stored in copies:
+def _forget(copies: Sequence[StoredFile], store: Store | None) -> None:
+    for stored in copies if store is not None else ():
         with suppress(OSError):
-            store.delete(stored.stored_name)
+            cast("Store", store).delete(stored.stored_name)
 
 
 def _split(

@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 import mailer
-from domain import accounts, audit, closing, conversation, deletion, lifecycle, notifications, settings
+from domain import (
+    accounts,
+    audit,
+    closing,
+    conversation,
+    deletion,
+    handover,
+    joining,
+    lifecycle,
+    notifications,
+    settings,
+)
 from domain.notifications import PermanentFailure, Skipped
 from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
@@ -98,6 +109,8 @@ def every_mail(counter, portal):
     accounts.ask_reset("alice@acme.example", origin="203.0.113.7", now=NOW)
     accounts.register("Zoé Neuve", "zoe@acme.example", origin="203.0.113.7", now=NOW)
     rows_of_deletions(counter)
+    joining.merge(counter.request("La même"), ticket.number, counter.viewer("sam"), NOW)
+    handover.handover(ticket, counter.bob.id, counter.viewer("alice"), NOW, reason="Je pars.")
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
     for template in ("account-locked", "registration-waiting"):

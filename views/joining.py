@@ -20,6 +20,7 @@ from views import current, desk, tickets
 blueprint = Blueprint("joining", __name__, url_prefix="/desk/tickets/<number>")
 blueprint.before_request(desk.only_agents)
 
+LINKED = 10
 # What is on the screen was overtaken: shown again with the reason, and nothing was done.
 OVERTAKEN = ("changed-meanwhile", "merge-readers-changed")
 
@@ -81,6 +82,7 @@ def _merging(
     status: int = 200,
     refused: str = "",
 ) -> ResponseReturnValue:
+    proposed = joining.candidates(ticket, current.viewer())
     both = []
     if preview is not None:
         into = tickets.load(preview.into.number)
@@ -92,7 +94,16 @@ def _merging(
         preview=preview,
         both=both,
         refused=refused,
-        proposed=joining.candidates(ticket, current.viewer()),
+        proposed=proposed,
+        # The newest ones by a link; the others by their number, which the browser completes.
+        rows=[
+            SimpleNamespace(
+                title=row.summary,
+                text=row.number,
+                url=url_for("joining.merge", number=ticket.number, into=row.number),
+            )
+            for row in proposed[:LINKED]
+        ],
         becomes=presenters.becomes,
     )
     return page, status
