@@ -1455,14 +1455,14 @@ STORIES: tuple[Story, ...] = (
         31,
         "claire",
         "question",
-        "Où régler l’alerte du solde de congés négatif ?",
+        "Où régler l’alerte du solde de congés négatif ?",
         "Les chefs d’équipe ne sont plus prévenus quand un solde passe sous zéro.",
         [
             Step(
                 25,
                 "claire",
                 "reply",
-                "Autre sujet, tant que j’y pense : peut-on exporter les compteurs de congés vers un tableur ?",
+                "Autre sujet, tant que j’y pense : peut-on exporter les compteurs de congés vers un tableur ?",
             ),
             Step(19, "sam", "split", "Exporter les compteurs de congés vers un tableur"),
         ],

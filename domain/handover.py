@@ -198,7 +198,7 @@ def open_requests_of(person_id: int, organisation_id: int, by: Viewer) -> list[T
         .where(
             (Ticket.requester == person_id)
             & (Ticket.organisation == organisation_id)
-            & Ticket.status.not_in(("closed", "expired"))
+            & Ticket.status.in_(joining.NOT_OVER)
         )
         .order_by(Ticket.id)
     )

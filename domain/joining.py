@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # The requests proposed on the page; any other is typed by its number.
 PROPOSED = 50
 OVER = ("closed", "expired")
+# Said one by one, so that the index by status answers: most requests of an organisation are closed.
+NOT_OVER = tuple(status for status in lifecycle.STATUSES if status not in OVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def candidates(ticket: Ticket, by: Viewer) -> list[Ticket]:
         .where(
             (Ticket.organisation == ticket.organisation_id)
             & (Ticket.id != ticket.id)
-            & Ticket.status.not_in(OVER)
+            & Ticket.status.in_(NOT_OVER)
         )
         .order_by(Ticket.id.desc())
         .limit(PROPOSED)
