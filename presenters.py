@@ -599,7 +599,7 @@ def event_sentence(
 
     Arguments: event, a TicketEvent with its actor; viewer, who reads; names, the other people it speaks of;
     for_team, whether statuses are said in the team's words; kin, the numbers of other requests that the reader may
-    know of: a merge or a split names no other.
+    know of: a merge, a split or a follow-up names no other.
     """
     data = event.data
     who = (
@@ -679,7 +679,10 @@ def event_sentence(
     if kind == "ticket:priority_changed":
         return _("%(who)s changed the priority retained", who=who)
     if kind == "ticket:follow_up_created":
-        return _("%(who)s opened the follow-up %(number)s", who=who, number=data.get("number", ""))
+        number = str(data.get("number") or "")
+        if number not in kin:
+            return _("%(who)s opened a follow-up", who=who)
+        return _("%(who)s opened the follow-up %(number)s", who=who, number=number)
     if kind == "ticket:reply_refused":
         return _("An answer came after the closing and was not taken")
     if kind == "ticket:licence_changed":
@@ -1510,7 +1513,16 @@ def handed_words(handed: Any, former: str, heir: str) -> str:
                 name=heir,
             )
         )
-    if handed.left:
+    if handed.left and heir:
+        said.append(
+            ngettext(
+                "%(numbers)s is not: somebody had confirmed it, and it cancels itself.",
+                "%(numbers)s are not: somebody had confirmed them, and they cancel themselves.",
+                len(handed.left),
+                numbers=", ".join(row.number for row in handed.left[:10]),
+            )
+        )
+    elif handed.left:
         said.append(
             ngettext(
                 "%(num)s open request stays in the name of %(name)s: hand it over from its page. %(numbers)s",

@@ -602,3 +602,27 @@ def test_a_page_that_was_overtaken_says_so_and_merges_nothing(client: Any, world
         ).status_code
         == 303
     )
+
+
+def test_a_follow_up_is_numbered_only_to_those_who_may_know_of_it(world: Any, app: Any) -> None:
+    other = carol(world)
+    Membership.update(can_see_all=True).where(Membership.person == other.id).execute()
+    first = put_in(send(world), "closed")
+    follow_up = send(world, other, follow_up_of=first.number, audience="only_me")
+    with app.test_request_context("/"):
+        assert follow_up.number not in sentences(first, world.alice)
+        assert "a ouvert un suivi" in sentences(first, world.alice)
+        assert follow_up.number in sentences(first, world.bob)
+
+
+def test_a_button_of_an_older_mail_says_where_the_request_goes_on(world: Any) -> None:
+    from domain import mail_actions
+
+    ticket, into = put_in(send(world), "resolved", assignee=world.sam), send(world)
+    merge(ticket, into, world)
+    for act in ("works", "reopen", "close"):
+        with pytest.raises(NotNow) as fault:
+            mail_actions.check(act, again(ticket), see(world.alice))
+        assert (fault.value.code, fault.value.data["into"]) == ("ticket-merged", into.number), act
+    with pytest.raises(NotNow, match="ticket-merged"):
+        conversation.works(ticket, see(world.alice), LATER)
