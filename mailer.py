@@ -849,12 +849,13 @@ def request_handed_over(to: Reader) -> dict[str, Any]:
         # Handed on in the meantime: that has a mail of its own.
         raise Skipped("moved-on")
     about = _about_ticket(to)
-    return {
-        **about,
-        **said,
-        "follows": to._in_copy,
-        "button": _open_button(_("Open the request"), about),
-    }
+    row = deletion.of_ticket(to.ticket)
+    if said["is_mine"] and row is not None and row.state == "announced":
+        # Theirs to confirm from now on: the mail that asked for it went to somebody else (REQ-4).
+        button = {"label": _("Read and confirm"), "url": to.link(f"/tickets/{to.ticket.number}/deletion")}
+    else:
+        button = _open_button(_("Open the request"), about)
+    return {**about, **said, "follows": to._in_copy, "button": button}
 
 
 def _several_handed_over(to: Reader) -> dict[str, Any]:

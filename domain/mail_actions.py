@@ -49,6 +49,8 @@ def check(act: str, ticket: Ticket, by: Viewer) -> None:
         raise KeyError(act)
     if not policies.may_answer(by, ticket):
         raise NotAllowed("keep-open-not-yours" if act == "more_time" else "move-not-yours")
+    if ticket.merged_into_id is not None:
+        raise policies.over(by, ticket)
     if act in ("works", "reopen"):
         conversation.check_resolved(ticket, by)
     elif act == "more_time":

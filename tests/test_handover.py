@@ -339,6 +339,21 @@ def test_a_mail_to_somebody_who_handed_it_on_meanwhile_does_not_leave(world: Any
         mailer.render(row, "http://support.initech.example", LATER)
 
 
+def test_whoever_gets_a_deletion_that_nobody_confirmed_is_led_to_the_confirmation(
+    world: Any, app: Any
+) -> None:
+    other = carol(world)
+    asked = send(world, form_slug="user-deletion", priority=None, named_people=PEOPLE)
+    forget_mails()
+    hand(asked, other, world.alice)
+    leads = {}
+    for row in OutboxMessage.select():
+        with app.app_context():
+            leads[row.recipient] = mailer.render(row, "http://support.initech.example", LATER).text
+    assert f"/tickets/{asked.number}/deletion" in leads[other.email]
+    assert f"/tickets/{asked.number}/deletion" not in leads[world.alice.email]
+
+
 # Somebody leaves
 
 
@@ -510,6 +525,18 @@ def test_a_colleague_who_is_none_is_said_by_the_field(
     page = client.submit(f"/tickets/{ticket.number}/handover", form="handover", person=person_)
     assert page.status_code == 422
     assert 'id="person-error"' in page.text
+
+
+def test_the_box_stands_only_for_a_requester_who_could_stay(client: Any, world: Any, scene: Scene) -> None:
+    ticket = scene.request("alice")
+    client.sign_in(world.sam)
+    where = f"/tickets/{ticket.number}/handover"
+    assert 'name="keep_me"' in client.get(where).text
+    Membership.update(removed_at=NOW).where(Membership.person == world.alice.id).execute()
+    assert 'name="keep_me"' not in client.get(where).text
+    client.submit(where, form="handover", person=str(world.bob.id))
+    assert again(ticket).requester_id == world.bob.id
+    assert on(ticket) == {}
 
 
 def test_an_organisation_with_one_contact_reads_who_could_help(client: Any, world: Any, scene: Scene) -> None:

@@ -620,9 +620,10 @@ def test_a_button_of_an_older_mail_says_where_the_request_goes_on(world: Any) ->
 
     ticket, into = put_in(send(world), "resolved", assignee=world.sam), send(world)
     merge(ticket, into, world)
-    for act in ("works", "reopen", "close"):
+    for act in ("works", "reopen", "more_time", "close"):
         with pytest.raises(NotNow) as fault:
             mail_actions.check(act, again(ticket), see(world.alice))
         assert (fault.value.code, fault.value.data["into"]) == ("ticket-merged", into.number), act
-    with pytest.raises(NotNow, match="ticket-merged"):
-        conversation.works(ticket, see(world.alice), LATER)
+    for call in (conversation.works, closing.keep_open):
+        with pytest.raises(NotNow, match="ticket-merged"):
+            call(ticket, see(world.alice), LATER)

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import presenters
-from domain import handover, policies
+from domain import handover, joining, policies
 from domain.refusals import Invalid, NotNow
 from forms.desk import offer, whole_number
 from forms.joining import HandoverForm
@@ -79,6 +79,8 @@ def _page(
         form=form,
         is_mine=is_mine,
         anybody=bool(others),
+        # Whoever left the organisation cannot go on following.
+        stays=bool(joining.members_among(ticket.organisation_id, {ticket.requester_id})),
         refused=refused,
         back=url_for("desk.show" if viewer.is_agent else "tickets.show", number=ticket.number),
     )
