@@ -852,10 +852,11 @@ def request_handed_over(to: Reader) -> dict[str, Any]:
     row = deletion.of_ticket(to.ticket)
     if said["is_mine"] and row is not None and row.state == "announced":
         # Theirs to confirm from now on: the mail that asked for it went to somebody else (REQ-4).
-        button = {"label": _("Read and confirm"), "url": to.link(f"/tickets/{to.ticket.number}/deletion")}
+        about["url"] = to.link(f"/tickets/{to.ticket.number}/deletion")
+        label = _("Read and confirm")
     else:
-        button = _open_button(_("Open the request"), about)
-    return {**about, **said, "follows": to._in_copy, "button": button}
+        label = _("Open the request")
+    return {**about, **said, "follows": to._in_copy, "button": _open_button(label, about)}
 
 
 def _several_handed_over(to: Reader) -> dict[str, Any]:
