@@ -337,11 +337,6 @@ def over(viewer: Viewer | None, ticket: Ticket) -> NotNow:
     return NotNow("ticket-merged", number=ticket.number, into=into.number if into else "")
 
 
-def can_join(viewer: Viewer | None, ticket: Ticket) -> bool:
-    """True when the desk may merge this request into another one: it is not over (LIFE-16)."""
-    return can_work(viewer, ticket) and ticket.status not in ("closed", "expired")
-
-
 def may_hand_over(viewer: Viewer | None, ticket: Ticket) -> bool:
     """True for those who may give a request another requester, whatever its status (LIFE-18).
 
