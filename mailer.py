@@ -214,6 +214,8 @@ class Reader:
         if self.row.ticket_id is None:
             if self.is_staff:
                 return _("You get this mail because you look after this portal.")
+            if self.row.template == "request-handed-over":
+                return _("You get this mail because these requests were handed over.")
             return _("You get this mail because your address was used on this portal.")
         ticket = self.ticket
         if self.person is not None and self.person.id == ticket.requester_id:
@@ -844,6 +846,125 @@ def deletion_done(to: Reader) -> dict[str, Any]:
     }
 
 
+def request_merged(to: Reader) -> dict[str, Any]:
+    """To those who followed a request: it goes on in another one, named to whoever may read it (LIFE-16)."""
+    about = _about_ticket(to)
+    into = Ticket.get_or_none(Ticket.id == to.event.data.get("into"))
+    viewer = policies.load_viewer(to.person.id) if to.person is not None else None
+    opens = into is not None and viewer is not None and policies.can_see(viewer, into)
+    # An address in copy follows it by mail alone, as it followed the first one.
+    follows = into is not None and (
+        Participant.select()
+        .where(
+            (Participant.ticket == into.id)
+            & (Participant.email == to.row.recipient)
+            & (Participant.role == "cc")
+        )
+        .exists()
+    )
+    known = opens or follows
+    return {
+        **about,
+        "into": into.number if known else "",
+        "into_summary": one_line(into.summary) if known and about["carries"] else "",
+        "old_url": about["url"],
+        "button": {
+            "label": _("Open %(number)s", number=into.number),
+            "url": to.link(f"/tickets/{into.number}"),
+        }
+        if opens
+        else None,
+    }
+
+
+# More numbers than these in one mail are not read: the list of the portal has them all.
+NUMBERS_IN_A_MAIL = 20
+
+
+def request_handed_over(to: Reader) -> dict[str, Any]:
+    """To the new requester and the former one: whose the request is from now on (LIFE-18).
+
+    Without a request of its own the mail is about several at once, or about one that its reader no longer sees.
+    """
+    if to.row.ticket_id is None and "tickets" in to.row.context:
+        return _several_handed_over(to)
+    event = to.event
+    heir, reason = event.data.get("person_id"), str(event.data.get("reason") or "")
+    by_me = to.person is not None and event.actor_id == to.person.id
+    said: dict[str, Any] = {
+        "many": False,
+        "by": _name_of(event.actor_id),
+        "by_me": by_me,
+        "heir": _name_of(heir),
+        "former": _name_of(event.data.get("before")),
+        "is_mine": to.person is not None and to.person.id == heir,
+        "follows": False,
+        "reason": one_line(reason) if settings.get("mail_carries_text") else "",
+        "requests": [],
+        "more": 0,
+    }
+    if to.row.ticket_id is None:
+        number = str(to.row.context.get("number") or "")
+        # They no longer see it: its subject stays where it is.
+        return {
+            **said,
+            "number": number,
+            "carries": False,
+            "summary": "",
+            "heading": _("Request %(number)s", number=number),
+            "button": None,
+        }
+    if said["is_mine"] and to.ticket.requester_id != heir:
+        # Handed on in the meantime: that has a mail of its own.
+        raise Skipped("moved-on")
+    about = _about_ticket(to)
+    row = deletion.of_ticket(to.ticket)
+    if said["is_mine"] and row is not None and row.state == "announced":
+        # Theirs to confirm from now on: the mail that asked for it went to somebody else (REQ-4).
+        about["url"] = to.link(f"/tickets/{to.ticket.number}/deletion")
+        label = _("Read and confirm")
+    else:
+        label = _("Open the request")
+    return {**about, **said, "follows": to._in_copy, "button": _open_button(label, about)}
+
+
+def _several_handed_over(to: Reader) -> dict[str, Any]:
+    keys = [int(key) for key in to.row.context.get("tickets") or ()]
+    viewer = policies.load_viewer(to.person.id) if to.person is not None else None
+    rows = list(
+        policies.visible_tickets(viewer)
+        .where(Ticket.id.in_(keys) & (Ticket.requester == (to.person.id if to.person else None)))
+        .order_by(Ticket.id)
+    )
+    if not rows:
+        raise Skipped("moved-on")
+    carries = bool(settings.get("mail_carries_text"))
+    count = len(rows)
+    return {
+        "many": True,
+        "by": _name_of(to.row.context.get("by")),
+        "by_me": to.person is not None and to.row.context.get("by") == to.person.id,
+        "heir": _name_of(to.person.id if to.person else None),
+        "former": _name_of(to.row.context.get("before")),
+        "is_mine": True,
+        "follows": False,
+        "reason": "",
+        "carries": carries,
+        "number": rows[0].number,
+        "summary": one_line(rows[0].summary) if carries else "",
+        "heading": ngettext("%(num)s request is yours", "%(num)s requests are yours", count),
+        "requests": [
+            {
+                "line": f"{row.number}, {one_line(row.summary)}" if carries else row.number,
+                "url": to.link(f"/tickets/{row.number}"),
+            }
+            for row in rows[:NUMBERS_IN_A_MAIL]
+        ],
+        "more": max(count - NUMBERS_IN_A_MAIL, 0),
+        "button": {"label": _("See my requests"), "url": to.link("/tickets")},
+    }
+
+
 def account_password(to: Reader) -> dict[str, Any]:
     """A link to choose another password, its life, and that nothing changes without it (ACC-7)."""
     return _with_link(to)
@@ -934,6 +1055,8 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "cc-added": cc_added,
     "priority-lowered": priority_lowered,
     "reply-refused": reply_refused,
+    "request-merged": request_merged,
+    "request-handed-over": request_handed_over,
     "team-new": team_new,
     "team-reply": team_reply,
     "team-assigned": team_assigned,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -245,6 +245,11 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ticket-closed": lambda d: _(
         "This request is closed and takes no more answers. A follow-up can pick it up."
     ),
+    "ticket-merged": lambda d: (
+        _("This request goes on in %(into)s and takes no more answers here: write there.", into=d["into"])
+        if d.get("into")
+        else _("This request goes on in another one and takes no more answers here.")
+    ),
     "not-resolved": lambda d: _(
         "No solution awaits your word at the moment. Look at what is new on the request."
     ),
@@ -458,6 +463,7 @@ CLOSE_REASONS: dict[str, Callable[[], str]] = {
     "silence": lambda: _("It closed by itself: nobody wrote within the time that was announced."),
     "customer": lambda: _("You or a colleague closed it."),
     "staff": lambda: _("Our team closed it."),
+    "merged": lambda: _("It goes on in another request."),
 }
 
 
@@ -574,6 +580,10 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:follow_up_created": "arrow-return-right",
     "ticket:licence_changed": "key",
     "ticket:reply_refused": "slash-circle",
+    "ticket:merged": "sign-merge-right",
+    "ticket:merged_here": "sign-merge-right",
+    "ticket:split": "signpost-split",
+    "ticket:handed_over": "person-badge",
     "deletion:announced": "person-x",
     "deletion:confirmed": "pencil-fill",
     "deletion:seconded": "people",
@@ -601,6 +611,10 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:priority_lowered",
         "ticket:follow_up_created",
         "ticket:reply_refused",
+        "ticket:merged",
+        "ticket:merged_here",
+        "ticket:split",
+        "ticket:handed_over",
         "deletion:confirmed",
         "deletion:seconded",
         "deletion:lapsed",
@@ -611,11 +625,18 @@ EVENTS_IN_THREAD = frozenset(
 )
 
 
-def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: bool = False) -> str:
+def event_sentence(
+    event: Any,
+    viewer: Any,
+    names: Mapping[int, Any],
+    for_team: bool = False,
+    kin: Container[str] = frozenset(),
+) -> str:
     """One line of the history in the reader's words.
 
     Arguments: event, a TicketEvent with its actor; viewer, who reads; names, the other people it speaks of;
-    for_team, whether statuses are said in the team's words.
+    for_team, whether statuses are said in the team's words; kin, the numbers of other requests that the reader may
+    know of: a merge, a split or a follow-up names no other.
     """
     data = event.data
     who = (
@@ -642,6 +663,8 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
         return mine if you else theirs
 
     kind = event.kind
+    if kind in _OF_OTHER_REQUESTS and (kind != "ticket:created" or data.get("split_of")):
+        return _joining_sentence(kind, data, who, either, name, kin)
     if kind == "ticket:created":
         return either(_("You opened this request"), _("%(who)s opened this request", who=who))
     if kind == "ticket:routed":
@@ -701,7 +724,10 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
     if kind == "ticket:priority_changed":
         return _("%(who)s changed the priority retained", who=who)
     if kind == "ticket:follow_up_created":
-        return _("%(who)s opened the follow-up %(number)s", who=who, number=data.get("number", ""))
+        number = str(data.get("number") or "")
+        if number not in kin:
+            return _("%(who)s opened a follow-up", who=who)
+        return _("%(who)s opened the follow-up %(number)s", who=who, number=number)
     if kind == "ticket:reply_refused":
         return _("An answer came after the closing and was not taken")
     if kind == "ticket:licence_changed":
@@ -1033,6 +1059,7 @@ def close_reason_at_desk(ticket: Ticket) -> str:
         "silence": _("It closed by itself: the customer did not write within the time that was announced."),
         "customer": _("The customer closed it."),
         "staff": _("The team closed it."),
+        "merged": _("It goes on in another request."),
     }.get(ticket.close_reason, "")
 
 
@@ -1504,3 +1531,162 @@ def deletion_confirmed_words(standing: Any, row: Any) -> str:
     if row.state == "waiting":
         return _("You have confirmed. Until %(when)s you can cancel.", when=when(row.due_at, "long"))
     return _("You have confirmed. We carry it out.")
+
+
+# ---- Merging, splitting, handing over ----------------------------------------------------------------
+
+REFUSALS |= {
+    "merge-unknown": lambda d: _(
+        "There is no request with this number. Check it, or choose one of the list."
+    ),
+    "merge-itself": lambda d: _("This is the same request. Give the number of another one."),
+    "merge-elsewhere": lambda d: _(
+        "%(number)s belongs to another organisation. A request goes on only in one of its own organisation.",
+        number=d.get("number", ""),
+    ),
+    "merge-into-merged": lambda d: (
+        _(
+            "%(number)s itself goes on in %(into)s: choose that one.",
+            number=d.get("number", ""),
+            into=d["into"],
+        )
+        if d.get("into")
+        else _("%(number)s itself goes on in another request: choose that one.", number=d.get("number", ""))
+    ),
+    "merge-into-closed": lambda d: _(
+        "%(number)s is closed and takes nothing in. Choose an open request.", number=d.get("number", "")
+    ),
+    "merge-into-deletion": lambda d: _(
+        "%(number)s is irreversible and under way: nobody may join it. Choose another request.",
+        number=d.get("number", ""),
+    ),
+    "merge-closed": lambda d: _("This request is over: it can no longer be merged."),
+    "merge-deletion": lambda d: _(
+        "This request is irreversible and under way. Carry it out or cancel it before you merge."
+    ),
+    "merge-licence": lambda d: _(
+        "A licence is being prepared under this number. Deliver or refuse it before you merge."
+    ),
+    "merge-readers-changed": lambda d: _(
+        "Somebody joined or left one of the two requests meanwhile. Look at who will read it, then confirm again."
+    ),
+    "merge-confirm": lambda d: _("Look at who will read it, then press the button below."),
+    "summary-empty": lambda d: _("Give the new request a subject."),
+    "split-form": lambda d: _("Choose one of the forms of the list."),
+    "handover-not-yours": lambda d: _(
+        "Only the requester, an administrator of the organisation or our team hands a request over."
+    ),
+    "handover-closed": lambda d: _("This request is over: it can no longer be handed over."),
+    "handover-deletion": lambda d: _(
+        "Somebody has confirmed this irreversible request, and nobody else can stand for that. Cancel it first."
+    ),
+    "handover-unknown": lambda d: _("Choose a colleague of the list."),
+}
+
+_OF_OTHER_REQUESTS = frozenset(
+    {"ticket:created", "ticket:merged", "ticket:merged_here", "ticket:split", "ticket:handed_over"}
+)
+
+
+def _joining_sentence(
+    kind: str,
+    data: Mapping[str, Any],
+    who: str,
+    either: Callable[[str, str], str],
+    name: Callable[[str], str],
+    kin: Container[str],
+) -> str:
+    """A merge, a split or a handover as a line of the history; a number stands in it for those who may know of it."""
+    number = str(data.get("number") or data.get("split_of") or "")
+    known = number in kin
+    if kind == "ticket:created":
+        if known:
+            return either(
+                _("You split this request off from %(number)s", number=number),
+                _("%(who)s split this request off from %(number)s", who=who, number=number),
+            )
+        return either(
+            _("You split this request off from another one"),
+            _("%(who)s split this request off from another one", who=who),
+        )
+    if kind == "ticket:merged":
+        if known:
+            return _("%(who)s merged it: it goes on in %(number)s", who=who, number=number)
+        return _("%(who)s merged it: it goes on in another request", who=who)
+    if kind == "ticket:merged_here":
+        said = (
+            _("%(who)s merged %(number)s into this request", who=who, number=number)
+            if known
+            else _("%(who)s merged another request into this one", who=who)
+        )
+        added = [str(address) for address in data.get("added") or ()]
+        if not added:
+            return said
+        return ngettext(
+            "%(said)s; %(names)s follows it from now on",
+            "%(said)s; %(names)s follow it from now on",
+            len(added),
+            said=said,
+            names=several(added),
+        )
+    if kind == "ticket:split":
+        if known:
+            return _("%(who)s split a message off as %(number)s", who=who, number=number)
+        return _("%(who)s split a message off as another request", who=who)
+    said = either(
+        _("You handed this request over to %(name)s", name=name("person_id")),
+        _("%(who)s handed this request over to %(name)s", who=who, name=name("person_id")),
+    )
+    return _("%(said)s (%(reason)s)", said=said, reason=data["reason"]) if data.get("reason") else said
+
+
+def audience_words(audience: str) -> str:
+    """Who of the customers may read a request, in few words."""
+    return {
+        "organisation": _("the organisation"),
+        "only_me": _("its requester and the administrators"),
+        "people": _("its requester and named people"),
+    }.get(audience, "")
+
+
+def becomes(role: str) -> str:
+    """What somebody becomes on a request that another one goes on in."""
+    return {
+        "collaborator": _("as a collaborator"),
+        "cc": _("in copy"),
+        "reader": _("as a reader, without mails"),
+    }[role]
+
+
+def handed_words(handed: Any, former: str, heir: str) -> str:
+    """What became of the open requests of somebody who was taken off the list; empty when there were none."""
+    said = []
+    if handed.done:
+        said.append(
+            ngettext(
+                "%(num)s open request was handed over to %(name)s.",
+                "%(num)s open requests were handed over to %(name)s.",
+                len(handed.done),
+                name=heir,
+            )
+        )
+    if handed.left and heir:
+        said.append(
+            ngettext(
+                "%(numbers)s is not: somebody had confirmed it, and it cancels itself.",
+                "%(numbers)s are not: somebody had confirmed them, and they cancel themselves.",
+                len(handed.left),
+                numbers=", ".join(row.number for row in handed.left[:10]),
+            )
+        )
+    elif handed.left:
+        said.append(
+            ngettext(
+                "%(num)s open request stays in the name of %(name)s: hand it over from its page. %(numbers)s",
+                "%(num)s open requests stay in the name of %(name)s: hand them over from their pages. %(numbers)s",
+                len(handed.left),
+                name=former,
+                numbers=", ".join(row.number for row in handed.left[:10]),
+            )
+        )
+    return " ".join(said)

@@ -27,6 +27,8 @@ from domain import (
     conversation,
     deletion,
     files,
+    handover,
+    joining,
     licences,
     lifecycle,
     passwords,
@@ -34,12 +36,14 @@ from domain import (
     policies,
     presets,
     requests,
+    splitting,
 )
 from domain.refusals import NotNow
 from domain.workdays import WorkCalendar
 from models import (
     ConsentText,
     Membership,
+    Message,
     Organisation,
     OutboxMessage,
     Person,
@@ -448,6 +452,13 @@ class _World:
             lifecycle.close(ticket, by, now)
         elif name == "cc":
             conversation.add_cc(ticket, target, by, now)
+        elif name == "merge":
+            joining.merge(ticket, self.tickets[target].number, by, now)
+        elif name == "split":
+            last = ticket.messages.where(Message.kind == "reply").order_by(Message.id.desc()).first()
+            splitting.split(ticket, last.id, step.text, by, now, store=self.store, idempotency_key=key)
+        elif name == "hand":
+            handover.handover(ticket, self.viewers[target].id, by, now, reason=step.text)
         elif name == "confirm":
             standing = deletion.look(by, ticket, now, by.language)
             phrase = standing.wording.phrase if standing else ""
@@ -1444,5 +1455,42 @@ STORIES: tuple[Story, ...] = (
         [],
         product="ledger",
         answers=[("wanted_by", "Date souhaitée", "Wanted by", "Avant la migration de printemps")],
+    ),
+    # The last half hour: two requests about one thing, two things in one request, and one that changes hands.
+    Story(
+        31,
+        "claire",
+        "question",
+        "Où régler l’alerte du solde de congés négatif ?",
+        "Les chefs d’équipe ne sont plus prévenus quand un solde passe sous zéro.",
+        [
+            Step(
+                25,
+                "claire",
+                "reply",
+                "Autre sujet, tant que j’y pense : peut-on exporter les compteurs de congés vers un tableur ?",
+            ),
+            Step(19, "sam", "split", "Exporter les compteurs de congés vers un tableur"),
+        ],
+        key="balance",
+        product="time",
+    ),
+    Story(
+        29,
+        "hugo",
+        "question",
+        "Plus personne n’est prévenu des soldes de congés négatifs",
+        "Depuis lundi, aucun message ne part quand un solde passe sous zéro. Claire a peut-être déjà écrit.",
+        [Step(21, "sam", "merge:balance")],
+        product="time",
+    ),
+    Story(
+        27,
+        "claire",
+        "interface",
+        "Le mois affiché revient à janvier après chaque validation",
+        "Dans le planning, la page saute à janvier dès que je valide une absence.",
+        [Step(16, "claire", "hand:hugo", "Je suis en congé à partir de demain.")],
+        product="time",
     ),
 )

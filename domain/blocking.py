@@ -184,6 +184,25 @@ def on_status(ticket: Ticket, origin: str, now: datetime) -> None:
             _end(lifecycle.fresh(row.ticket_id), row, None, now)
 
 
+def carry_over(merged: Ticket, into: Ticket, by: Viewer, now: datetime) -> None:
+    """What waits for a request that is merged waits for the one in which it goes on (LIFE-16), not for its closing.
+
+    Within the caller's transaction, before the merged one closes. A block that makes no sense there ends with it: the
+    other one waits itself for what would wait for it, or blocks it already.
+    """
+    from domain import audit
+
+    for row in _living(TicketBlock.blocker == merged.id):
+        twice = (TicketBlock.ticket == row.ticket_id) & (TicketBlock.blocker == into.id)
+        if row.ticket_id == into.id or _living(twice) or _waits_for(into.id, row.ticket_id):
+            continue
+        waiting = lifecycle.fresh(row.ticket_id)
+        TicketBlock.update(blocker=into.id).where(
+            (TicketBlock.id == row.id) & TicketBlock.ended_at.is_null()
+        ).execute()
+        audit.record_event(waiting, "ticket:blocker_named", by, now, public=False, number=into.number)
+
+
 # ---- Pieces of the verbs -----------------------------------------------------------------------------
 
 

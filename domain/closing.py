@@ -277,7 +277,8 @@ def keep_open(ticket: Ticket, by: Viewer, now: datetime, *, times_seen: int | No
     Arguments: by, somebody who may answer; now, aware UTC; times_seen, how often it had been moved on the page where
     the button was, so that a second press moves nothing.
     Returns the row. Raises Missing, NotAllowed("keep-open-not-yours"), NotNow("ticket-closed"),
-    NotNow("nothing-closes"), NotNow("kept-open-enough"), NotNow("kept-open-already") for a second press.
+    NotNow("ticket-merged"), NotNow("nothing-closes"), NotNow("kept-open-enough"), NotNow("kept-open-already") for a
+    second press.
     """
     from domain import audit, lifecycle, notifications, policies
 
@@ -287,6 +288,8 @@ def keep_open(ticket: Ticket, by: Viewer, now: datetime, *, times_seen: int | No
             raise Missing()
         if not policies.may_answer(by, ticket):
             raise NotAllowed("keep-open-not-yours")
+        if ticket.merged_into_id is not None:
+            raise policies.over(by, ticket)
         if times_seen is not None and times_seen < ticket.extended_times:
             raise NotNow("kept-open-already", number=ticket.number)
         check_keep_open(ticket)

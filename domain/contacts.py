@@ -11,7 +11,7 @@ from datetime import datetime
 
 from peewee import fn
 
-from domain import accounts, audit, conversation, settings
+from domain import accounts, audit, conversation, handover, settings
 from domain.policies import Viewer
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Membership, Organisation, Person
@@ -223,11 +223,16 @@ def approve(membership_id: int, by: Viewer, now: datetime, *, reason: str = "") 
     return add_membership(row.person_id, row.organisation_id, role="contact", by=by, now=now, reason=reason)
 
 
-def remove_approval(membership_id: int, by: Viewer, now: datetime, *, reason: str) -> None:
+def remove_approval(
+    membership_id: int, by: Viewer, now: datetime, *, reason: str, hand_to: int | None = None
+) -> handover.Handed:
     """Take somebody off the list: all rights go at once, the row and the requests stay (ACC-3).
 
     An invitation that was not used yet is dead with it. Doing it twice is no fault.
-    Raises Missing, Invalid("removal-reason-needed"), NotAllowed("administrator-not-yours") for an organisation's own
+    Arguments: hand_to, a colleague who gets the open requests in the same step (LIFE-18).
+    Returns what became of their open requests.
+    Raises Invalid("handover-unknown") by the field `hand_to`,
+    Missing, Invalid("removal-reason-needed"), NotAllowed("administrator-not-yours") for an organisation's own
     administrator, NotAllowed("contact-is-yourself").
     """
     row = find(membership_id, by)
@@ -252,7 +257,7 @@ def remove_approval(membership_id: int, by: Viewer, now: datetime, *, reason: st
             .execute()
         )
         if not removed:
-            return
+            return handover.Handed(left=handover.open_requests_of(row.person_id, row.organisation_id, by))
         conversation.leave_organisation(row.person_id, row.organisation_id, by, now)
         others = Membership.select().where(
             (Membership.person == row.person_id) & Membership.removed_at.is_null()
@@ -263,6 +268,13 @@ def remove_approval(membership_id: int, by: Viewer, now: datetime, *, reason: st
             "contact:removed", by=by, now=now, target=f"membership:{row.id}", person=row.person_id,
             organisation=row.organisation_id, role=row.role, reason=reason,
         )  # fmt: skip
+        if hand_to is None:
+            return handover.Handed(left=handover.open_requests_of(row.person_id, row.organisation_id, by))
+        try:
+            return handover.handover_all(row.person_id, row.organisation_id, hand_to, by, now, reason=reason)
+        except Invalid as fault:
+            # Undone with the removal: the choice stands in the same form.
+            raise Invalid(fault.code, field="hand_to", **fault.data) from None
 
 
 def invite_contact(

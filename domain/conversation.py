@@ -65,7 +65,8 @@ def reply(
     go with "it works": after a solution they close instead of reopening, and of a test they say that it went well;
     environment, in which the customer is to test (move_to customer_testing).
     Returns the message; the first one again when the key was already used for it.
-    Raises Invalid("body-empty"), Missing, NotAllowed, NotNow("ticket-closed") once it takes no word any more,
+    Raises Invalid("body-empty"), Missing, NotAllowed, NotNow("ticket-closed") or NotNow("ticket-merged") once it takes
+    no word any more,
     NotNow("key-reused") for a key that was used with other words.
     """
     from domain import deletion, files
@@ -79,7 +80,7 @@ def reply(
         if again is not None:
             return again
         if ticket.status in lifecycle.CLOSED_TO_ANSWERS:
-            raise NotNow("ticket-closed", number=ticket.number)
+            raise policies.over(by, ticket)
         if not policies.may_answer(by, ticket):
             raise NotAllowed("reply-not-yours")
         if by.is_staff:
@@ -150,10 +151,13 @@ def _sent_before(ticket: Ticket, idempotency_key: str) -> bool:
     )
 
 
-def check_resolved(ticket: Ticket) -> None:
-    """Refuse a verdict on what is not awaiting one. Raises NotNow("ticket-closed") or NotNow("not-resolved")."""
+def check_resolved(ticket: Ticket, by: Viewer) -> None:
+    """Refuse a verdict on what is not awaiting one.
+
+    Raises NotNow("ticket-closed"), NotNow("ticket-merged") or NotNow("not-resolved").
+    """
     if ticket.status in ("closed", "expired"):
-        raise NotNow("ticket-closed", number=ticket.number)
+        raise policies.over(by, ticket)
     if ticket.status != "resolved":
         raise NotNow("not-resolved", number=ticket.number)
 
@@ -171,7 +175,7 @@ def works(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempote
         if not (body.strip() and _sent_before(ticket, idempotency_key)):
             if not policies.may_answer(by, ticket):
                 raise NotAllowed("move-not-yours")
-            check_resolved(ticket)
+            check_resolved(ticket, by)
         if body.strip():
             reply(ticket, body, by, now, idempotency_key=idempotency_key, works=True)
             return lifecycle.fresh(ticket.id)
@@ -222,7 +226,7 @@ def reopen(ticket: Ticket, body: str, by: Viewer, now: datetime, *, idempotency_
         if not _sent_before(ticket, idempotency_key):
             if not policies.may_answer(by, ticket):
                 raise NotAllowed("reply-not-yours")
-            check_resolved(ticket)
+            check_resolved(ticket, by)
         move_to = lifecycle.reopen_target(ticket) if by.is_staff else None
         return reply(ticket, body, by, now, idempotency_key=idempotency_key, move_to=move_to)
 

@@ -312,6 +312,26 @@ def _not_kept(error: OSError) -> NotNow:
     return refusal
 
 
+def copy(row: Attachment, store: Store) -> StoredFile:
+    """The bytes of a file once more in the store, checked against its hash: for another request to own.
+
+    Raises NotNow("files-away") or NotNow("disk-full") (status 503) when they cannot be read or kept, or are damaged;
+    nothing stays behind then.
+    """
+    try:
+        with store.open(row.stored_name) as source:
+            stored = store.put(source, max(int(row.size), 1))
+    except OSError as error:
+        log.error("file %s could not be copied: %s", row.id, error.strerror)
+        raise _not_kept(error) from error
+    if stored.sha256 != row.sha256:
+        with suppress(OSError):
+            store.delete(stored.stored_name)
+        log.error("file %s is not what was uploaded: it was not copied", row.id)
+        raise _not_kept(OSError(errno.EIO, "damaged"))
+    return stored
+
+
 def pending(keys: Iterable[str], by: Viewer) -> list[Attachment]:
     """The pending files of this person among these keys, in their order; others are left out without a word.
 

@@ -56,14 +56,16 @@ def check(act: str, ticket: Ticket, by: Viewer) -> None:
         raise KeyError(act)
     if not policies.may_answer(by, ticket):
         raise NotAllowed("keep-open-not-yours" if act == "more_time" else "move-not-yours")
+    if ticket.merged_into_id is not None:
+        raise policies.over(by, ticket)
     if act in ("works", "reopen"):
-        conversation.check_resolved(ticket)
+        conversation.check_resolved(ticket, by)
     elif act == "tested":
         conversation.check_testing(ticket)
     elif act == "more_time":
         closing.check_keep_open(ticket)
     elif ticket.status in ("closed", "expired"):
-        raise NotNow("ticket-closed", number=ticket.number)
+        raise policies.over(by, ticket)
 
 
 def carry_out(
@@ -87,7 +89,7 @@ def carry_out(
         closing.keep_open(ticket, by, now, times_seen=times_seen)
     elif act == "close":
         if ticket.status == "closed":
-            raise NotNow("ticket-closed", number=ticket.number)
+            raise policies.over(by, ticket)
         lifecycle.close(ticket, by, now)
     else:
         raise KeyError(act)

@@ -99,6 +99,12 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:attachment_added": (),
     "ticket:licence_changed": (),
     "ticket:reply_refused": (Rule("reply-refused", "author", author_too=True),),
+    # The people of the merged request follow the other one from now on: its own have nothing to learn.
+    "ticket:merged": (Rule("request-merged", "customers"),),
+    "ticket:merged_here": (),
+    "ticket:split": (),
+    # Both keep a mail of it, whoever did it; many at once are one mail (domain/handover.py).
+    "ticket:handed_over": (Rule("request-handed-over", "handed", "alone", author_too=True),),
     # Each of the two people keeps a mail of what they did: it holds the way to cancel (REQ-4).
     "deletion:announced": (Rule("deletion-confirm", "requester", author_too=True),),
     "deletion:confirmed": (
@@ -269,6 +275,15 @@ def _requester(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     return _people([ticket.requester_id])
 
 
+def _handed(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """The new requester, and the former one as long as they may read the request."""
+    former = policies.load_viewer(event.data.get("before") or 0)
+    told = [event.data["person_id"]] if event.data.get("person_id") else []
+    if former is not None and policies.can_see(former, ticket):
+        told.append(former.id)
+    return _people(told)
+
+
 def _asked(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     """Those who can be the second person of a deletion, as the event names them."""
     return _people(event.data.get("asked") or ())
@@ -301,6 +316,7 @@ WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "owners": _owners,
     "answerable": _answerable,
     "added": _added,
+    "handed": _handed,
     "author": _author,
     "asked": _asked,
     "both": _both,
@@ -343,6 +359,7 @@ WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
     "has_words": lambda event, ticket, by: bool(event.data.get("message_id")),
     "first_block": lambda event, ticket, by: bool(event.data.get("first")),
     "goes_on": lambda event, ticket, by: event.data.get("from") != event.data.get("to"),
+    "alone": lambda event, ticket, by: bool(event.data.get("alone")),
     "asks_person": lambda event, ticket, by: event.data.get("asks") == "person",
     "asks_call": lambda event, ticket, by: event.data.get("asks") == "call",
     "waits": lambda event, ticket, by: event.data.get("state") == "waiting",

@@ -12,6 +12,7 @@ from peewee import JOIN, ModelSelect
 
 from domain import settings, statements
 from domain.lifecycle import CLOSED_TO_ANSWERS
+from domain.refusals import NotNow
 from models import Membership, Organisation, Participant, Person, Ticket
 
 STAFF_ROLES = ("agent", "account_manager", "admin")
@@ -318,10 +319,45 @@ def can_close(viewer: Viewer | None, ticket: Ticket) -> bool:
 
 
 def can_follow_up(viewer: Viewer | None, ticket: Ticket) -> bool:
-    """True when the person may open a follow-up of this closed request (LIFE-5)."""
+    """True when the person may open a follow-up of this closed request (LIFE-5). A merged one goes on elsewhere."""
     if viewer is None or viewer.is_staff or ticket.status not in ("closed", "expired"):
         return False
+    if ticket.merged_into_id is not None:
+        return False
     return any(rights.organisation_id == ticket.organisation_id for rights in viewer.opens_for)
+
+
+def goes_on_in(viewer: Viewer | None, ticket: Ticket) -> Ticket | None:
+    """The request in which a merged one goes on, if this person may know of it (LIFE-16). No query for any other."""
+    if ticket.merged_into_id is None:
+        return None
+    return visible_tickets(viewer).where(Ticket.id == ticket.merged_into_id).first()
+
+
+def over(viewer: Viewer | None, ticket: Ticket) -> NotNow:
+    """Why a closed request takes no word: it is closed, or it goes on in another one, named to those who may see it."""
+    if ticket.merged_into_id is None:
+        return NotNow("ticket-closed", number=ticket.number)
+    into = goes_on_in(viewer, ticket)
+    return NotNow("ticket-merged", number=ticket.number, into=into.number if into else "")
+
+
+def may_hand_over(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True for those who may give a request another requester, whatever its status (LIFE-18).
+
+    Its requester while they are of the organisation, an administrator of the organisation, and the desk.
+    """
+    if viewer is None or not viewer.is_active:
+        return False
+    if viewer.is_staff:
+        return viewer.is_agent
+    rights = rights_in(viewer, ticket.organisation_id)
+    return rights is not None and (ticket.requester_id == viewer.id or rights.role == "administrator")
+
+
+def can_hand_over(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True when the person may hand this request to a colleague now: it is not over (LIFE-18)."""
+    return ticket.status not in ("closed", "expired") and may_hand_over(viewer, ticket)
 
 
 def can_change_cc(viewer: Viewer | None, ticket: Ticket) -> bool:

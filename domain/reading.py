@@ -47,6 +47,13 @@ class Reading:
     left_out: int = 0
     parent: Ticket | None = None
     follow_ups: list[Ticket] = field(default_factory=list)
+    # By merging and splitting (LIFE-16): where it goes on, what goes on in it, what it was split from and into.
+    merged_into: Ticket | None = None
+    merged: list[Ticket] = field(default_factory=list)
+    split_of: Ticket | None = None
+    splits: list[Ticket] = field(default_factory=list)
+    # The numbers among these that the viewer may know of: sentences of the history name no other.
+    kin: frozenset[str] = frozenset()
     names: dict[int, Person] = field(default_factory=dict)
 
 
@@ -113,6 +120,7 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
         files_of.setdefault(attachment.message_id, []).append(attachment)
     anybody, given = policies.with_stand_ins(viewer)
     given[_PARENT] = ticket.follow_up_of_id or 0
+    given[_INTO], given[_WHOLE] = ticket.merged_into_id or 0, ticket.split_of_id or 0
     visible_kin = _rows_of(ticket, ("kin", anybody, _rule()), lambda: _kin(anybody), given)
     licences = _rows_of(
         ticket, "licence", lambda: LicenceRequest.select().where(LicenceRequest.ticket == _THIS).limit(1)
@@ -133,13 +141,20 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
         left_out=left_out,
         parent=next((row for row in visible_kin if row.id == ticket.follow_up_of_id), None),
         follow_ups=[row for row in visible_kin if row.follow_up_of_id == ticket.id],
+        merged_into=next((row for row in visible_kin if row.id == ticket.merged_into_id), None),
+        merged=[row for row in visible_kin if row.merged_into_id == ticket.id],
+        split_of=next((row for row in visible_kin if row.id == ticket.split_of_id), None),
+        splits=[row for row in visible_kin if row.split_of_id == ticket.id],
+        kin=frozenset(row.number for row in visible_kin),
     )
     reading.names = _names(reading.events)
     return reading
 
 
-# What stands for the key of the request, and for that of the request it follows, while a statement is built.
+# What stands for the key of the request, and for those of the requests it follows, goes on in and was split from, while
+# a statement is built.
 _THIS, _PARENT = statements.stand_in(100), statements.stand_in(101)
+_INTO, _WHOLE = statements.stand_in(102), statements.stand_in(103)
 
 
 def _rows_of(
@@ -150,12 +165,27 @@ def _rows_of(
 
 
 def _kin(viewer: Viewer) -> ModelSelect:
-    """What this request follows, and what follows it. Their keys are found first: never by way of all that one sees."""
+    """What this request follows, and what follows it; by merging and splitting too (LIFE-16).
+
+    Their keys are found first: never by way of all that one sees.
+    """
     kin = Ticket.alias("kin")
-    keys = kin.select(kin.id).where((kin.follow_up_of == _THIS) | (kin.id == _PARENT))
+    keys = kin.select(kin.id).where(
+        (kin.follow_up_of == _THIS)
+        | (kin.merged_into == _THIS)
+        | (kin.split_of == _THIS)
+        | kin.id.in_((_PARENT, _INTO, _WHOLE))
+    )
     return (
         policies.visible_tickets(viewer)
-        .select(Ticket.id, Ticket.number, Ticket.summary, Ticket.follow_up_of)
+        .select(
+            Ticket.id,
+            Ticket.number,
+            Ticket.summary,
+            Ticket.follow_up_of,
+            Ticket.merged_into,
+            Ticket.split_of,
+        )
         .where(Ticket.id.in_(keys))
         .order_by(Ticket.id)
         .limit(50)

@@ -89,6 +89,51 @@ def next_number(portal: Portal) -> str:
     return f"{portal.prefix}-{last}"
 
 
+def write(
+    body: str, now: datetime, *, author_id: int | None, side: str = "customer", **columns: Any
+) -> tuple[Ticket, Message]:
+    """Number a request and write it with its first message, inside the caller's transaction.
+
+    The only place where a number is given: requests that customers send and those that agents split off (LIFE-16).
+    Arguments: body, the description, Markdown as typed; author_id and side, whose words they are; columns, of Ticket.
+    Returns the row and its first message. Raises IntegrityError for an idempotency_key that was used.
+    """
+    portal = Portal.select().order_by(Portal.id).first()
+    ticket = Ticket.create(
+        number=next_number(portal),
+        portal=portal.id,
+        created_at=now,
+        updated_at=now,
+        status_since=now,
+        last_message_at=now,
+        last_message_side=side,
+        **columns,
+    )
+    message = Message.create(
+        ticket=ticket.id,
+        author=author_id,
+        side=side,
+        body=body,
+        created_at=now,
+        # The description is written with the request: its key derives from the request's.
+        idempotency_key=hashlib.sha256(f"first:{ticket.idempotency_key}".encode()).hexdigest(),
+    )
+    return ticket, message
+
+
+def announce(ticket: Ticket, message: Message, by: Viewer, now: datetime, **data: Any) -> None:
+    """The first event of a request with its mails and its place in the search, inside the caller's transaction.
+
+    Arguments: data, what the event says besides: `digest`, of the content that the key stands for.
+    """
+    event = audit.record_event(
+        ticket, "ticket:created", by, now, team=ticket.team_id, message_id=message.id, **data
+    )
+    closing.reschedule(ticket, now)
+    search.index_ticket(ticket.id)
+    notifications.tell(event, ticket, now, by)
+
+
 def sent_before(idempotency_key: str, by: Viewer) -> Ticket | None:
     """The request already made with this key by this person, or None (a double click, a repeated POST)."""
     ticket = Ticket.get_or_none(Ticket.idempotency_key == idempotency_key)
@@ -118,7 +163,12 @@ def submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
 
 def _sent_already(submission: Submission, by: Viewer) -> Ticket | None:
     """The request that this very form made before, or None. Raises NotNow("key-reused") when it held something else."""
-    first = sent_before(submission.idempotency_key, by)
+    return same_content(submission.idempotency_key, submission.digest(), by)
+
+
+def same_content(idempotency_key: str, digest: str, by: Viewer) -> Ticket | None:
+    """The request made before with this key and this content, or None. Raises NotNow("key-reused") for another one."""
+    first = sent_before(idempotency_key, by)
     if first is None:
         return None
     created = (
@@ -126,7 +176,7 @@ def _sent_already(submission: Submission, by: Viewer) -> Ticket | None:
         .where((TicketEvent.ticket == first.id) & (TicketEvent.kind == "ticket:created"))
         .first()
     )
-    if created is not None and created.data.get("digest") == submission.digest():
+    if created is not None and created.data.get("digest") == digest:
         return first
     raise NotNow("key-reused", number=first.number)
 
@@ -159,10 +209,10 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             kind=kind_slug,
             organisation_id=submission.organisation_id,
         )
-        portal = Portal.select().order_by(Portal.id).first()
-        ticket = Ticket.create(
-            number=next_number(portal),
-            portal=portal.id,
+        ticket, message = write(
+            submission.description,
+            now,
+            author_id=by.id,
             organisation=submission.organisation_id,
             requester=submission.requester_id,
             opened_by=by.id,
@@ -179,21 +229,8 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             audience=submission.audience,
             shared_with_account_manager=submission.share_with_account_manager,
             answers=[dict(answer) for answer in submission.answers],
-            created_at=now,
-            updated_at=now,
-            status_since=now,
-            last_message_at=now,
             follow_up_of=parent.id if parent else None,
             idempotency_key=submission.idempotency_key,
-        )
-        message = Message.create(
-            ticket=ticket.id,
-            author=by.id,
-            side="customer",
-            body=submission.description,
-            created_at=now,
-            # The description is written with the request: its key derives from the request's.
-            idempotency_key=hashlib.sha256(f"first:{submission.idempotency_key}".encode()).hexdigest(),
         )
         files.claim(submission.attachment_keys, ticket, message, by)
         for person in submission.named_people:
@@ -215,14 +252,9 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
                 language=submission.language,
                 given_at=now,
             )
-        event = audit.record_event(
-            ticket, "ticket:created", by, now, digest=submission.digest(), team=team.id, message_id=message.id
-        )
         if parent is not None:
             _link_follow_up(parent, ticket, by, now)
-        closing.reschedule(ticket, now)
-        search.index_ticket(ticket.id)
-        notifications.tell(event, ticket, now, by)
+        announce(ticket, message, by, now, digest=submission.digest())
         deletion.announce(ticket, by, now)
     return ticket
 
@@ -269,6 +301,8 @@ def _followed(by: Viewer, number: str) -> Ticket:
         raise Missing()
     if parent.status not in ("closed", "expired"):
         raise NotNow("follow-up-too-early", number=parent.number)
+    if parent.merged_into_id is not None:
+        raise policies.over(by, parent)
     if not policies.can_follow_up(by, parent):
         raise NotAllowed("not-approved")
     return parent

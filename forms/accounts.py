@@ -187,3 +187,4 @@ class RemovalForm(FlaskForm):
         rows=2,
         description=_l("Example: left the company on 30 November."),
     )
+    hand_to = OneOf(_l("Hand the open requests over to"))

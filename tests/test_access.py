@@ -115,6 +115,13 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("tickets.remove_cc", "POST", "/tickets/{n}/cc/{copy}/removal", {}, "303 404 303 303 404 303 303 303"),
     ("tickets.remove_cc", "POST", "/tickets/{theirs}/cc/{copy}/removal", {}, "303 404 404 404 404 404 404 404"),
     ("tickets.collaborators", "POST", "/tickets/{n}/collaborators", {}, "303 404 403 303 404 403 403 403"),
+    # Whose it is: alice hands {n} to bob, an administrator of the organisation and the desk do too
+    ("handover.show", "GET", "/tickets/{n}/handover", {}, "303 404 200 200 404 200 200 200"),
+    ("handover.show", "GET", "/tickets/{closed}/handover", {}, "303 404 409 409 404 409 409 409"),
+    ("handover.show", "GET", "/tickets/{theirs}/handover", {}, "303 404 404 404 200 200 200 200"),
+    ("handover.show", "POST", "/tickets/{n}/handover", {"person": "{bob}"}, "303 404 303 303 404 303 303 303"),
+    ("handover.show", "POST", "/tickets/{n}/handover", {"person": "{sam}"}, "303 404 422 422 404 422 422 422"),
+    ("handover.show", "POST", "/tickets/{seconding}/handover", {"person": "{bob}"}, "303 404 409 409 404 409 409 409"),
     # What cannot be undone: {sent} waits for alice, {seconding} for bob
     ("deletion.show", "GET", "/tickets/{sent}/deletion", {}, "303 404 200 200 404 200 200 200"),
     ("deletion.show", "GET", "/tickets/{n}/deletion", {}, "303 404 404 404 404 404 404 404"),
@@ -164,6 +171,21 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
      "303 403 403 403 403 422 422 422"),
     ("desk.add_cc", "POST", "/desk/tickets/{n}/cc", {"email": "who@elsewhere.example"}, "303 403 403 403 403 303 303 303"),
     ("desk.remove_cc", "POST", "/desk/tickets/{n}/cc/{copy}/removal", {}, "303 403 403 403 403 303 303 303"),
+    ("joining.merge", "GET", "/desk/tickets/{n}/merge", {}, "303 403 403 403 403 200 200 200"),
+    ("joining.merge", "GET", "/desk/tickets/{n}/merge?into={solved}", {}, "303 403 403 403 403 200 200 200"),
+    ("joining.merge", "GET", "/desk/tickets/{n}/merge?into={theirs}", {}, "303 403 403 403 403 422 422 422"),
+    ("joining.merge", "GET", "/desk/tickets/{closed}/merge", {}, "303 403 403 403 403 409 409 409"),
+    ("joining.merge", "POST", "/desk/tickets/{n}/merge", {"into": "{solved}"}, "303 403 403 403 403 422 422 422"),
+    ("joining.merge", "POST", "/desk/tickets/{n}/merge", {"into": "{solved}", "confirmed": "y"},
+     "303 403 403 403 403 303 303 303"),
+    ("joining.merge", "POST", "/desk/tickets/{n}/merge", {"into": "{theirs}", "confirmed": "y"},
+     "303 403 403 403 403 422 422 422"),
+    ("joining.split", "GET", "/desk/tickets/{n}/split?message={message}", {}, "303 403 403 403 403 200 200 200"),
+    ("joining.split", "GET", "/desk/tickets/{n}/split?message={note}", {}, "303 403 403 403 403 404 404 404"),
+    ("joining.split", "GET", "/desk/tickets/{theirs}/split?message={message}", {}, "303 403 403 403 403 404 404 404"),
+    ("joining.split", "POST", "/desk/tickets/{n}/split", {"message": "{message}", "summary": "Un autre sujet"},
+     "303 403 403 403 403 303 303 303"),
+    ("joining.split", "POST", "/desk/tickets/{n}/split", {"message": "{message}"}, "303 403 403 403 403 422 422 422"),
     # The administration, besides its tables
     ("admin.index", "GET", "/admin/", {}, "303 403 403 403 403 403 403 200"),
     ("admin_settings.index", "GET", "/admin/settings/", {}, "303 403 403 403 403 403 403 200"),
@@ -289,6 +311,9 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "alice": made.alice.id,
         "charlie": made.charlie.id,
         "sam": world.sam.id,
+        "bob": world.bob.id,
+        "message": made.ticket.messages.where(models.Message.kind == "reply").get().id,
+        "note": made.ticket.messages.where(models.Message.kind == "note").get().id,
         "engineering": models.Team.get(models.Team.slug == "engineering").id,
     }
     filled |= {
@@ -343,7 +368,9 @@ def test_everybody_gets_what_the_table_says(scene: SimpleNamespace, database: An
                 elif (
                     name == "anonymous"
                     and allowed == {303}
-                    and endpoint.startswith(("tickets.", "desk.", "blocking.", "admin"))
+                    and endpoint.startswith(
+                        ("tickets.", "desk.", "blocking.", "handover.", "joining.", "admin")
+                    )
                 ):
                     assert answer.headers["Location"].startswith("/login?next="), path
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)
@@ -366,7 +393,7 @@ def test_a_request_of_another_organisation_looks_like_one_that_never_was(
     number = scene.filled["n"]
     unknown = number[:-1] + ("8" if number[-1] != "8" else "9") + "77"
     for endpoint, method, path, data, _statuses in by_endpoint():
-        if "{n}" not in path or not endpoint.startswith("tickets."):
+        if "{n}" not in path or not endpoint.startswith(("tickets.", "handover.")):
             continue
         seen = {}
         for tried in (number, unknown, "SUP-", "2041", "ñandú", "x" * 300, number.lower()):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from domain import blocking
+from domain import blocking, joining
 from forms.requests import REQUEST_FORMS
 from models import Membership, Organisation, Person, Team, Ticket
 from tests.support.browser_pages import be, number_of, sign_in_by_page
@@ -251,6 +251,38 @@ def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> No
     eye.be(nobody)
     eye.look("/desk?queue=mine")
     eye.end(20)
+
+
+def test_pages_of_merging_splitting_and_handing_over(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    sent = scene.upload("bob", "ecran.png")
+    ticket = scene.request("bob", attachment_keys=[sent.key], cc=["dana@acme.example", "paie@acme.example"])
+    into = scene.request(
+        "alice", audience="only_me", summary="La banque refuse l’export de paie depuis ce matin"
+    )
+    message = ticket.messages.get()
+    page = eye.be(world.sam)
+    eye.look(f"/desk/tickets/{ticket.number}/merge")
+    eye.look(f"/desk/tickets/{ticket.number}/merge?into={into.number}")
+    eye.look(f"/desk/tickets/{ticket.number}/merge?into=SUP-999999", 422)
+    eye.look(f"/desk/tickets/{ticket.number}/split?message={message.id}")
+    page.locator("#split").evaluate("form => { form.noValidate = true }")
+    page.locator("#split [name=summary]").fill("")
+    page.locator("#split .form-actions button.btn-primary").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.look(f"/tickets/{ticket.number}/handover")
+    page.locator("#handover").evaluate("form => { form.noValidate = true }")
+    page.locator("#handover .form-actions button.btn-primary").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    joining.merge(ticket, into.number, scene.viewer("sam"), scene.now)
+    for number in (ticket.number, into.number):
+        eye.look(f"/desk/tickets/{number}")
+    eye.be(world.bob, locale="en-GB")
+    for number in (ticket.number, into.number):
+        eye.look(f"/tickets/{number}")
+    eye.look(f"/tickets/{into.number}/handover")
+    eye.end(12)
 
 
 def test_pages_of_the_administration(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:

@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 import mailer
-from domain import blocking, closing, conversation, deletion, lifecycle, lists, policies, reading, search
+from domain import (
+    blocking,
+    closing,
+    conversation,
+    deletion,
+    joining,
+    lifecycle,
+    lists,
+    policies,
+    reading,
+    search,
+)
 from domain.lists import Asked
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import OutboxMessage, Participant, Person, Ticket, TicketBlock, TicketEvent
@@ -645,3 +656,39 @@ def test_a_note_that_quotes_the_number_does_not_bring_it_to_the_customer(world: 
     assert policies.can_see(charlie, pair.theirs)
     shown = reading.read(charlie, again(pair.theirs))
     assert all(pair.first.number not in message.body for message in shown.messages)
+
+
+# ---- A blocker that is merged ---------------------------------------------------------------------------
+
+
+def test_what_waits_for_a_merged_request_waits_for_the_one_in_which_it_goes_on(world: Any, pair: Any) -> None:
+    into = put_in(send(world, summary="Le même sujet"), "in_progress", assignee=world.ines)
+    hold(pair.theirs, pair.first, world.sam)
+    joining.merge(pair.first, into.number, see(world.sam), LATER)
+    assert again(pair.theirs).status == "blocked" and living(pair.theirs) == 1
+    assert last_event(pair.theirs).data == {"number": into.number} and not last_event(pair.theirs).is_public
+    lifecycle.move(again(into), "resolved", see(world.ines), LATER)
+    assert again(pair.theirs).status == "in_progress" and living(pair.theirs) == 0
+
+
+def test_a_request_that_takes_in_what_it_waits_for_goes_on(world: Any, pair: Any) -> None:
+    into = put_in(send(world, summary="Le même sujet"), "in_progress", assignee=world.ines)
+    hold(into, pair.first, world.sam)
+    hold(pair.first, pair.theirs, world.sam)
+    joining.merge(pair.first, into.number, see(world.sam), LATER)
+    assert again(into).status == "in_progress" and living(into) == 0
+    # What would wait for itself by a longer way is let go too.
+    other = put_in(send(world, summary="Encore autre chose"), "in_progress", assignee=world.sam)
+    third = put_in(send(world, summary="Un troisième"), "in_progress", assignee=world.sam)
+    hold(third, other, world.sam)
+    hold(into, third, world.sam)
+    joining.merge(other, into.number, see(world.sam), LATER)
+    assert again(third).status == "in_progress" and again(into).status == "blocked"
+
+
+def test_a_request_that_waited_for_both_waits_for_the_one_that_goes_on_once(world: Any, pair: Any) -> None:
+    into = put_in(send(world, summary="Le même sujet"), "in_progress", assignee=world.ines)
+    hold(pair.theirs, pair.first, world.sam)
+    hold(pair.theirs, into, world.sam)
+    joining.merge(pair.first, into.number, see(world.sam), LATER)
+    assert again(pair.theirs).status == "blocked" and living(pair.theirs) == 1

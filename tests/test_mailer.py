@@ -17,6 +17,8 @@ from domain import (
     closing,
     conversation,
     deletion,
+    handover,
+    joining,
     lifecycle,
     notifications,
     settings,
@@ -112,6 +114,8 @@ def every_mail(counter, portal):
     accounts.ask_reset("alice@acme.example", origin="203.0.113.7", now=NOW)
     accounts.register("Zoé Neuve", "zoe@acme.example", origin="203.0.113.7", now=NOW)
     rows_of_deletions(counter)
+    joining.merge(counter.request("La même"), ticket.number, counter.viewer("sam"), NOW)
+    handover.handover(ticket, counter.bob.id, counter.viewer("alice"), NOW, reason="Je pars.")
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
     for template in ("account-locked", "registration-waiting"):

@@ -112,6 +112,16 @@ def test_a_block_and_references_can_be_looked_at(world: Any) -> None:
     assert references >= {"RPC-318", "SPC-92"} and any(name.startswith("N2-") for name in references)
 
 
+def test_a_merge_a_split_and_a_handover_can_be_looked_at(world: Any) -> None:
+    merged = Ticket.get(Ticket.merged_into.is_null(False))
+    assert (merged.status, merged.close_reason) == ("closed", "merged")
+    assert Ticket.select().where(Ticket.split_of == merged.merged_into).count() == 1
+    handed = Ticket.get(Ticket.requester != Ticket.opened_by, Ticket.split_of.is_null())
+    assert TicketEvent.select().where(
+        (TicketEvent.ticket == handed.id) & (TicketEvent.kind == "ticket:handed_over")
+    )
+
+
 def test_alice_finds_something_in_each_of_her_lists(world: Any) -> None:
     alice = see(world.alice)
     visible = policies.visible_tickets(alice)

@@ -9,10 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import presenters
-from domain import contacts
+from domain import contacts, handover
 from domain.policies import Rights
 from domain.refusals import Invalid, NotAllowed
 from forms.accounts import ContactForm, RemovalForm
+from forms.desk import offer, whole_number
 from views import current
 
 blueprint = Blueprint("contacts", __name__, url_prefix="/organisation/contacts")
@@ -79,13 +80,28 @@ def remove(membership_id: int) -> ResponseReturnValue:
     viewer = current.viewer()
     row = contacts.find(membership_id, viewer)
     form = RemovalForm()
-    if not form.is_submitted():
-        return render_template("contacts/remove.html", form=form, row=row)
-    if form.validate():
+    heirs = {
+        str(person.id): person.full_name
+        for person in handover.colleagues(row.organisation_id, without=row.person_id)
+    }
+    offer(form.hand_to, [("", _("Nobody for now")), *heirs.items()])
+    if form.is_submitted() and form.validate():
         try:
-            contacts.remove_approval(membership_id, by=viewer, now=current.now(), reason=form.reason.data)
+            handed = contacts.remove_approval(
+                membership_id,
+                by=viewer,
+                now=current.now(),
+                reason=form.reason.data,
+                hand_to=whole_number(form.hand_to.data),
+            )
             flash(_("%(name)s is no longer on the list.", name=row.person.full_name), "success")
+            words = presenters.handed_words(handed, row.person.full_name, heirs.get(form.hand_to.data, ""))
+            if words:
+                flash(words, "info")
             return redirect(url_for("contacts.index", organisation=row.organisation_id), 303)
         except Invalid as fault:
-            form.reason.errors = [presenters.refusal(fault)]
-    return render_template("contacts/remove.html", form=form, row=row), 422
+            field = form.hand_to if fault.field == "hand_to" else form.reason
+            field.errors = [presenters.refusal(fault)]
+    left = len(handover.open_requests_of(row.person_id, row.organisation_id, viewer))
+    page = render_template("contacts/remove.html", form=form, row=row, left=left, heirs=heirs)
+    return page, 422 if form.is_submitted() else 200

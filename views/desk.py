@@ -319,7 +319,7 @@ def page(
             beside=urlencode(left["here"]) if "queue" in _queue_args() else "",
             refused=refused,
             changed=[
-                presenters.event_sentence(event, viewer, read.names, True)
+                presenters.event_sentence(event, viewer, read.names, True, read.kin)
                 for event in read.events
                 if since is not None and event.id > since
             ],

@@ -278,6 +278,7 @@ def page(
             keep_open_hint=presenters.keep_open_hint(ticket) if can_close else "",
             can_follow_up=policies.can_follow_up(viewer, ticket),
             can_change_cc=policies.can_change_cc(viewer, ticket),
+            can_hand_over=policies.can_hand_over(viewer, ticket),
             can_join=_can_join(viewer, ticket, read),
             close_reason=presenters.close_reason(ticket) if ticket.status == "closed" else "",
             max_bytes=files.max_bytes(),
@@ -383,7 +384,7 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                     # The line that opens the thread stands before the first message, the others after theirs.
                     order=-1 if event.kind == "ticket:created" else 1,
                     icon=presenters.EVENT_ICONS.get(event.kind, "arrow-right"),
-                    text=presenters.event_sentence(event, viewer, read.names, for_team),
+                    text=presenters.event_sentence(event, viewer, read.names, for_team, read.kin),
                 )
             )
     items.sort(key=lambda item: (item.at, item.order))
@@ -406,7 +407,7 @@ def history_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
         SimpleNamespace(
             at=event.created_at,
             icon=presenters.EVENT_ICONS.get(event.kind, "arrow-right"),
-            text=presenters.event_sentence(event, viewer, read.names, viewer.is_staff),
+            text=presenters.event_sentence(event, viewer, read.names, viewer.is_staff, read.kin),
             internal=not event.is_public,
         )
         for event in read.events

@@ -19,6 +19,7 @@ FOREIGN = [
     {"Sec-Fetch-Site": "same-site", "Origin": "https://other.localhost"},
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
+    {"Origin": "http://["},
     {"Origin": "https://localhost.evil.example"},
 ]
 OWN: list[dict[str, str]] = [

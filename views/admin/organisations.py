@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Any
 
-from flask import request, url_for
+from flask import flash, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -14,6 +14,7 @@ from peewee import JOIN, fn
 from wtforms import BooleanField, HiddenField
 from wtforms.validators import InputRequired, Length
 
+import presenters
 from domain import accounts, contacts
 from domain.refusals import Invalid, NotNow
 from models import Membership, Organisation, Person
@@ -407,5 +408,8 @@ class MembershipView(Rows):
         """Off the list."""
         if row.removed_at is not None:
             return False
-        contacts.remove_approval(row.id, current.viewer(), current.now(), reason=form.reason.data)
+        handed = contacts.remove_approval(row.id, current.viewer(), current.now(), reason=form.reason.data)
+        words = presenters.handed_words(handed, row.person.full_name, "")
+        if words:
+            flash(words, "info")
         return True

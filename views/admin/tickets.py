@@ -158,6 +158,7 @@ class TicketView(Rows):
             ("staff", _l("The team")),
             ("customer", _l("The customer")),
             ("silence", _l("Silence")),
+            ("merged", _l("Merge")),
         ],
         "kind_slug": lambda: {row.slug: localized(row, "name") for row in catalogue.kinds()},
         "form_slug": lambda: {row.slug: localized(row, "name") for row in RequestForm.select()},
