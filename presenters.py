@@ -535,6 +535,8 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:collaborator_added": "people",
     "ticket:priority_changed": "flag",
     "ticket:priority_lowered": "flag",
+    "ticket:priority_contested": "hand-thumbs-down",
+    "ticket:priority_decided": "flag-fill",
     "ticket:audience_changed": "eye",
     "ticket:shared": "share",
     "ticket:follow_up_created": "arrow-return-right",
@@ -562,6 +564,8 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:kept_open",
         "ticket:expired",
         "ticket:priority_lowered",
+        "ticket:priority_contested",
+        "ticket:priority_decided",
         "ticket:follow_up_created",
         "ticket:reply_refused",
         "deletion:confirmed",
@@ -653,6 +657,14 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
         return either(_("You joined this request"), _("%(who)s joined this request", who=who))
     if kind == "ticket:priority_lowered":
         return _("%(who)s retained a lower priority: %(reason)s", who=who, reason=data.get("reason", ""))
+    if kind == "ticket:priority_contested":
+        reason = data.get("reason", "")
+        return either(
+            _("You do not agree with the lower priority: %(reason)s", reason=reason),
+            _("%(who)s does not agree with the lower priority: %(reason)s", who=who, reason=reason),
+        )
+    if kind == "ticket:priority_decided":
+        return _decision_sentence(data, who)
     if kind == "ticket:priority_changed":
         return _("%(who)s changed the priority retained", who=who)
     if kind == "ticket:follow_up_created":
@@ -674,12 +686,15 @@ def priority_words(ticket: Any, levels: list[Any]) -> dict[str, str]:
 
     def words(value: str | None) -> str:
         level = by_value.get(value or "")
-        if level is None:
-            return ""
-        name = localized(level, "name")
-        return f"{value} · {name}" if value and value.isdigit() else name
+        return level_name(level) if level is not None else ""
 
     return {"asked": words(ticket.priority_asked), "kept": words(ticket.priority)}
+
+
+def level_name(level: Any) -> str:
+    """A level in few words: "2 · Urgent" on a scale of numbers, else its name."""
+    name = localized(level, "name")
+    return f"{level.value} · {name}" if level.value.isdigit() else name
 
 
 def scale_label(scale_slug: str | None) -> str:
@@ -844,6 +859,7 @@ def queue_names() -> dict[str, str]:
         "unassigned": _("To take"),
         "mine": _("Mine"),
         "team": _("My team"),
+        "contested": _("Contested"),
         "waiting": _("With the customer"),
         "resolved": _("To be confirmed"),
         "all": _("Everything"),
@@ -948,6 +964,81 @@ def time_of(person: Any, now: datetime) -> str:
         return ""
     hour = _time_fr(theirs) if language() == "fr" else format_time(theirs, "HH:mm", locale="en_GB")
     return _("%(hour)s there", hour=hour)
+
+
+# ---- Contested priorities ----------------------------------------------------------------------------
+
+REFUSALS |= {
+    "contest-not-yours": lambda d: _(
+        "You can read this request, but not contest its priority: its requester and approved contacts can."
+    ),
+    "contested-already": lambda d: _("The priority of this request was contested already: it is done once."),
+    "nothing-lowered": lambda d: _("The priority of this request is not a lowered one: nothing to contest."),
+    "contest-reason-needed": lambda d: _("Say what the lower priority does not take into account."),
+    "nothing-contested": lambda d: _("Nobody contests the priority of this request."),
+    "decide-not-yours": lambda d: _("A supervisor who did not lower this priority decides."),
+    "contest-decided": lambda d: _("A supervisor has decided already: look at what is new."),
+    "outcome-unknown": lambda d: _("Choose one of the two."),
+    "answer-needed": lambda d: _("Say why the lower priority is kept: the customer will read it."),
+    "priority-contested": lambda d: _(
+        "The customer contests this priority: until it is decided, only a supervisor who did not lower it changes it."
+    ),
+}
+
+
+def _decision_sentence(data: Mapping[str, Any], who: str) -> str:
+    """What a supervisor decided, as a line of the history."""
+    answer = data.get("answer", "")
+    if data.get("outcome") == "restored":
+        return (
+            _("%(who)s gave the former priority back: %(answer)s", who=who, answer=answer)
+            if answer
+            else _("%(who)s gave the former priority back", who=who)
+        )
+    return _("%(who)s looked at it again and keeps the lower priority: %(answer)s", who=who, answer=answer)
+
+
+class Contest:
+    """A lowered priority in words, for one reader: why, whether it was contested, what was decided."""
+
+    __slots__ = (
+        "before", "contested", "decided", "definition", "kept", "lowered", "may_contest", "may_decide", "over",
+        "restored", "waits",
+    )  # fmt: skip
+
+    def __init__(self, standing: Any, levels: list[Any], viewer: Any) -> None:
+        by_value = {level.value: level for level in levels}
+        taken = (standing.contested or standing.lowered).data.get("before")
+        now = by_value.get(standing.ticket.priority)
+        self.before = level_name(by_value[taken]) if taken in by_value else ""
+        self.kept = level_name(now) if now is not None else ""
+        self.definition = localized(now, "definition") if now is not None else ""
+        self.lowered = _said_by(standing.lowered, viewer, "reason")
+        self.contested = _said_by(standing.contested, viewer, "reason") if standing.contested else None
+        self.decided = _said_by(standing.decided, viewer, "answer") if standing.decided else None
+        self.restored = bool(standing.decided) and standing.decided.data.get("outcome") == "restored"
+        self.may_contest, self.may_decide = standing.may_contest, standing.may_decide
+        self.waits = standing.waits
+        # It closed before anybody decided.
+        self.over = standing.contested is not None and standing.decided is None and not standing.waits
+
+
+def _said_by(event: Any, viewer: Any, key: str) -> dict[str, str]:
+    """Who said it, when, and the words."""
+    who = event.actor.full_name if event.actor else _("Somebody")
+    return {
+        "signed": _("%(name)s, %(when)s", name=who, when=when(event.created_at, "short")),
+        "text": str(event.data.get(key) or ""),
+        "mine": event.actor_id == viewer.id,
+    }
+
+
+def contest_outcomes(contest: Contest) -> list[tuple[str, str]]:
+    """The two ways to decide, with the levels they lead to."""
+    return [
+        ("restored", _("Give the former priority back: %(level)s", level=contest.before)),
+        ("kept", _("Keep the lower priority: %(level)s", level=contest.kept)),
+    ]
 
 
 # ---- Irreversible requests ---------------------------------------------------------------------------

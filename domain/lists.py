@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from peewee import JOIN, SQL, ModelSelect, Tuple
 
 import models
-from domain import catalogue, lifecycle, policies, search, settings, statements
+from domain import catalogue, contests, lifecycle, policies, search, settings, statements
 from domain.policies import Viewer
-from models import Organisation, Participant, Person, Portal, TeamMember, Ticket, db
+from models import Organisation, Participant, Person, Portal, PriorityContest, TeamMember, Ticket, db
 
 LISTS = ("mine", "cc", "organisation")
 STATUS_FILTERS = ("all", "open", "waiting", "resolved")
@@ -407,7 +407,9 @@ def current(viewer: Viewer, statuses: tuple[str, ...], limit: int) -> list[Row]:
 
 # ---- The desk ----------------------------------------------------------------------------------------
 
-QUEUES = ("unassigned", "mine", "team", "waiting", "resolved", "all")
+# What supervisors decide (LIFE-10): the queue is theirs alone.
+CONTESTED = "contested"
+QUEUES = ("unassigned", "mine", "team", CONTESTED, "waiting", "resolved", "all")
 # A queue is counted up to here: beyond, it is "99+", and costs no more to count.
 QUEUE_COUNT_CAP = 100
 PRESSING = "priority"
@@ -419,6 +421,8 @@ _Key = tuple[Any, ...]
 
 def queue_sorts(name: str) -> tuple[str, ...]:
     """The orders in which a queue can be read, its own first. Those of big queues are orders that an index has."""
+    if name == CONTESTED:
+        return tuple(reversed(_PLAIN_SORTS))
     return _PLAIN_SORTS if name in ("resolved", "all") else _WORKED_SORTS
 
 
@@ -438,6 +442,9 @@ def _queue(viewer: Viewer, name: str, teams: list[int]) -> list[ModelSelect]:
         return [every.where((Ticket.assignee == viewer.id) & is_open).order_by(*order)]
     if name == "team":
         return [every.where((Ticket.team == team) & is_open & ours).order_by(*order) for team in teams]
+    if name == CONTESTED:
+        undecided = PriorityContest.select(PriorityContest.ticket).where(PriorityContest.decided_at.is_null())
+        return [every.where(Ticket.id.in_(undecided) & Ticket.status.not_in(("closed", "expired")))]
     if name == "waiting":
         return [every.where((Ticket.assignee == viewer.id) & is_open & theirs).order_by(*order)]
     if name == "resolved":
@@ -552,8 +559,14 @@ def _counts(groups: dict[str, list[ModelSelect]]) -> dict[str, int]:
 
 
 def queue_counts(viewer: Viewer, teams: list[int]) -> dict[str, int]:
-    """How many requests stand in each queue, QUEUE_COUNT_CAP meaning that many or more. One query."""
-    return _counts({name: _queue(viewer, name, teams) for name in QUEUES if name != "all"})
+    """How many requests stand in each queue, QUEUE_COUNT_CAP meaning that many or more. One query.
+
+    The contested ones are counted for those who decide them only.
+    """
+    counted = [name for name in QUEUES if name not in ("all", CONTESTED)]
+    if contests.decides(viewer):
+        counted.append(CONTESTED)
+    return _counts({name: _queue(viewer, name, teams) for name in counted})
 
 
 def open_of_organisation(viewer: Viewer, organisation_id: int) -> int:

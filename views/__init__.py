@@ -12,6 +12,7 @@ from views import (
     assets,
     catalogue,
     contacts,
+    contests,
     deletion,
     desk,
     files,
@@ -60,6 +61,7 @@ BLUEPRINTS = (
     *files.blueprints,
     *pages.blueprints,
     desk.blueprint,
+    contests.blueprint,
 )
 
 

@@ -13,8 +13,9 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import catalogue, closing, conversation, desk, files, lifecycle, lists, policies, reading
+from domain import catalogue, closing, contests, conversation, desk, files, lifecycle, lists, policies, reading
 from domain.refusals import Invalid, NotAllowed, NotNow
+from forms.contests import DecisionForm
 from forms.conversation import CopyForm
 from forms.desk import (
     AssignmentForm,
@@ -35,6 +36,7 @@ QUEUE_ICONS = {
     "unassigned": "inboxes",
     "mine": "person",
     "team": "people",
+    "contested": "flag",
     "waiting": "reply",
     "resolved": "check-circle",
     "all": "list-ul",
@@ -55,7 +57,7 @@ def asked_queue(args: Any, default: str = "unassigned") -> tuple[str, lists.Aske
     """Which queue the address asks for, and how; words without a queue are looked for everywhere."""
     asked = tickets.asked(args)
     name = str(args.get("queue", ""))
-    if name not in lists.QUEUES:
+    if name not in lists.QUEUES or (name == lists.CONTESTED and not contests.decides(current.viewer())):
         name = "all" if asked.narrowed or args.get("organisation") else default
     sort = str(args.get("sort", ""))
     sorts = lists.queue_sorts(name)
@@ -113,7 +115,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
             url=_address({"queue": queue}),
             icon=QUEUE_ICONS[queue],
             count=None if count is None else presenters.capped_count(count, cap),
-            hot=queue == "unassigned" and bool(count),
+            hot=queue in ("unassigned", lists.CONTESTED) and bool(count),
             current=queue == name,
         )
 
@@ -129,7 +131,10 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
         "queue_name": names[name],
         "queue_url": _address(here),
         "rail_groups": [
-            {"title": None, "items": [link(queue) for queue in ("unassigned", "mine", "team")]},
+            {
+                "title": None,
+                "items": [link(queue) for queue in ("unassigned", "mine", "team", lists.CONTESTED) if queue in counts],
+            },
             {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
         ],
         "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
@@ -218,6 +223,7 @@ def show(number: str) -> ResponseReturnValue:
     """One request, with what was typed on it before the session ended."""
     ticket = tickets.load(number)
     reply, note = DeskReplyForm(formdata=None), DeskNoteForm(formdata=None)
+    decision = DecisionForm(formdata=None)
     start = "reply"
     held = current.held()
     if held:
@@ -228,7 +234,10 @@ def show(number: str) -> ResponseReturnValue:
         else:
             reply.body.data = body
             reply.status.data = (held.get("status") or [""])[0]
-    return page(ticket, reply=reply, note=note, start=start)
+        decision.outcome.data, decision.answer.data = (
+            (held.get(name) or [""])[0] for name in ("outcome", "answer")
+        )
+    return page(ticket, reply=reply, note=note, start=start, decision=decision)
 
 
 def page(
@@ -254,6 +263,10 @@ def page(
     words = presenters.statuses(for_team=True)
     levels = catalogue.levels(ticket.scale_slug or "severity")
     left = beside(name, asked, ticket.number)
+    contest = tickets.contest_place(ticket, viewer, read.events)
+    decision = given.pop("decision", None) or DecisionForm(formdata=None)
+    if contest is not None:
+        offer(decision.outcome, presenters.contest_outcomes(contest))
     last_event = max((event.id for event in read.events), default=0)
     on_page = _forms(ticket, words, levels, facts, given, last_event)
     readers = presenters.several([_first_name(row) for row in _readers(ticket, read)])
@@ -264,6 +277,8 @@ def page(
             ticket=ticket,
             read=read,
             deletion=tickets.deletion_place(ticket, viewer),
+            contest=contest,
+            decision=decision,
             words=words,
             status=words[ticket.status],
             thread=tickets.thread_of(read, viewer),
@@ -419,7 +434,7 @@ def _history(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
 # ---- Acts --------------------------------------------------------------------------------------------
 
 
-def _back(ticket: Ticket) -> ResponseReturnValue:
+def back(ticket: Ticket) -> ResponseReturnValue:
     """The request again, with the same queue beside it."""
     default = "mine" if ticket.assignee_id == current.viewer().id else "all"
     args = _queue_args()
@@ -460,7 +475,7 @@ def _act(
     except NotNow as fault:
         return _conflict(number, fault, form, name)
     flash(done(changed), "success")
-    return _back(changed)
+    return back(changed)
 
 
 def _any_status(field: Any) -> None:
@@ -500,7 +515,7 @@ def replies(number: str) -> ResponseReturnValue:
         flash(_("The answer was sent and the request is yours. Status: %(status)s.", status=label), "success")
     else:
         flash(_("The answer was sent. Status: %(status)s.", status=label), "success")
-    return _back(ticket)
+    return back(ticket)
 
 
 @blueprint.post("/tickets/<number>/notes")
@@ -526,7 +541,7 @@ def notes(number: str) -> ResponseReturnValue:
     except NotNow as fault:
         return _conflict(number, fault, form, "note", start="note")
     flash(_("The note is added. Nothing was sent."), "success")
-    return _back(ticket)
+    return back(ticket)
 
 
 @blueprint.post("/tickets/<number>/assignment")
@@ -642,7 +657,7 @@ def add_cc(number: str) -> ResponseReturnValue:
         flash(_("This person already gets the answers."), "info")
     else:
         flash(_("%(email)s is in copy from now on, and was told.", email=added.email), "success")
-    return _back(ticket)
+    return back(ticket)
 
 
 @blueprint.post("/tickets/<number>/cc/<int:participant>/removal")
@@ -651,4 +666,4 @@ def remove_cc(number: str, participant: int) -> ResponseReturnValue:
     ticket = tickets.load(number)
     conversation.remove_cc(ticket, participant, current.viewer(), current.now())
     flash(_("This address gets no more answers."), "success")
-    return _back(ticket)
+    return back(ticket)

@@ -13,8 +13,20 @@ from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
 
 import presenters
-from domain import catalogue, closing, conversation, deletion, files, lifecycle, lists, policies, reading
+from domain import (
+    catalogue,
+    closing,
+    contests,
+    conversation,
+    deletion,
+    files,
+    lifecycle,
+    lists,
+    policies,
+    reading,
+)
 from domain.refusals import Invalid, Missing, NotNow, Refusal
+from forms.contests import ContestForm
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
 from views import acts, current, marks, receiving
@@ -246,6 +258,8 @@ def page(
             ticket=ticket,
             read=read,
             deletion=deletion_place(ticket, viewer),
+            contest=contest_place(ticket, viewer, read.events),
+            contest_form=ContestForm(formdata=None),
             status=words[ticket.status],
             thread=thread_of(read, viewer),
             history=history_of(read, viewer),
@@ -277,6 +291,14 @@ def deletion_place(ticket: Ticket, viewer: Any) -> Any:
     """Where an irreversible request stands, in words for this reader; None for any other request (REQ-4)."""
     standing = deletion.look(viewer, ticket, current.now(), presenters.language())
     return presenters.deletion_place(standing, viewer, current.now()) if standing is not None else None
+
+
+def contest_place(ticket: Ticket, viewer: Any, events: Any) -> presenters.Contest | None:
+    """A lowered priority in words, contested or not; None when nothing was lowered (LIFE-10)."""
+    standing = contests.look(viewer, ticket, events)
+    if standing is None:
+        return None
+    return presenters.Contest(standing, catalogue.levels(ticket.scale_slug or "severity"), viewer)
 
 
 def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:
