@@ -31,7 +31,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 import presenters
-from domain import accounts, closing, contests, deletion, lifecycle, mail_actions, policies, settings
+from domain import (
+    accounts,
+    catalogue,
+    closing,
+    contests,
+    deletion,
+    lifecycle,
+    mail_actions,
+    policies,
+    settings,
+)
 from domain.notifications import PermanentFailure, Skipped
 from models import (
     Attachment,
@@ -44,7 +54,6 @@ from models import (
     RequestForm,
     Scale,
     ScaleLevel,
-    StatusLabel,
     Team,
     Ticket,
     TicketEvent,
@@ -324,7 +333,7 @@ def _name_of(person_id: int | None) -> str:
 
 def _status(status: str, to: Reader) -> dict[str, str]:
     """A status in words: its label for this reader, whose turn it is, and the tone of its badge."""
-    row = StatusLabel.get_or_none(StatusLabel.status == status)
+    row = catalogue.labels_now((status,), to.ticket.kind_slug).get(status)
     known = lifecycle.STATUSES.get(status)
     return {
         "key": status,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -394,14 +394,19 @@ class StatusWords:
         self.key, self.label, self.icon, self.tone, self.turn = key, label, icon, tone, turn
 
 
-def statuses(for_team: bool = False, lang: str | None = None) -> dict[str, StatusWords]:
-    """The words of every status in the reader's language, by status; the team has words of its own."""
+def statuses(for_team: bool = False, lang: str | None = None, kind: str = "") -> dict[str, StatusWords]:
+    """The words of every status in the reader's language, by status; the team has words of its own.
+
+    Arguments: kind, the slug of the kind of a request: some have words of their own (LIFE-1).
+    """
     from domain import catalogue, lifecycle
 
     lang = lang or language()
-    labels = catalogue.labels()
-    made = _status_words.get((lang, for_team))
+    labels = catalogue.labels(kind)
+    made = _status_words.get((lang, for_team, kind))
     if made is None or made[0] is not labels:
+        if kind and labels is catalogue.labels():
+            return statuses(for_team, lang)
         made = (
             labels,
             {
@@ -415,12 +420,17 @@ def statuses(for_team: bool = False, lang: str | None = None) -> dict[str, Statu
                 for key, row in labels.items()
             },
         )
-        _status_words[(lang, for_team)] = made
+        _status_words[(lang, for_team, kind)] = made
     return made[1]
 
 
 # Made once for each reading of the rows: they stand on every line of every list.
-_status_words: dict[tuple[str, bool], tuple[Any, dict[str, StatusWords]]] = {}
+_status_words: dict[tuple[str, bool, str], tuple[Any, dict[str, StatusWords]]] = {}
+
+
+def statuses_of(rows: Iterable[Any], for_team: bool = False) -> dict[str, dict[str, StatusWords]]:
+    """The words of every status for each kind among some requests: {kind: {status: words}}."""
+    return {kind: statuses(for_team, kind=kind) for kind in {row.kind_slug for row in rows}}
 
 
 def turn_words(status: str, last_day: date | None, turn: str) -> str:
@@ -578,11 +588,14 @@ EVENTS_IN_THREAD = frozenset(
 )
 
 
-def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: bool = False) -> str:
+def event_sentence(
+    event: Any, viewer: Any, names: Mapping[int, Any], for_team: bool = False, request_kind: str = ""
+) -> str:
     """One line of the history in the reader's words.
 
     Arguments: event, a TicketEvent with its actor; viewer, who reads; names, the other people it speaks of;
-    for_team, whether statuses are said in the team's words.
+    for_team, whether statuses are said in the team's words; request_kind, the slug of the request's kind, for the
+    words of its statuses.
     """
     data = event.data
     who = (
@@ -591,7 +604,7 @@ def event_sentence(event: Any, viewer: Any, names: Mapping[int, Any], for_team: 
         else (event.actor.full_name if event.actor else _("Somebody"))
     )
     you = viewer is not None and event.actor_id == viewer.id
-    words = statuses(for_team)
+    words = statuses(for_team, kind=request_kind)
 
     def label(key: str) -> str:
         status = words.get(str(data.get(key) or ""))

@@ -17,7 +17,11 @@ from models import Person, PriorityContest, Scale, ScaleLevel, Ticket, TicketEve
 if TYPE_CHECKING:
     from domain.policies import Viewer
 
-LOWERED, CONTESTED, DECIDED = "ticket:priority_lowered", "ticket:priority_contested", "ticket:priority_decided"
+LOWERED, CONTESTED, DECIDED = (
+    "ticket:priority_lowered",
+    "ticket:priority_contested",
+    "ticket:priority_decided",
+)
 OUTCOMES = ("restored", "kept")
 REASON_MAX_CHARACTERS = 2_000
 ANSWER_MAX_CHARACTERS = 2_000

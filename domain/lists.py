@@ -193,7 +193,7 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
     if statuses:
         query = query.where(Ticket.status.in_(statuses))
     if asked.label:
-        query = query.where(Ticket.status.in_(same_label(asked.label)))
+        query = query.where(_under_label(asked.label))
     if asked.form:
         query = query.where(Ticket.form_slug == asked.form)
     if asked.category:
@@ -230,9 +230,24 @@ def _near(viewer: Viewer, query: ModelSelect, asked: Asked, size: int) -> tuple[
     return (query, total, total - 1) if total > size else None
 
 
-def same_label(status: str) -> list[str]:
-    """The statuses that customers read under the same label as this one."""
-    labels = catalogue.labels()
+def _under_label(status: str) -> Any:
+    """Requests that their customers read under the label that this status has for requests of their kind."""
+    general, apart = same_label(status), {}
+    for kind in catalogue.labelled_kinds():
+        own = same_label(status, kind)
+        if own != general:
+            apart[kind] = own
+    if not apart:
+        return Ticket.status.in_(general)
+    found = Ticket.kind_slug.not_in(list(apart)) & Ticket.status.in_(general)
+    for kind, statuses in apart.items():
+        found |= (Ticket.kind_slug == kind) & Ticket.status.in_(statuses)
+    return found
+
+
+def same_label(status: str, kind: str = "") -> list[str]:
+    """The statuses that customers read under the same label as this one, on requests of a kind."""
+    labels = catalogue.labels(kind)
     if status not in labels:
         return [status]
     wanted = (labels[status].customer_fr, labels[status].customer_en)

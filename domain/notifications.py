@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from peewee import SQL, fn
 
-from domain import policies, statements
-from models import OutboxMessage, Participant, Person, StatusLabel, TeamMember, Ticket, TicketEvent
+from domain import catalogue, policies, statements
+from models import OutboxMessage, Participant, Person, TeamMember, Ticket, TicketEvent
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -306,10 +306,8 @@ def _moved(event: TicketEvent, ticket: Ticket, by: Viewer | None) -> bool:
     origin, target = event.data.get("from"), event.data.get("to")
     if origin == target or target is None:
         return False
-    words = {
-        row.status: (row.customer_fr, row.customer_en)
-        for row in StatusLabel.select().where(StatusLabel.status.in_((origin, target)))
-    }
+    rows = catalogue.labels_now((origin, target), ticket.kind_slug)
+    words = {status: (row.customer_fr, row.customer_en) for status, row in rows.items()}
     return origin not in words or words[origin] != words.get(target)
 
 

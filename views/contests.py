@@ -82,9 +82,7 @@ def decide(number: str) -> ResponseReturnValue:
         field.errors = [*field.errors, presenters.refusal(fault)]
         return desk.page(ticket, 422, decision=form)
     except NotNow as fault:
-        return desk.page(
-            tickets.load(number), fault.status, refused=presenters.refusal(fault), decision=form
-        )
+        return desk.page(tickets.load(number), fault.status, refused=presenters.refusal(fault), decision=form)
     if form.outcome.data == "restored":
         flash(_("The former priority is back, and the customer is told."), "success")
     else:

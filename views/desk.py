@@ -13,7 +13,18 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import catalogue, closing, contests, conversation, desk, files, lifecycle, lists, policies, reading
+from domain import (
+    catalogue,
+    closing,
+    contests,
+    conversation,
+    desk,
+    files,
+    lifecycle,
+    lists,
+    policies,
+    reading,
+)
 from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.contests import DecisionForm
 from forms.conversation import CopyForm
@@ -102,7 +113,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
     page = lists.queue(viewer, name, asked, teams)
     counts = lists.queue_counts(viewer, teams)
     names, cap = presenters.queue_names(), lists.QUEUE_COUNT_CAP
-    words = presenters.statuses(for_team=True)
+    words = presenters.statuses_of(page.rows, for_team=True)
     here = where(name, asked)
     # Made once: an address of its own for each row would cost more than the row.
     query = f"?{urlencode(here)}"
@@ -133,7 +144,11 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
         "rail_groups": [
             {
                 "title": None,
-                "items": [link(queue) for queue in ("unassigned", "mine", "team", lists.CONTESTED) if queue in counts],
+                "items": [
+                    link(queue)
+                    for queue in ("unassigned", "mine", "team", lists.CONTESTED)
+                    if queue in counts
+                ],
             },
             {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
         ],
@@ -168,7 +183,7 @@ def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> Sim
         severity=row.priority_position if row.priority else None,
         subject=row.summary,
         url=f"/desk/tickets/{row.number}{query}",
-        status=words[row.status],
+        status=words[row.kind_slug][row.status],
         due_state=state,
         due_text=text,
         open=is_open,
@@ -260,7 +275,7 @@ def page(
     name, asked = asked_queue(_queue_args(), default)
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
     facts = desk.facts(viewer, ticket)
-    words = presenters.statuses(for_team=True)
+    words = presenters.statuses(for_team=True, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug or "severity")
     left = beside(name, asked, ticket.number)
     contest = tickets.contest_place(ticket, viewer, read.events)
@@ -317,7 +332,7 @@ def page(
             beside=urlencode(left["here"]) if "queue" in _queue_args() else "",
             refused=refused,
             changed=[
-                presenters.event_sentence(event, viewer, read.names, True)
+                presenters.event_sentence(event, viewer, read.names, True, ticket.kind_slug)
                 for event in read.events
                 if since is not None and event.id > since
             ],
@@ -510,7 +525,7 @@ def replies(number: str) -> ResponseReturnValue:
     except NotNow as fault:
         return _conflict(number, fault, form, "reply")
     ticket = tickets.load(number)
-    label = presenters.statuses(for_team=True)[ticket.status].label
+    label = presenters.statuses(for_team=True, kind=ticket.kind_slug)[ticket.status].label
     if took and ticket.assignee_id == current.viewer().id:
         flash(_("The answer was sent and the request is yours. Status: %(status)s.", status=label), "success")
     else:
@@ -604,7 +619,8 @@ def status(number: str) -> ResponseReturnValue:
             reason=form.reason.data,
         ),
         lambda ticket: _(
-            "Status: %(status)s.", status=presenters.statuses(for_team=True)[ticket.status].label
+            "Status: %(status)s.",
+            status=presenters.statuses(for_team=True, kind=ticket.kind_slug)[ticket.status].label,
         ),
     )
 
