@@ -866,6 +866,27 @@ def device(user_agent: str) -> str:
 REFUSALS["desk-only"] = lambda d: _("The desk is for the agents of the support team.")
 
 
+REFUSALS |= {
+    "bulk-none": lambda d: _("Choose at least one request."),
+    "bulk-too-many": lambda d: _("Choose at most %(limit)s requests at once.", limit=d.get("limit", "")),
+}
+
+
+def bulk_done(outcomes: list[Any]) -> str:
+    """How many requests an act on many changed, left as they were, and was refused by."""
+    changed = sum(outcome.changed for outcome in outcomes)
+    refused = sum(outcome.fault is not None for outcome in outcomes)
+    same = len(outcomes) - changed - refused
+    parts = []
+    if changed or not (same or refused):
+        parts.append(ngettext("%(num)s request changed.", "%(num)s requests changed.", changed))
+    if same:
+        parts.append(ngettext("%(num)s was there already.", "%(num)s were there already.", same))
+    if refused:
+        parts.append(ngettext("%(num)s was refused.", "%(num)s were refused.", refused))
+    return " ".join(parts)
+
+
 def queue_names() -> dict[str, str]:
     """The queues of the desk, in the order of its rail."""
     return {

@@ -10,6 +10,7 @@ from flask import Flask
 from views import (
     account,
     assets,
+    bulk,
     catalogue,
     contacts,
     contests,
@@ -62,6 +63,7 @@ BLUEPRINTS = (
     *pages.blueprints,
     desk.blueprint,
     contests.blueprint,
+    bulk.blueprint,
 )
 
 

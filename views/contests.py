@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import presenters
-from domain import catalogue, contests, reading
+from domain import contests, reading
 from domain.refusals import Invalid, NotNow
 from forms.contests import ContestForm, DecisionForm
 from forms.desk import offer

@@ -106,8 +106,11 @@ def _address(parameters: dict[str, str]) -> str:
     return url_for("desk.index") + (f"?{urlencode(parameters)}" if parameters else "")
 
 
-def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, Any]:
-    """What the two left columns show: the rail of queues and one of them. Four queries, whatever the queue."""
+def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bool = False) -> dict[str, Any]:
+    """What the two left columns show: the rail of queues and one of them. Four queries, whatever the queue.
+
+    Arguments: open_number, the request beside it; choosing, whether its neighbouring pages have boxes too (bulk.py).
+    """
     viewer, now = current.viewer(), current.now()
     teams = lists.teams_of(viewer)
     page = lists.queue(viewer, name, asked, teams)
@@ -115,6 +118,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
     names, cap = presenters.queue_names(), lists.QUEUE_COUNT_CAP
     words = presenters.statuses_of(page.rows, for_team=True)
     here = where(name, asked)
+    boxes = {"choose": "1"} if choosing else {}
     # Made once: an address of its own for each row would cost more than the row.
     query = f"?{urlencode(here)}"
     plain = {"status": "", "form": "", "organisation": "", "q": "", "sort": "", "after": "", "before": ""}
@@ -153,8 +157,9 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
             {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
         ],
         "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
-        "newer": _address(where(name, asked, before=page.newer, after="")) if page.newer else None,
-        "older": _address(where(name, asked, after=page.older, before="")) if page.older else None,
+        "newer": _address(where(name, asked, before=page.newer, after="") | boxes) if page.newer else None,
+        "older": _address(where(name, asked, after=page.older, before="") | boxes) if page.older else None,
+        "choose_url": _address(here | {"choose": "1"}),
         "forms": forms,
         "sorts": [(sort, presenters.queue_sort_names()[sort]) for sort in lists.queue_sorts(name)],
         "sort_mark": presenters.queue_sort_marks()[asked.sort],
@@ -222,6 +227,10 @@ def _queue_args() -> Any:
 @blueprint.get("", strict_slashes=False)
 def index() -> ResponseReturnValue:
     """A queue. A number typed in the search box leads to its request."""
+    from views import bulk
+
+    if request.args.get("choose") in ("1", "all", "none"):
+        return bulk.page(every=request.args["choose"] == "all")
     name, asked = asked_queue(request.args)
     if asked.q:
         number = lists.numbered(current.viewer(), asked.q)

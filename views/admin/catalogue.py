@@ -390,8 +390,8 @@ class StatusLabelView(Rows):
     title = _l("Status labels")
     new_title = _l("Words for one kind of request")
     lead = _l(
-        "What customers and the team read for each status. The statuses and their moves are part of the program; a kind "
-        "of request may have words of its own, and what they leave empty is said as for all kinds."
+        "What customers and the team read for each status. The statuses and their moves are part of the program; a "
+        "kind of request may have words of its own, and what they leave empty is said as for all kinds."
     )
     section = OFFER
     icon = "chat-left-text"
