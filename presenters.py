@@ -669,9 +669,9 @@ def event_sentence(
     if kind == "ticket:collaborator_added":
         return either(_("You joined this request"), _("%(who)s joined this request", who=who))
     if kind == "ticket:priority_lowered":
-        return _("%(who)s retained a lower priority: %(reason)s", who=who, reason=data.get("reason", ""))
+        return _("%(who)s retained a lower priority: %(reason)s", who=who, reason=_unstopped(data, "reason"))
     if kind == "ticket:priority_contested":
-        reason = data.get("reason", "")
+        reason = _unstopped(data, "reason")
         return either(
             _("You do not agree with the lower priority: %(reason)s", reason=reason),
             _("%(who)s does not agree with the lower priority: %(reason)s", who=who, reason=reason),
@@ -1020,9 +1020,14 @@ REFUSALS |= {
 }
 
 
+def _unstopped(data: Mapping[str, Any], key: str) -> str:
+    """What somebody said, for a line that goes on after it: without its last full stop."""
+    return str(data.get(key) or "").removesuffix(".")
+
+
 def _decision_sentence(data: Mapping[str, Any], who: str) -> str:
     """What a supervisor decided, as a line of the history."""
-    answer = data.get("answer", "")
+    answer = _unstopped(data, "answer")
     if data.get("outcome") == "restored":
         return (
             _("%(who)s gave the former priority back: %(answer)s", who=who, answer=answer)

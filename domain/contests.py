@@ -61,12 +61,13 @@ def look(viewer: Viewer, ticket: Ticket, events: Sequence[TicketEvent]) -> Stand
     if len(events) >= _EVENTS_READ:
         events = _history(ticket)
     last: dict[str, Any] = {event.kind: event for event in events}
-    lowered, contested, decided = last.get(LOWERED), last.get(CONTESTED), last.get(DECIDED)
-    if lowered is None:
+    if LOWERED not in last:
         return None
-    standing = Standing(ticket, lowered, contested, decided, is_lower=_is_lower(ticket, lowered))
-    if not standing.is_lower and contested is None:
+    contested, decided = last.get(CONTESTED), last.get(DECIDED)
+    lowered = _still_lower(ticket, [event for event in events if event.kind == LOWERED])
+    if lowered is None and contested is None:
         return None
+    standing = Standing(ticket, lowered or last[LOWERED], contested, decided, is_lower=lowered is not None)
     standing.may_contest = (
         contested is None
         and standing.is_lower
@@ -266,23 +267,23 @@ def _level(ticket: Ticket, value: str) -> ScaleLevel | None:
     )
 
 
-def _is_lower(ticket: Ticket, lowering: TicketEvent) -> bool:
-    """True when the level that a lowering took away is still above the one retained."""
+def _still_lower(ticket: Ticket, lowerings: Sequence[TicketEvent]) -> TicketEvent | None:
+    """The last of these lowerings whose former level is still above the one retained: what could be given back."""
     levels = catalogue.levels(ticket.scale_slug or "severity")
     positions = {level.value: level.position for level in levels}
-    before = positions.get(str(lowering.data.get("before")))
-    return before is not None and ticket.priority is not None and before < ticket.priority_position
+    if ticket.priority is None:
+        return None
+    for lowering in reversed(lowerings):
+        before = positions.get(str(lowering.data.get("before")))
+        if before is not None and before < ticket.priority_position:
+            return lowering
+    return None
 
 
 def _lowering(ticket: Ticket) -> TicketEvent | None:
-    """The last lowering of a request, when the level it took away was not given back since."""
-    found = (
-        TicketEvent.select()
-        .where((TicketEvent.ticket == ticket.id) & (TicketEvent.kind == LOWERED))
-        .order_by(TicketEvent.id.desc())
-        .first()
-    )
-    return found if found is not None and _is_lower(ticket, found) else None
+    """The lowering of a request that could be contested, or None."""
+    query = TicketEvent.select().where((TicketEvent.ticket == ticket.id) & (TicketEvent.kind == LOWERED))
+    return _still_lower(ticket, list(query.order_by(TicketEvent.id)))
 
 
 def _lowered_by(ticket: Ticket) -> int | None:

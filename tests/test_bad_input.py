@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 import jobs
-from domain import settings
+from domain import contests, lifecycle, settings
 from models import HeldForm, Message, OutboxMessage, Person, Ticket
 from tests.support.client import PortalClient
 from tests.support.postbox import Postbox
@@ -174,15 +174,20 @@ def test_an_answer_keeps_its_text_and_its_good_file_when_another_is_refused(
 
 def places(scene: Scene) -> dict[str, tuple[str, str, str, str]]:
     """Where one writes: who, the page, the form on it, the field."""
-    ticket = scene.request("alice")
+    ticket, lowered, contested = (scene.request("alice") for _ in range(3))
+    for row in (lowered, contested):
+        lifecycle.set_priority(row, "3", scene.viewer("sam"), scene.now, reason="Peu de gens.")
+    contests.contest(contested, "La paie est arrêtée.", scene.viewer("alice"), scene.now)
     return {
         "request": ("alice", "/requests/new/question", "request", "description"),
         "answer": ("alice", f"/tickets/{ticket.number}", "/replies", "body"),
         "note": ("sam", f"/desk/tickets/{ticket.number}", "/notes", "body"),
+        "contest": ("alice", f"/tickets/{lowered.number}/contest", "/contest", "reason"),
+        "decision": ("vera", f"/desk/tickets/{contested.number}", "/contest", "answer"),
     }
 
 
-@pytest.mark.parametrize("place", ["request", "answer", "note"])
+@pytest.mark.parametrize("place", ["request", "answer", "note", "contest", "decision"])
 def test_a_text_sent_after_the_session_had_ended_comes_back_after_sign_in(
     client: Any, scene: Scene, clock: Any, place: str
 ) -> None:
@@ -632,7 +637,7 @@ HOSTILE = [
     "é" * 3000,
     "' OR 1=1--",
 ]
-LISTS = "list status form q sort label category after before queue organisation thread held follow_up".split()
+LISTS = "choose list status form q sort label category after before queue organisation thread held follow_up".split()
 ADMIN_LISTS = "page page_size sort desc search flt_organisation flt_state flt_status".split()
 
 
@@ -641,7 +646,7 @@ def hostile_addresses() -> Iterator[tuple[str, str, str, dict[str, str], str]]:
     for endpoint, method, path, data, _statuses in TABLE:
         if endpoint in ("session.logout", "assets.file"):
             continue
-        who = "root" if endpoint.startswith(("desk.", "admin")) else "bob"
+        who = "root" if endpoint.startswith(("desk.", "bulk.", "contests.decide", "admin")) else "bob"
         for wild in HOSTILE:
             for part in re.findall(r"\{\w+\}", path):
                 yield who, method, path.replace(part, "{wild}"), data, wild

@@ -276,6 +276,7 @@ def test_the_counts_of_the_home_page(few: Any) -> None:
 
 
 def test_the_queues_of_the_desk_count_what_they_hold(few: Any) -> None:
+    Person.update(is_supervisor=True).where(Person.id == few.ines.id).execute()
     viewer = see(few.ines)
     teams = lists.teams_of(viewer)
     counted = lists.queue_counts(viewer, teams)

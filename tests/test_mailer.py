@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 import mailer
-from domain import accounts, audit, closing, conversation, deletion, lifecycle, notifications, settings
+from domain import (
+    accounts,
+    audit,
+    closing,
+    contests,
+    conversation,
+    deletion,
+    lifecycle,
+    notifications,
+    settings,
+)
 from domain.notifications import PermanentFailure, Skipped
 from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
@@ -85,6 +95,17 @@ def every_mail(counter, portal):
     lifecycle.assign(ticket, counter.ines.id, counter.viewer("sam"), NOW)
     counter.reply(ticket, "alice", "Une précision.")
     lifecycle.set_priority(ticket, "4", counter.viewer("sam"), NOW, reason="Un contournement existe.")
+    contested = counter.request("Une priorité")
+    lifecycle.set_priority(contested, "4", counter.viewer("sam"), NOW, reason="Un contournement existe.")
+    contests.contest(contested, "La paie est arrêtée.", counter.viewer("alice"), NOW)
+    decided = counter.request("Une autre priorité")
+    lifecycle.set_priority(decided, "4", counter.viewer("sam"), NOW, reason="Un contournement existe.")
+    contests.contest(decided, "La paie est arrêtée.", counter.viewer("alice"), NOW)
+    contests.decide(decided, "kept", "Le contournement suffit.", counter.viewer("vera"), NOW)
+    # The newest row of this mail must be of a contest that is not decided.
+    OutboxMessage.delete().where(
+        (OutboxMessage.template == "priority-contested") & (OutboxMessage.ticket == decided.id)
+    ).execute()
     conversation.add_cc(ticket, "paie@acme.example", counter.viewer("alice"), NOW)
     counter.reply(ticket, "ines", "Quelle heure ?", move_to="waiting_customer")
     closing.sweep(NOW + timedelta(days=11))

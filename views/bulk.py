@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -76,7 +76,7 @@ def page(
     form: BulkForm | None = None,
     status: int = 200,
     *,
-    numbers: Iterable[str] = (),
+    numbers: Sequence[str] = (),
     every: bool = False,
     refused: str = "",
     said: str = "",
@@ -113,12 +113,13 @@ def page(
                     number=outcome.number,
                     summary=outcome.summary,
                     why=presenters.refusal(outcome.fault) if outcome.fault else "",
-                    is_there=bool(outcome.summary),
+                    # Its box stands in the queue, unless the request is no longer in this part of it.
+                    apart=bool(outcome.summary) and outcome.number not in shown,
                 )
                 for outcome in outcomes
             ],
             # Chosen, but no longer in this part of the queue: they stay chosen all the same.
-            elsewhere=[number for number in wanted if number not in shown],
+            elsewhere=[number for number in numbers if number not in shown],
             most=bulk.MOST_AT_ONCE,
             **left,
         ),
