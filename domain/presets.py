@@ -429,7 +429,12 @@ def _present() -> dict[str, list[dict[str, Any]]]:
             calendar=lambda row: calendar_names.get(row.calendar_id),
         ),
         "statuses": plain(
-            StatusLabel.select().order_by(StatusLabel.position, StatusLabel.id), STATUS, kind=slug_of("kind")
+            # The words for all kinds first: the order of the file is their order on the screens.
+            StatusLabel.select().order_by(
+                StatusLabel.kind.is_null(False), StatusLabel.position, StatusLabel.id
+            ),
+            STATUS,
+            kind=slug_of("kind"),
         ),
         "consents": plain(ConsentText.select().order_by(ConsentText.version), CONSENT),
     }

@@ -344,7 +344,7 @@ def test_the_pages_of_the_choice_are_accessible_and_fit(
     browser_context: Any, live_server: Any, world: Any, some: list[Ticket], scheme: str
 ) -> None:
     put_in(some[0], "closed")
-    settings.put("page_size", 5, by=see(world.root), now=NOW)
+    settings.put("page_size", 10, by=see(world.root), now=NOW)
     for size in (DESK, PHONE, NARROW):
         page = be(browser_context(viewport=size, color_scheme=scheme), live_server, world.sam).new_page()
         page.goto("/desk?queue=all&choose=all")
