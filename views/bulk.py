@@ -26,18 +26,15 @@ blueprint.before_request(queues.only_agents)
 ACTS = ("assignment", "team", "status")
 
 
-@blueprint.get("/bulk")
-def index() -> ResponseReturnValue:
-    """The address of the form, opened by hand or after sign-in: the queue with its boxes, and what was typed."""
-    held = current.held()
-    if held:
-        return _held_page(held)
-    return redirect(url_for("desk.index", choose="1"), 303)
+@blueprint.route("/bulk", methods=["GET", "POST"])
+def many() -> ResponseReturnValue:
+    """Do one act with all that are chosen: a report when something was refused, else back to the queue.
 
-
-@blueprint.post("/bulk")
-def create() -> ResponseReturnValue:
-    """Do one act with all that are chosen: a report when something was refused, else back to the queue."""
+    Opened by hand, or after sign-in with what was typed: the queue with its boxes.
+    """
+    if request.method != "POST":
+        held = current.held()
+        return _held_page(held) if held else redirect(url_for("desk.index", choose="1"), 303)
     form = _form()
     numbers = bulk.chosen(request.form.getlist("number")[: 2 * bulk.MOST_AT_ONCE])
     act = _act(form)

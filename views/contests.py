@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import presenters
-from domain import contests, reading
+from domain import contests, policies, reading
 from domain.refusals import Invalid, NotNow
 from forms.contests import ContestForm, DecisionForm
 from forms.desk import offer
@@ -25,10 +25,8 @@ def _page(ticket: Ticket, form: ContestForm, status: int = 200) -> ResponseRetur
     return render_template("contests/new.html", ticket=ticket, contest=place, form=form), status
 
 
-@blueprint.get("/tickets/<number>/contest")
-def new(number: str) -> ResponseReturnValue:
-    """The page that the mail leads to: opening it does nothing."""
-    ticket = tickets.load(number)
+def _empty(ticket: Ticket) -> ResponseReturnValue:
+    """The form with what was typed before the session ended; agents are led to the desk."""
     if current.viewer().is_agent:
         return redirect(url_for("desk.show", number=ticket.number), 303)
     form = ContestForm(formdata=None)
@@ -38,13 +36,18 @@ def new(number: str) -> ResponseReturnValue:
     return _page(ticket, form)
 
 
-@blueprint.post("/tickets/<number>/contest")
-def create(number: str) -> ResponseReturnValue:
-    """The customer does not agree."""
+@blueprint.route("/tickets/<number>/contest", methods=["GET", "POST"])
+def contest(number: str) -> ResponseReturnValue:
+    """The customer does not agree. The mail leads here too: opening the page does nothing."""
     ticket, viewer = tickets.load(number), current.viewer()
+    if request.method != "POST":
+        return _empty(ticket)
     form = ContestForm()
-    form.validate_on_submit()
-    if form.reason.errors and contests.contestable(ticket):
+    if (
+        not form.validate_on_submit()
+        and policies.may_contest(viewer, ticket)
+        and contests.contestable(ticket)
+    ):
         return _page(ticket, form, 422)
     try:
         contests.contest(ticket, form.reason.data or "", viewer, current.now())
