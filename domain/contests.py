@@ -74,7 +74,8 @@ def look(viewer: Viewer, ticket: Ticket, events: Sequence[TicketEvent]) -> Stand
         and not _is_over(ticket)
         and policies.may_contest(viewer, ticket)
     )
-    standing.may_decide = standing.waits and may_decide(viewer, contested.data.get("lowered_by"))
+    if contested is not None and standing.waits:
+        standing.may_decide = may_decide(viewer, contested.data.get("lowered_by"))
     return standing
 
 
