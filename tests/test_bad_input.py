@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 import jobs
-from domain import contests, lifecycle, settings
+from domain import lifecycle, settings
 from models import HeldForm, Message, OutboxMessage, Person, Ticket
 from tests.support.client import PortalClient
 from tests.support.postbox import Postbox
@@ -174,20 +174,17 @@ def test_an_answer_keeps_its_text_and_its_good_file_when_another_is_refused(
 
 def places(scene: Scene) -> dict[str, tuple[str, str, str, str]]:
     """Where one writes: who, the page, the form on it, the field."""
-    ticket, lowered, contested = (scene.request("alice") for _ in range(3))
-    for row in (lowered, contested):
-        lifecycle.set_priority(row, "3", scene.viewer("sam"), scene.now, reason="Peu de gens.")
-    contests.contest(contested, "La paie est arrêtée.", scene.viewer("alice"), scene.now)
+    ticket, lowered = scene.request("alice"), scene.request("alice")
+    lifecycle.set_priority(lowered, "3", scene.viewer("sam"), scene.now, reason="Peu de gens.")
     return {
         "request": ("alice", "/requests/new/question", "request", "description"),
         "answer": ("alice", f"/tickets/{ticket.number}", "/replies", "body"),
         "note": ("sam", f"/desk/tickets/{ticket.number}", "/notes", "body"),
         "contest": ("alice", f"/tickets/{lowered.number}/contest", "/contest", "reason"),
-        "decision": ("vera", f"/desk/tickets/{contested.number}", "/contest", "answer"),
     }
 
 
-@pytest.mark.parametrize("place", ["request", "answer", "note", "contest", "decision"])
+@pytest.mark.parametrize("place", ["request", "answer", "note", "contest"])
 def test_a_text_sent_after_the_session_had_ended_comes_back_after_sign_in(
     client: Any, scene: Scene, clock: Any, place: str
 ) -> None:

@@ -423,6 +423,22 @@ def test_a_supervisor_decides_on_the_page(client: Any, world: Any, contested: Ti
     assert "L’export manuel suffit." in client.get(f"/tickets/{contested.number}").text
 
 
+def test_a_decision_that_was_typed_comes_back_after_sign_in(
+    client: Any, world: Any, contested: Ticket, clock: Any
+) -> None:
+    client.sign_in(world.vera)
+    page = client.get(f"/desk/tickets/{contested.number}")
+    clock.advance(hours=13)
+    led = client.send(page, form="/contest", outcome="kept", answer="L’export manuel suffit.")
+    door = client.get(led.headers["Location"])
+    back = client.send(door, email=world.vera.email, password=world.password)
+    again_there = client.get(back.headers["Location"])
+    assert "L’export manuel suffit." in again_there.text
+    assert client.send(again_there, form="/contest").status_code == 303
+    row = contests.of_ticket(contested)
+    assert row is not None and row.outcome == "kept"
+
+
 def test_an_agent_sees_that_it_is_contested_and_keeps_the_reason_that_was_refused(
     client: Any, world: Any, contested: Ticket
 ) -> None:
