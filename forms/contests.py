@@ -21,7 +21,7 @@ class ContestForm(FlaskForm):
         rows=4,
         id="contest-reason",
         description=_l(
-            "Who is blocked, since when, until when it bears waiting. A supervisor reads it and decides; "
+            "Who is blocked, since when, and how long it can wait. A supervisor reads it and decides; "
             "you can contest once for each request."
         ),
     )
