@@ -232,8 +232,12 @@ class Reader:
             return _("You get this mail because you are in copy of this request.")
         if self.person is not None and self.person.id == ticket.assignee_id:
             return _("You get this mail because you are in charge of this request.")
+        if self.row.template == "priority-contested":
+            return _("You get this mail because you decide contested priorities.")
         if self.is_staff:
             return _("You get this mail because you are in the team of this request.")
+        if self.row.template == "priority-decided":
+            return _("You get this mail because you contested the priority of this request.")
         if self.row.template.startswith("deletion-"):
             return _("You get this mail because you can confirm or cancel this request.")
         return _("You get this mail because you wrote on this request.")

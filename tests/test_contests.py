@@ -290,11 +290,12 @@ def test_a_supervisor_keeps_the_lower_level_and_says_why(world: Any, contested: 
     assert "L’export manuel suffit." in worded(app, contested, "priority-decided", "alice").html
 
 
-def test_the_colleague_who_contested_is_told_too(world: Any, lowered: Ticket) -> None:
+def test_the_colleague_who_contested_is_told_too(world: Any, lowered: Ticket, app: Any) -> None:
     contests.contest(lowered, REASON, see(world.bob), NOW)
     forget_mails()
     contests.decide(lowered, "restored", "", see(world.vera), NOW)
     assert mails(lowered) == {("priority-decided", "alice"), ("priority-decided", "bob")}
+    assert "parce que vous avez contesté" in worded(app, lowered, "priority-decided", "bob").text
 
 
 @pytest.mark.parametrize("who", ["sam", "ines", "root"])
