@@ -31,7 +31,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 import presenters
-from domain import accounts, closing, deletion, lifecycle, mail_actions, policies, settings
+from domain import (
+    accounts,
+    catalogue,
+    closing,
+    contests,
+    deletion,
+    lifecycle,
+    mail_actions,
+    policies,
+    settings,
+)
 from domain.notifications import PermanentFailure, Skipped
 from models import (
     Attachment,
@@ -44,7 +54,6 @@ from models import (
     RequestForm,
     Scale,
     ScaleLevel,
-    StatusLabel,
     Team,
     Ticket,
     TicketBlock,
@@ -228,8 +237,12 @@ class Reader:
             return _("You get this mail because you are in charge of this request.")
         if self.is_staff and self.row.template == "team-reply" and ticket.status == "expired":
             return _("You get this mail because your team looks after changes that were undone.")
+        if self.row.template == "priority-contested":
+            return _("You get this mail because you decide contested priorities.")
         if self.is_staff:
             return _("You get this mail because you are in the team of this request.")
+        if self.row.template == "priority-decided":
+            return _("You get this mail because you contested the priority of this request.")
         if self.row.template.startswith("deletion-"):
             return _("You get this mail because you can confirm or cancel this request.")
         return _("You get this mail because you wrote on this request.")
@@ -329,7 +342,7 @@ def _name_of(person_id: int | None) -> str:
 
 def _status(status: str, to: Reader) -> dict[str, str]:
     """A status in words: its label for this reader, whose turn it is, and the tone of its badge."""
-    row = StatusLabel.get_or_none(StatusLabel.status == status)
+    row = catalogue.labels_now((status,), to.ticket.kind_slug).get(status)
     known = lifecycle.STATUSES.get(status)
     return {
         "key": status,
@@ -664,6 +677,57 @@ def priority_lowered(to: Reader) -> dict[str, Any]:
         "after": _priority(to.ticket, data.get("after")),
         "reason": body_text(str(data.get("reason") or "")) if about["carries"] else "",
         "button": _open_button(_("Open the request"), about),
+        "aside": _contest_link(to),
+    }
+
+
+def _in_lines(text: str) -> Markup:
+    """Plain text for HTML, with the line breaks that it was typed with."""
+    return Markup("<br>").join(text.split("\n"))
+
+
+def _contest_link(to: Reader) -> list[dict[str, str]]:
+    """The page where a lowered priority is contested, for those who may (LIFE-10): opening it does nothing."""
+    viewer = policies.load_viewer(to.person.id) if to.person is not None else None
+    if viewer is None or not policies.may_contest(viewer, to.ticket) or not contests.contestable(to.ticket):
+        return []
+    return [{"label": _("I do not agree"), "url": to.link(f"/tickets/{to.ticket.number}/contest")}]
+
+
+def priority_contested(to: Reader) -> dict[str, Any]:
+    """To the supervisors and the agent in charge: a customer does not agree with a lowered priority (LIFE-10).
+
+    Raises Skipped once a supervisor has decided.
+    """
+    about = _about_ticket(to)
+    row = contests.of_ticket(to.ticket)
+    if row is None or row.decided_at is not None:
+        raise Skipped("moved-on")
+    viewer = policies.load_viewer(to.person.id) if to.person is not None else None
+    decides = viewer is not None and contests.may_decide(viewer, to.event.data.get("lowered_by"))
+    return {
+        **about,
+        "organisation": _organisation_name(to.ticket),
+        "before": _priority(to.ticket, row.before),
+        "after": _priority(to.ticket, to.ticket.priority),
+        "reason": body_text(row.reason) if about["carries"] else "",
+        "lines": _in_lines,
+        "decides": decides,
+        "button": _open_button(_("Read and decide") if decides else _("Open it at the desk"), about),
+    }
+
+
+def priority_decided(to: Reader) -> dict[str, Any]:
+    """To the customers and the agent in charge: what a supervisor decided, with the definition that applies."""
+    about = _about_ticket(to)
+    data = to.event.data
+    return {
+        **about,
+        "restored": data.get("outcome") == "restored",
+        "after": _priority(to.ticket, data.get("after")),
+        "reason": body_text(str(data.get("answer") or "")) if about["carries"] else "",
+        "lines": _in_lines,
+        "button": _open_button(_("Open it at the desk") if to.at_work else _("Open the request"), about),
     }
 
 
@@ -1054,6 +1118,8 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "reopened": reopened,
     "cc-added": cc_added,
     "priority-lowered": priority_lowered,
+    "priority-contested": priority_contested,
+    "priority-decided": priority_decided,
     "reply-refused": reply_refused,
     "request-merged": request_merged,
     "request-handed-over": request_handed_over,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -417,14 +417,19 @@ class StatusWords:
         self.key, self.label, self.icon, self.tone, self.turn = key, label, icon, tone, turn
 
 
-def statuses(for_team: bool = False, lang: str | None = None) -> dict[str, StatusWords]:
-    """The words of every status in the reader's language, by status; the team has words of its own."""
+def statuses(for_team: bool = False, lang: str | None = None, kind: str = "") -> dict[str, StatusWords]:
+    """The words of every status in the reader's language, by status; the team has words of its own.
+
+    Arguments: kind, the slug of the kind of a request: some have words of their own (LIFE-1).
+    """
     from domain import catalogue, lifecycle
 
     lang = lang or language()
-    labels = catalogue.labels()
-    made = _status_words.get((lang, for_team))
+    labels = catalogue.labels(kind)
+    made = _status_words.get((lang, for_team, kind))
     if made is None or made[0] is not labels:
+        if kind and labels is catalogue.labels():
+            return statuses(for_team, lang)
         made = (
             labels,
             {
@@ -438,12 +443,17 @@ def statuses(for_team: bool = False, lang: str | None = None) -> dict[str, Statu
                 for key, row in labels.items()
             },
         )
-        _status_words[(lang, for_team)] = made
+        _status_words[(lang, for_team, kind)] = made
     return made[1]
 
 
 # Made once for each reading of the rows: they stand on every line of every list.
-_status_words: dict[tuple[str, bool], tuple[Any, dict[str, StatusWords]]] = {}
+_status_words: dict[tuple[str, bool, str], tuple[Any, dict[str, StatusWords]]] = {}
+
+
+def statuses_of(rows: Iterable[Any], for_team: bool = False) -> dict[str, dict[str, StatusWords]]:
+    """The words of every status for each kind among some requests: {kind: {status: words}}."""
+    return {kind: statuses(for_team, kind=kind) for kind in {row.kind_slug for row in rows}}
 
 
 def turn_words(status: str, last_day: date | None, turn: str) -> str:
@@ -575,6 +585,8 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:collaborator_added": "people",
     "ticket:priority_changed": "flag",
     "ticket:priority_lowered": "flag",
+    "ticket:priority_contested": "hand-thumbs-down",
+    "ticket:priority_decided": "flag-fill",
     "ticket:audience_changed": "eye",
     "ticket:shared": "share",
     "ticket:follow_up_created": "arrow-return-right",
@@ -609,6 +621,8 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:blocked",
         "ticket:unblocked",
         "ticket:priority_lowered",
+        "ticket:priority_contested",
+        "ticket:priority_decided",
         "ticket:follow_up_created",
         "ticket:reply_refused",
         "ticket:merged",
@@ -631,12 +645,14 @@ def event_sentence(
     names: Mapping[int, Any],
     for_team: bool = False,
     kin: Container[str] = frozenset(),
+    request_kind: str = "",
 ) -> str:
     """One line of the history in the reader's words.
 
     Arguments: event, a TicketEvent with its actor; viewer, who reads; names, the other people it speaks of;
     for_team, whether statuses are said in the team's words; kin, the numbers of other requests that the reader may
-    know of: a merge, a split or a follow-up names no other.
+    know of: a merge, a split or a follow-up names no other; request_kind, the slug of the request's kind, for the
+    words of its statuses.
     """
     data = event.data
     who = (
@@ -645,7 +661,7 @@ def event_sentence(
         else (event.actor.full_name if event.actor else _("Somebody"))
     )
     you = viewer is not None and event.actor_id == viewer.id
-    words = statuses(for_team)
+    words = statuses(for_team, kind=request_kind)
 
     def label(key: str) -> str:
         status = words.get(str(data.get(key) or ""))
@@ -720,7 +736,15 @@ def event_sentence(
     if kind == "ticket:collaborator_added":
         return either(_("You joined this request"), _("%(who)s joined this request", who=who))
     if kind == "ticket:priority_lowered":
-        return _("%(who)s retained a lower priority: %(reason)s", who=who, reason=data.get("reason", ""))
+        return _("%(who)s retained a lower priority: %(reason)s", who=who, reason=_unstopped(data, "reason"))
+    if kind == "ticket:priority_contested":
+        reason = _unstopped(data, "reason")
+        return either(
+            _("You do not agree with the lower priority: %(reason)s", reason=reason),
+            _("%(who)s does not agree with the lower priority: %(reason)s", who=who, reason=reason),
+        )
+    if kind == "ticket:priority_decided":
+        return _decision_sentence(data, who)
     if kind == "ticket:priority_changed":
         return _("%(who)s changed the priority retained", who=who)
     if kind == "ticket:follow_up_created":
@@ -857,12 +881,15 @@ def priority_words(ticket: Any, levels: list[Any]) -> dict[str, str]:
 
     def words(value: str | None) -> str:
         level = by_value.get(value or "")
-        if level is None:
-            return ""
-        name = localized(level, "name")
-        return f"{value} · {name}" if value and value.isdigit() else name
+        return level_name(level) if level is not None else ""
 
     return {"asked": words(ticket.priority_asked), "kept": words(ticket.priority)}
+
+
+def level_name(level: Any) -> str:
+    """A level in few words: "2 · Urgent" on a scale of numbers, else its name."""
+    name = localized(level, "name")
+    return f"{level.value} · {name}" if level.value.isdigit() else name
 
 
 def scale_label(scale_slug: str | None) -> str:
@@ -1021,12 +1048,34 @@ def device(user_agent: str) -> str:
 REFUSALS["desk-only"] = lambda d: _("The desk is for the agents of the support team.")
 
 
+REFUSALS |= {
+    "bulk-none": lambda d: _("Choose at least one request."),
+    "bulk-too-many": lambda d: _("Choose at most %(limit)s requests at once.", limit=d.get("limit", "")),
+}
+
+
+def bulk_done(outcomes: list[Any]) -> str:
+    """How many requests an act on many changed, left as they were, and was refused by."""
+    changed = sum(outcome.changed for outcome in outcomes)
+    refused = sum(outcome.fault is not None for outcome in outcomes)
+    same = len(outcomes) - changed - refused
+    parts = []
+    if changed or not (same or refused):
+        parts.append(ngettext("%(num)s request changed.", "%(num)s requests changed.", changed))
+    if same:
+        parts.append(ngettext("%(num)s was there already.", "%(num)s were there already.", same))
+    if refused:
+        parts.append(ngettext("%(num)s was refused.", "%(num)s were refused.", refused))
+    return " ".join(parts)
+
+
 def queue_names() -> dict[str, str]:
     """The queues of the desk, in the order of its rail."""
     return {
         "unassigned": _("To take"),
         "mine": _("Mine"),
         "team": _("My team"),
+        "contested": _("Contested"),
         "waiting": _("With the customer"),
         "resolved": _("To be confirmed"),
         "all": _("Everything"),
@@ -1132,6 +1181,86 @@ def time_of(person: Any, now: datetime) -> str:
         return ""
     hour = _time_fr(theirs) if language() == "fr" else format_time(theirs, "HH:mm", locale="en_GB")
     return _("%(hour)s there", hour=hour)
+
+
+# ---- Contested priorities ----------------------------------------------------------------------------
+
+REFUSALS |= {
+    "contest-not-yours": lambda d: _(
+        "You can read this request, but not contest its priority: its requester and approved contacts can."
+    ),
+    "contested-already": lambda d: _("The priority of this request was contested already: it is done once."),
+    "nothing-lowered": lambda d: _("The priority of this request is not a lowered one: nothing to contest."),
+    "contest-reason-needed": lambda d: _("Say what the lower priority does not take into account."),
+    "nothing-contested": lambda d: _("Nobody contests the priority of this request."),
+    "decide-not-yours": lambda d: _("A supervisor who did not lower this priority decides."),
+    "contest-decided": lambda d: _("A supervisor has decided already: look at what is new."),
+    "outcome-unknown": lambda d: _("Choose one of the two."),
+    "answer-needed": lambda d: _("Say why the lower priority is kept: the customer will read it."),
+    "priority-contested": lambda d: _(
+        "The customer contests this priority: until it is decided, only a supervisor who did not lower it changes it."
+    ),
+}
+
+
+def _unstopped(data: Mapping[str, Any], key: str) -> str:
+    """What somebody said, for a line that goes on after it: without its last full stop."""
+    return str(data.get(key) or "").removesuffix(".")
+
+
+def _decision_sentence(data: Mapping[str, Any], who: str) -> str:
+    """What a supervisor decided, as a line of the history."""
+    answer = _unstopped(data, "answer")
+    if data.get("outcome") == "restored":
+        return (
+            _("%(who)s gave the former priority back: %(answer)s", who=who, answer=answer)
+            if answer
+            else _("%(who)s gave the former priority back", who=who)
+        )
+    return _("%(who)s looked at it again and keeps the lower priority: %(answer)s", who=who, answer=answer)
+
+
+class Contest:
+    """A lowered priority in words, for one reader: why, whether it was contested, what was decided."""
+
+    __slots__ = (
+        "before", "contested", "decided", "definition", "kept", "lowered", "may_contest", "may_decide", "over",
+        "restored", "waits",
+    )  # fmt: skip
+
+    def __init__(self, standing: Any, levels: list[Any], viewer: Any) -> None:
+        by_value = {level.value: level for level in levels}
+        taken = (standing.contested or standing.lowered).data.get("before")
+        now = by_value.get(standing.ticket.priority)
+        self.before = level_name(by_value[taken]) if taken in by_value else ""
+        self.kept = level_name(now) if now is not None else ""
+        self.definition = localized(now, "definition") if now is not None else ""
+        self.lowered = _said_by(standing.lowered, viewer, "reason")
+        self.contested = _said_by(standing.contested, viewer, "reason") if standing.contested else None
+        self.decided = _said_by(standing.decided, viewer, "answer") if standing.decided else None
+        self.restored = bool(standing.decided) and standing.decided.data.get("outcome") == "restored"
+        self.may_contest, self.may_decide = standing.may_contest, standing.may_decide
+        self.waits = standing.waits
+        # It closed before anybody decided.
+        self.over = standing.contested is not None and standing.decided is None and not standing.waits
+
+
+def _said_by(event: Any, viewer: Any, key: str) -> dict[str, str]:
+    """Who said it, when, and the words."""
+    who = event.actor.full_name if event.actor else _("Somebody")
+    return {
+        "signed": _("%(name)s, %(when)s", name=who, when=when(event.created_at, "short")),
+        "text": str(event.data.get(key) or ""),
+        "mine": event.actor_id == viewer.id,
+    }
+
+
+def contest_outcomes(contest: Contest) -> list[tuple[str, str]]:
+    """The two ways to decide, with the levels they lead to."""
+    return [
+        ("restored", _("Give the former priority back: %(level)s", level=contest.before)),
+        ("kept", _("Keep the lower priority: %(level)s", level=contest.kept)),
+    ]
 
 
 # ---- Irreversible requests ---------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from domain import (
     audit,
     blocking,
     closing,
+    contests,
     conversation,
     deletion,
     files,
@@ -448,6 +449,8 @@ class _World:
             lifecycle.move(ticket, target, by, now, reason=step.text)
         elif name == "priority":
             lifecycle.set_priority(ticket, target, by, now, reason=step.text)
+        elif name == "contest":
+            contests.contest(ticket, step.text, by, now)
         elif name == "close":
             lifecycle.close(ticket, by, now)
         elif name == "cc":
@@ -1137,6 +1140,13 @@ STORIES: tuple[Story, ...] = (
                 "reply",
                 "Bonjour Charlie, je vois les 12 refus. Je compare avec l’export d’octobre et "
                 "je reviens vers vous cet après-midi.",
+            ),
+            Step(
+                228,
+                "charlie",
+                "contest",
+                "Les 12 personnes non payées sont des intérimaires : sans virement avant 17 h, leur agence suspend "
+                "les missions de demain.",
             ),
         ],
         product="payroll",

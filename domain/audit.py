@@ -39,6 +39,8 @@ EVENT_KINDS: dict[str, str] = {
     "ticket:collaborator_added": "a colleague joined the request",
     "ticket:priority_changed": "the priority retained by the team changed",
     "ticket:priority_lowered": "the team retained a lower priority than asked, with the reason",
+    "ticket:priority_contested": "the customer does not agree with the lower priority",
+    "ticket:priority_decided": "a supervisor gave the former priority back, or kept the lower one",
     "ticket:audience_changed": "who may read it changed",
     "ticket:shared": "it was shared with the account manager, or no longer is",
     "ticket:follow_up_created": "a follow-up of this request was opened",

@@ -56,7 +56,8 @@ def blockers(viewer: Viewer, ticket: Ticket) -> list[Blocker]:
         return []
     seen = policies.visible_tickets(viewer).where(Ticket.id.in_([row.blocker_id for row in rows]))
     known = {
-        other.id: other for other in seen.select(Ticket.id, Ticket.number, Ticket.summary, Ticket.status)
+        other.id: other
+        for other in seen.select(Ticket.id, Ticket.number, Ticket.summary, Ticket.status, Ticket.kind_slug)
     }
     return [Blocker(row.id, row.component, known.get(row.blocker_id)) for row in rows]
 
@@ -73,7 +74,7 @@ def waiting(viewer: Viewer, ticket: Ticket) -> list[Ticket]:
 
 def _waiting() -> ModelSelect:
     return (
-        Ticket.select(Ticket.id, Ticket.number, Ticket.summary, Ticket.status)
+        Ticket.select(Ticket.id, Ticket.number, Ticket.summary, Ticket.status, Ticket.kind_slug)
         .join(TicketBlock, on=(TicketBlock.ticket == Ticket.id))
         .where((TicketBlock.blocker == _THIS) & TicketBlock.ended_at.is_null())
         .order_by(Ticket.id)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from peewee import JOIN
+from peewee import JOIN, ModelSelect
 
 from domain.refusals import Missing
 from models import (
@@ -27,7 +27,8 @@ from models import (
 
 # Labels of statuses stand on every page; a change made by another process is seen after this many seconds.
 CACHE_SECONDS = 3.0
-_labels: dict[str, StatusLabel] = {}
+# The words of every kind under "", those of kinds with words of their own under their slugs.
+_labels: dict[str, dict[str, StatusLabel]] = {"": {}}
 _labels_read_at: float | None = None
 _lock = threading.Lock()
 
@@ -144,17 +145,69 @@ def route(
     return team
 
 
-def labels() -> dict[str, StatusLabel]:
-    """The words of each status, by status, in order (LIFE-1). Remembered for a few seconds: do not change the rows."""
+def labels(kind: str = "") -> dict[str, StatusLabel]:
+    """The words of each status for requests of a kind, by status, in order (LIFE-1): do not change the rows.
+
+    Arguments: kind, the slug; a kind without words of its own has those of all, in the very same dictionary.
+    Remembered for a few seconds.
+    """
+    every = _every_label()
+    return every.get(kind) or every[""]
+
+
+def labelled_kinds() -> list[str]:
+    """The kinds whose requests have words of their own for some status."""
+    return [kind for kind in _every_label() if kind]
+
+
+def labels_now(statuses: Iterable[str], kind: str) -> dict[str, StatusLabel]:
+    """The words of some statuses for requests of a kind as the database has them at this moment. One query."""
+    rows = _label_rows().where(
+        StatusLabel.status.in_(list(statuses)) & (StatusLabel.kind.is_null() | (Kind.slug == kind))
+    )
+    made = _by_kind(rows)
+    return made.get(kind) or made[""]
+
+
+def _every_label() -> dict[str, dict[str, StatusLabel]]:
     global _labels, _labels_read_at
     read_at = _labels_read_at
     if read_at is None or time.monotonic() - read_at > CACHE_SECONDS:
-        rows = {
-            row.status: row for row in StatusLabel.select().order_by(StatusLabel.position, StatusLabel.id)
-        }
+        made = _by_kind(_label_rows())
         with _lock:
-            _labels, _labels_read_at = rows, time.monotonic()
+            _labels, _labels_read_at = made, time.monotonic()
     return _labels
+
+
+def _label_rows() -> ModelSelect:
+    return (
+        StatusLabel.select(StatusLabel, Kind.id, Kind.slug)
+        .join(Kind, JOIN.LEFT_OUTER)
+        # The rows of all kinds first: those of one kind are laid over them.
+        .order_by(StatusLabel.kind.is_null(False), StatusLabel.position, StatusLabel.id)
+    )
+
+
+def _by_kind(rows: Iterable[StatusLabel]) -> dict[str, dict[str, StatusLabel]]:
+    made: dict[str, dict[str, StatusLabel]] = {"": {}}
+    for row in rows:
+        if row.kind_id is None:
+            made[""][row.status] = row
+        else:
+            made.setdefault(row.kind.slug, dict(made[""]))[row.status] = _over(made[""].get(row.status), row)
+    return made
+
+
+def _over(general: StatusLabel | None, row: StatusLabel) -> StatusLabel:
+    """The words of one kind; what its row leaves empty is said by the row of all kinds, in both languages."""
+    made = StatusLabel(status=row.status, kind=row.kind, position=row.position)
+    for name in ("customer", "team", "turn"):
+        own = getattr(row, f"{name}_fr") or getattr(row, f"{name}_en")
+        for language in ("fr", "en"):
+            column = f"{name}_{language}"
+            setattr(made, column, getattr(row if own or general is None else general, column))
+    made.icon = row.icon or (general.icon if general is not None else "circle")
+    return made
 
 
 def all_forms() -> list[RequestForm]:

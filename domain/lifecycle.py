@@ -486,10 +486,12 @@ def set_priority(
 ) -> Ticket:
     """Set the priority retained by the team, on the request's own scale (REQ-17, LIFE-10).
 
-    Lowering needs a reason, and the customer is told with the definition that applies.
-    Raises Invalid("priority-unknown"), Invalid("reason-needed") when lowering without a reason.
+    Lowering needs a reason, and the customer is told with the definition that applies. While a lowered one is
+    contested, supervisors alone change it (contests.py).
+    Raises Invalid("priority-unknown"), Invalid("reason-needed") when lowering without a reason,
+    NotNow("priority-contested").
     """
-    from domain import audit, notifications
+    from domain import audit, contests, notifications
 
     with db.atomic():
         ticket = at_work(ticket, by, seen)
@@ -507,6 +509,9 @@ def set_priority(
         reason = reason.strip()
         if lowered and not reason:
             raise Invalid("reason-needed", field="reason")
+        decided = contests.on_priority(ticket, value, by, now, reason)
+        if decided is not None:
+            return decided
         before = ticket.priority
         claim(
             ticket,

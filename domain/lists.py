@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from peewee import JOIN, SQL, ModelSelect, Tuple
 
 import models
-from domain import catalogue, lifecycle, policies, search, settings, statements
+from domain import catalogue, contests, lifecycle, policies, search, settings, statements
 from domain.policies import Viewer
-from models import Organisation, Participant, Person, Portal, TeamMember, Ticket, db
+from models import Organisation, Participant, Person, Portal, PriorityContest, TeamMember, Ticket, db
 
 LISTS = ("mine", "cc", "organisation")
 STATUS_FILTERS = ("all", "open", "waiting", "resolved")
@@ -193,7 +193,7 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
     if statuses:
         query = query.where(Ticket.status.in_(statuses))
     if asked.label:
-        query = query.where(Ticket.status.in_(same_label(asked.label)))
+        query = query.where(_under_label(asked.label))
     if asked.form:
         query = query.where(Ticket.form_slug == asked.form)
     if asked.category:
@@ -230,9 +230,24 @@ def _near(viewer: Viewer, query: ModelSelect, asked: Asked, size: int) -> tuple[
     return (query, total, total - 1) if total > size else None
 
 
-def same_label(status: str) -> list[str]:
-    """The statuses that customers read under the same label as this one."""
-    labels = catalogue.labels()
+def _under_label(status: str) -> Any:
+    """Requests that their customers read under the label that this status has for requests of their kind."""
+    general, apart = same_label(status), {}
+    for kind in catalogue.labelled_kinds():
+        own = same_label(status, kind)
+        if own != general:
+            apart[kind] = own
+    if not apart:
+        return Ticket.status.in_(general)
+    found = Ticket.kind_slug.not_in(list(apart)) & Ticket.status.in_(general)
+    for kind, statuses in apart.items():
+        found |= (Ticket.kind_slug == kind) & Ticket.status.in_(statuses)
+    return found
+
+
+def same_label(status: str, kind: str = "") -> list[str]:
+    """The statuses that customers read under the same label as this one, on requests of a kind."""
+    labels = catalogue.labels(kind)
     if status not in labels:
         return [status]
     wanted = (labels[status].customer_fr, labels[status].customer_en)
@@ -417,7 +432,9 @@ def current(viewer: Viewer, statuses: tuple[str, ...], limit: int) -> list[Row]:
 
 # ---- The desk ----------------------------------------------------------------------------------------
 
-QUEUES = ("unassigned", "mine", "team", "waiting", "resolved", "all")
+# What supervisors decide (LIFE-10): the queue is theirs alone.
+CONTESTED = "contested"
+QUEUES = ("unassigned", "mine", "team", CONTESTED, "waiting", "resolved", "all")
 # A queue is counted up to here: beyond, it is "99+", and costs no more to count.
 QUEUE_COUNT_CAP = 100
 PRESSING = "priority"
@@ -429,6 +446,8 @@ _Key = tuple[Any, ...]
 
 def queue_sorts(name: str) -> tuple[str, ...]:
     """The orders in which a queue can be read, its own first. Those of big queues are orders that an index has."""
+    if name == CONTESTED:
+        return tuple(reversed(_PLAIN_SORTS))
     return _PLAIN_SORTS if name in ("resolved", "all") else _WORKED_SORTS
 
 
@@ -450,6 +469,9 @@ def _queue(viewer: Viewer, name: str, teams: list[int]) -> list[ModelSelect]:
         return [every.where((Ticket.assignee == viewer.id) & is_open).order_by(*order)]
     if name == "team":
         return [every.where((Ticket.team == team) & is_open & ours).order_by(*order) for team in teams]
+    if name == CONTESTED:
+        undecided = PriorityContest.select(PriorityContest.ticket).where(PriorityContest.decided_at.is_null())
+        return [every.where(Ticket.id.in_(undecided) & Ticket.status.not_in(("closed", "expired")))]
     if name == "waiting":
         return [every.where((Ticket.assignee == viewer.id) & is_open & theirs).order_by(*order)]
     if name == "resolved":
@@ -481,8 +503,9 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
     parts = _queue(viewer, name, teams)
     if asked.q:
         # The words are looked up once, not for each team.
-        whole = parts[0]
-        if name == "team":
+        if name != "team":
+            [whole] = parts
+        else:
             whole = policies.visible_tickets(viewer).where(
                 Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
             )
@@ -498,6 +521,9 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
     if asked.column in (PRESSING, "updated"):
         owner = Ticket.team if name == "team" else Ticket.assignee
         rows, newer, older = _cut_parts(viewer, counted, _order_of(asked), asked, size, owner)
+    elif name == CONTESTED:
+        # Few, found by their own index.
+        rows, newer, older = _cut(viewer, counted[0], asked, size)
     else:
         narrowed = [
             _narrow(part, viewer, replace(asked, status="all")) for part in _owned(viewer, name, teams)
@@ -621,8 +647,14 @@ def _counts(groups: dict[str, list[ModelSelect]]) -> dict[str, int]:
 
 
 def queue_counts(viewer: Viewer, teams: list[int]) -> dict[str, int]:
-    """How many requests stand in each queue, QUEUE_COUNT_CAP meaning that many or more. One query."""
-    return _counts({name: _queue(viewer, name, teams) for name in QUEUES if name != "all"})
+    """How many requests stand in each queue, QUEUE_COUNT_CAP meaning that many or more. One query.
+
+    The contested ones are counted for those who decide them only.
+    """
+    counted = [name for name in QUEUES if name not in ("all", CONTESTED)]
+    if contests.decides(viewer):
+        counted.append(CONTESTED)
+    return _counts({name: _queue(viewer, name, teams) for name in counted})
 
 
 def open_of_organisation(viewer: Viewer, organisation_id: int) -> int:

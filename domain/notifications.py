@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from peewee import SQL, fn
 
-from domain import policies, statements
-from models import OutboxMessage, Participant, Person, StatusLabel, Team, TeamMember, Ticket, TicketEvent
+from domain import catalogue, policies, statements
+from models import OutboxMessage, Participant, Person, Team, TeamMember, Ticket, TicketEvent
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -93,6 +93,17 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:collaborator_added": (),
     "ticket:priority_changed": (),
     "ticket:priority_lowered": (Rule("priority-lowered", "customers"),),
+    # The agent in charge learns that the priority is no longer theirs to change; supervisors decide (LIFE-10).
+    "ticket:priority_contested": (
+        Rule("priority-contested", "supervisors"),
+        Rule("priority-contested", "assignee"),
+    ),
+    "ticket:priority_decided": (
+        Rule("priority-decided", "customers"),
+        # A colleague who contested is perhaps not in copy.
+        Rule("priority-decided", "contester"),
+        Rule("priority-decided", "assignee"),
+    ),
     "ticket:audience_changed": (),
     "ticket:shared": (),
     "ticket:follow_up_created": (),
@@ -300,6 +311,10 @@ def _asked_or_both(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     return list(dict.fromkeys(_both(event, ticket) + _asked(event, ticket)))
 
 
+def _contester(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    return _people(filter(None, [event.data.get("contested_by")]))
+
+
 def _supervisors(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     """The supervisors; a portal without any leaves it to its admins, who can name one."""
     staff = Person.select().where(Person.is_active == True).order_by(Person.id)  # noqa: E712
@@ -322,6 +337,7 @@ WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "both": _both,
     "asked_or_both": _asked_or_both,
     "supervisors": _supervisors,
+    "contester": _contester,
 }
 # These belong to the vendor: they hear of internal events too.
 OF_THE_DESK = frozenset({"team", "assignee", "owners", "answerable", "supervisors"})
@@ -343,10 +359,8 @@ def _moved(event: TicketEvent, ticket: Ticket, by: Viewer | None) -> bool:
     origin, target = event.data.get("from"), event.data.get("to")
     if origin == target or target is None:
         return False
-    words = {
-        row.status: (row.customer_fr, row.customer_en)
-        for row in StatusLabel.select().where(StatusLabel.status.in_((origin, target)))
-    }
+    rows = catalogue.labels_now((origin, target), ticket.kind_slug)
+    words = {status: (row.customer_fr, row.customer_en) for status, row in rows.items()}
     return origin not in words or words[origin] != words.get(target)
 
 

@@ -366,6 +366,15 @@ def can_change_cc(viewer: Viewer | None, ticket: Ticket) -> bool:
         return False
     if viewer.is_staff:
         return viewer.is_agent
+    return _speaks_for(viewer, ticket)
+
+
+def may_contest(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True for the requester and a colleague who may answer (LIFE-10): it is done once, so those in CC may not."""
+    return viewer is not None and viewer.is_active and not viewer.is_staff and _speaks_for(viewer, ticket)
+
+
+def _speaks_for(viewer: Viewer, ticket: Ticket) -> bool:
     rights = rights_in(viewer, ticket.organisation_id)
     return rights is not None and (
         ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket))

@@ -85,7 +85,7 @@ FORM = (
 )  # fmt: skip
 ROUTING = ("category", "form", "product", "kind", "team", "is_active")
 CLOSING = ("status", "form", "unit", "reminders", "after", "final_status", "calendar", "is_active")
-STATUS = ("status", "icon", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en")
+STATUS = ("status", "kind", "icon", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en")
 CONSENT = ("version", "text_fr", "text_en")
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -260,7 +260,11 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
     for row in document.get("closing", ()):
         _write_closing(row, calendars)
     for position, row in _placed(document, "statuses"):
-        _upsert(StatusLabel, (StatusLabel.status,), {**row, "position": position})
+        kind = _find(Kind, row.get("kind"), row)
+        # Words for one kind say only what differs.
+        empty = dict.fromkeys(STATUS[2:], "") if kind is not None else {}
+        columns = {**empty, **row, "kind": kind, "position": position}
+        _upsert(StatusLabel, (StatusLabel.status, StatusLabel.kind), columns)
     for row in document.get("consents", ()):
         # People consented to that text: it stays as it was published.
         if not ConsentText.select().where(ConsentText.version == row["version"]).exists():
@@ -424,7 +428,14 @@ def _present() -> dict[str, list[dict[str, Any]]]:
             form=slug_of("form"),
             calendar=lambda row: calendar_names.get(row.calendar_id),
         ),
-        "statuses": plain(StatusLabel.select().order_by(StatusLabel.position, StatusLabel.id), STATUS),
+        "statuses": plain(
+            # The words for all kinds first: the order of the file is their order on the screens.
+            StatusLabel.select().order_by(
+                StatusLabel.kind.is_null(False), StatusLabel.position, StatusLabel.id
+            ),
+            STATUS,
+            kind=slug_of("kind"),
+        ),
         "consents": plain(ConsentText.select().order_by(ConsentText.version), CONSENT),
     }
 

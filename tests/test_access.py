@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import models
-from domain import blocking, mail_actions
+from domain import blocking, contests, lifecycle, mail_actions
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
@@ -140,6 +140,18 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
      "303 404 303 303 404 303 303 303"),
     ("deletion.complete", "POST", "/tickets/{seconding}/deletion/completion", {"done": "y"},
      "303 404 403 403 404 409 409 409"),
+    # A lowered priority, of alice's: {lowered}; one that she contests: {contested}
+    ("contests.contest", "GET", "/tickets/{lowered}/contest", {}, "303 404 200 200 404 303 303 303"),
+    ("contests.contest", "GET", "/tickets/{n}/contest", {}, "303 404 200 200 404 303 303 303"),
+    ("contests.contest", "POST", "/tickets/{lowered}/contest", {"reason": "La paie est arrêtée."},
+     "303 404 303 303 404 403 403 403"),
+    ("contests.contest", "POST", "/tickets/{lowered}/contest", {}, "303 404 422 422 404 403 403 403"),
+    ("contests.contest", "POST", "/tickets/{n}/contest", {"reason": "La paie."}, "303 404 409 409 404 403 403 403"),
+    ("contests.contest", "POST", "/tickets/{contested}/contest", {"reason": "Encore."}, "303 404 303 409 404 403 403 403"),
+    # Sam lowered it, Inès and Root are no supervisors.
+    ("contests.decide", "POST", "/desk/tickets/{contested}/contest", {"outcome": "kept", "answer": "Pour telle raison."},
+     "303 403 403 403 403 403 403 403"),
+    ("contests.decide", "POST", "/desk/tickets/{n}/contest", {"outcome": "restored"}, "303 403 403 403 403 409 409 409"),
     # Files
     ("files.show", "GET", "/files/{file}/preuve.pdf", {}, "303 404 200 200 404 200 200 200"),
     ("files.show", "GET", "/files/{internal}/interne.png", {}, "303 404 404 404 404 200 200 200"),
@@ -186,6 +198,18 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("joining.split", "POST", "/desk/tickets/{n}/split", {"message": "{message}", "summary": "Un autre sujet"},
      "303 403 403 403 403 303 303 303"),
     ("joining.split", "POST", "/desk/tickets/{n}/split", {"message": "{message}"}, "303 403 403 403 403 422 422 422"),
+    ("desk.index", "GET", "/desk?queue=contested", {}, "303 403 403 403 403 200 200 200"),
+    ("desk.index", "GET", "/desk?choose=all", {}, "303 403 403 403 403 200 200 200"),
+    ("bulk.many", "GET", "/desk/bulk", {}, "303 403 403 403 403 303 303 303"),
+    ("bulk.many", "POST", "/desk/bulk", {"number": "{n}", "act": "status", "status": "in_progress", "reason": "Ensemble."},
+     "303 403 403 403 403 303 303 303"),
+    ("bulk.many", "POST", "/desk/bulk", {"number": "{n}", "act": "assignment", "assignee": "{sam}"},
+     "303 403 403 403 403 303 303 303"),
+    ("bulk.many", "POST", "/desk/bulk", {"number": "{n}", "act": "team", "team": "{engineering}"},
+     "303 403 403 403 403 303 303 303"),
+    ("bulk.many", "POST", "/desk/bulk", {"number": "{closed}", "act": "status", "status": "in_progress"},
+     "303 403 403 403 403 409 409 409"),
+    ("bulk.many", "POST", "/desk/bulk", {}, "303 403 403 403 403 422 422 422"),
     # The administration, besides its tables
     ("admin.index", "GET", "/admin/", {}, "303 403 403 403 403 403 403 200"),
     ("admin_settings.index", "GET", "/admin/settings/", {}, "303 403 403 403 403 403 403 200"),
@@ -214,7 +238,7 @@ ADMIN_TABLES: dict[str, str] = {
     "product": "list details new edit delete",
     "scale": "list details new edit delete",
     "scalelevel": "list details new edit delete",
-    "statuslabel": "list details edit",
+    "statuslabel": "list details new edit delete",
     "consenttext": "list details new",
     "portal": "list details edit",
     "outboxmessage": "list details",
@@ -287,6 +311,10 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     block = blocking.block(
         blocked, made.ticket.number, maker.viewer("sam"), now, component="Règles de calcul"
     )
+    lowered, contested = (maker.request("alice", summary=f"Abaissée {CANARY}") for _ in range(2))
+    for row in (lowered, contested):
+        lifecycle.set_priority(row, "3", maker.viewer("sam"), now, reason="Un contournement existe.")
+    contests.contest(contested, "La paie est arrêtée.", maker.viewer("alice"), now)
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     models.JobRun.create(name="closing", started_at=now, outcome="ok")
     models.CalendarClosingDay.create(
@@ -304,6 +332,8 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "testing": testing.number,
         "blocked": blocked.number,
         "block": block.id,
+        "lowered": lowered.number,
+        "contested": contested.number,
         "button": button,
         "link": made.link,
         "session": mine.id,

@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 import jobs
-from domain import settings
+from domain import lifecycle, settings
 from models import HeldForm, Message, OutboxMessage, Person, Ticket
 from tests.support.client import PortalClient
 from tests.support.postbox import Postbox
@@ -185,15 +185,17 @@ def test_an_answer_keeps_its_text_and_its_good_file_when_another_is_refused(
 
 def places(scene: Scene) -> dict[str, tuple[str, str, str, str]]:
     """Where one writes: who, the page, the form on it, the field."""
-    ticket = scene.request("alice")
+    ticket, lowered = scene.request("alice"), scene.request("alice")
+    lifecycle.set_priority(lowered, "3", scene.viewer("sam"), scene.now, reason="Peu de gens.")
     return {
         "request": ("alice", "/requests/new/question", "request", "description"),
         "answer": ("alice", f"/tickets/{ticket.number}", "/replies", "body"),
         "note": ("sam", f"/desk/tickets/{ticket.number}", "/notes", "body"),
+        "contest": ("alice", f"/tickets/{lowered.number}/contest", "/contest", "reason"),
     }
 
 
-@pytest.mark.parametrize("place", ["request", "answer", "note"])
+@pytest.mark.parametrize("place", ["request", "answer", "note", "contest"])
 def test_a_text_sent_after_the_session_had_ended_comes_back_after_sign_in(
     client: Any, scene: Scene, clock: Any, place: str
 ) -> None:
@@ -643,7 +645,7 @@ HOSTILE = [
     "é" * 3000,
     "' OR 1=1--",
 ]
-LISTS = "list status form q sort label category after before queue organisation thread held follow_up".split()
+LISTS = "choose list status form q sort label category after before queue organisation thread held follow_up".split()
 ADMIN_LISTS = "page page_size sort desc search flt_organisation flt_state flt_status".split()
 
 
@@ -652,7 +654,7 @@ def hostile_addresses() -> Iterator[tuple[str, str, str, dict[str, str], str]]:
     for endpoint, method, path, data, _statuses in TABLE:
         if endpoint in ("session.logout", "assets.file"):
             continue
-        who = "root" if endpoint.startswith(("desk.", "admin")) else "bob"
+        who = "root" if endpoint.startswith(("desk.", "bulk.", "contests.decide", "admin")) else "bob"
         for wild in HOSTILE:
             for part in re.findall(r"\{\w+\}", path):
                 yield who, method, path.replace(part, "{wild}"), data, wild

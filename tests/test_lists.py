@@ -277,6 +277,7 @@ def test_the_counts_of_the_home_page(few: Any) -> None:
 
 
 def test_the_queues_of_the_desk_count_what_they_hold(few: Any) -> None:
+    Person.update(is_supervisor=True).where(Person.id == few.ines.id).execute()
     viewer = see(few.ines)
     teams = lists.teams_of(viewer)
     counted = lists.queue_counts(viewer, teams)
@@ -528,3 +529,9 @@ def test_an_account_manager_finds_what_was_shared_even_below_a_thousand_newer_re
         send(few, by=few.charlie, summary="Marsouin d'ailleurs")
     found = lists.find(see(few.marc), Asked(list="organisation", q="marsouin"))
     assert [row.number for row in found.rows] == [shared.number]
+
+
+@pytest.mark.parametrize("sort", lists.queue_sorts("team"))
+@pytest.mark.parametrize("words", ["", "panne"])
+def test_somebody_without_a_team_has_an_empty_queue_of_the_team(few: Any, sort: str, words: str) -> None:
+    assert lists.queue(see(few.root), "team", Asked(sort=sort, q=words), []).rows == []

@@ -15,6 +15,7 @@ from domain import (
     audit,
     blocking,
     closing,
+    contests,
     conversation,
     deletion,
     handover,
@@ -97,6 +98,17 @@ def every_mail(counter, portal):
     lifecycle.assign(ticket, counter.ines.id, counter.viewer("sam"), NOW)
     counter.reply(ticket, "alice", "Une précision.")
     lifecycle.set_priority(ticket, "4", counter.viewer("sam"), NOW, reason="Un contournement existe.")
+    contested = counter.request("Une priorité")
+    lifecycle.set_priority(contested, "4", counter.viewer("sam"), NOW, reason="Un contournement existe.")
+    contests.contest(contested, "La paie est arrêtée.", counter.viewer("alice"), NOW)
+    decided = counter.request("Une autre priorité")
+    lifecycle.set_priority(decided, "4", counter.viewer("sam"), NOW, reason="Un contournement existe.")
+    contests.contest(decided, "La paie est arrêtée.", counter.viewer("alice"), NOW)
+    contests.decide(decided, "kept", "Le contournement suffit.", counter.viewer("vera"), NOW)
+    # The newest row of this mail must be of a contest that is not decided.
+    OutboxMessage.delete().where(
+        (OutboxMessage.template == "priority-contested") & (OutboxMessage.ticket == decided.id)
+    ).execute()
     conversation.add_cc(ticket, "paie@acme.example", counter.viewer("alice"), NOW)
     counter.reply(ticket, "ines", "Quelle heure ?", move_to="waiting_customer")
     closing.sweep(NOW + timedelta(days=11))

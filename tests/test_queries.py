@@ -59,7 +59,7 @@ ADMIN = {
     "/admin/product/": 5,
     "/admin/scale/": 5,
     "/admin/scalelevel/": 6,
-    "/admin/statuslabel/": 5,
+    "/admin/statuslabel/": 6,
     "/admin/consenttext/": 5,
     "/admin/outboxmessage/": 5,
     "/admin/jobrun/": 5,

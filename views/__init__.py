@@ -11,8 +11,10 @@ from views import (
     account,
     assets,
     blocking,
+    bulk,
     catalogue,
     contacts,
+    contests,
     deletion,
     desk,
     files,
@@ -66,6 +68,8 @@ BLUEPRINTS = (
     *pages.blueprints,
     blocking.blueprint,
     desk.blueprint,
+    contests.blueprint,
+    bulk.blueprint,
 )
 
 

@@ -50,9 +50,9 @@ def remove_block(number: str, block: int) -> ResponseReturnValue:
         ticket = blocking.unblock(ticket, block, current.viewer(), current.now())
     except NotNow as fault:
         return desk.page(tickets.load(number), fault.status, refused=presenters.refusal(fault))
-    label = presenters.statuses(for_team=True)[ticket.status].label
+    label = presenters.statuses(for_team=True, kind=ticket.kind_slug)[ticket.status].label
     flash(_("The block is taken away. Status: %(status)s.", status=label), "success")
-    return desk._back(ticket)
+    return desk.back(ticket)
 
 
 @blueprint.post("/escalation")

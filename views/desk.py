@@ -17,6 +17,7 @@ from domain import (
     blocking,
     catalogue,
     closing,
+    contests,
     conversation,
     desk,
     files,
@@ -26,6 +27,7 @@ from domain import (
     reading,
 )
 from domain.refusals import Invalid, NotAllowed, NotNow
+from forms.contests import DecisionForm
 from forms.conversation import CopyForm
 from forms.desk import (
     AssignmentForm,
@@ -48,6 +50,7 @@ QUEUE_ICONS = {
     "unassigned": "inboxes",
     "mine": "person",
     "team": "people",
+    "contested": "flag",
     "waiting": "reply",
     "resolved": "check-circle",
     "all": "list-ul",
@@ -68,7 +71,7 @@ def asked_queue(args: Any, default: str = "unassigned") -> tuple[str, lists.Aske
     """Which queue the address asks for, and how; words without a queue are looked for everywhere."""
     asked = tickets.asked(args)
     name = str(args.get("queue", ""))
-    if name not in lists.QUEUES:
+    if name not in lists.QUEUES or (name == lists.CONTESTED and not contests.decides(current.viewer())):
         name = "all" if asked.narrowed or args.get("organisation") else default
     sort = str(args.get("sort", ""))
     sorts = lists.queue_sorts(name)
@@ -106,15 +109,19 @@ def _address(parameters: dict[str, str]) -> str:
     return url_for("desk.index") + (f"?{urlencode(parameters)}" if parameters else "")
 
 
-def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, Any]:
-    """What the two left columns show: the rail of queues and one of them. Four queries, whatever the queue."""
+def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bool = False) -> dict[str, Any]:
+    """What the two left columns show: the rail of queues and one of them. Four queries, whatever the queue.
+
+    Arguments: open_number, the request beside it; choosing, whether its neighbouring pages have boxes too (bulk.py).
+    """
     viewer, now = current.viewer(), current.now()
     teams = lists.teams_of(viewer)
     page = lists.queue(viewer, name, asked, teams)
     counts = lists.queue_counts(viewer, teams)
     names, cap = presenters.queue_names(), lists.QUEUE_COUNT_CAP
-    words = presenters.statuses(for_team=True)
+    words = presenters.statuses_of(page.rows, for_team=True)
     here = where(name, asked)
+    boxes = {"choose": "1"} if choosing else {}
     # Made once: an address of its own for each row would cost more than the row.
     query = f"?{urlencode(here)}"
     plain = {"status": "", "form": "", "organisation": "", "q": "", "sort": "", "after": "", "before": ""}
@@ -126,7 +133,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
             url=_address({"queue": queue}),
             icon=QUEUE_ICONS[queue],
             count=None if count is None else presenters.capped_count(count, cap),
-            hot=queue == "unassigned" and bool(count),
+            hot=queue in ("unassigned", lists.CONTESTED) and bool(count),
             current=queue == name,
         )
 
@@ -142,12 +149,20 @@ def beside(name: str, asked: lists.Asked, open_number: str = "") -> dict[str, An
         "queue_name": names[name],
         "queue_url": _address(here),
         "rail_groups": [
-            {"title": None, "items": [link(queue) for queue in ("unassigned", "mine", "team")]},
+            {
+                "title": None,
+                "items": [
+                    link(queue)
+                    for queue in ("unassigned", "mine", "team", lists.CONTESTED)
+                    if queue in counts
+                ],
+            },
             {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
         ],
         "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
-        "newer": _address(where(name, asked, before=page.newer, after="")) if page.newer else None,
-        "older": _address(where(name, asked, after=page.older, before="")) if page.older else None,
+        "newer": _address(where(name, asked, before=page.newer, after="") | boxes) if page.newer else None,
+        "older": _address(where(name, asked, after=page.older, before="") | boxes) if page.older else None,
+        "choose_url": _address(here | {"choose": "1"}),
         "forms": forms,
         "sorts": [(sort, presenters.queue_sort_names()[sort]) for sort in lists.queue_sorts(name)],
         "sort_mark": presenters.queue_sort_marks()[asked.sort],
@@ -176,7 +191,7 @@ def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> Sim
         severity=row.priority_position if row.priority else None,
         subject=row.summary,
         url=f"/desk/tickets/{row.number}{query}",
-        status=words[row.status],
+        status=words[row.kind_slug][row.status],
         due_state=state,
         due_text=text,
         open=is_open,
@@ -215,6 +230,10 @@ def _queue_args() -> Any:
 @blueprint.get("", strict_slashes=False)
 def index() -> ResponseReturnValue:
     """A queue. A number typed in the search box leads to its request."""
+    from views import bulk
+
+    if request.args.get("choose") in ("1", "all", "none"):
+        return bulk.page(every=request.args["choose"] == "all")
     name, asked = asked_queue(request.args)
     if asked.q:
         number = lists.numbered(current.viewer(), asked.q)
@@ -231,6 +250,7 @@ def show(number: str) -> ResponseReturnValue:
     """One request, with what was typed on it before the session ended."""
     ticket = tickets.load(number)
     reply, note = DeskReplyForm(formdata=None), DeskNoteForm(formdata=None)
+    decision = DecisionForm(formdata=None)
     start = "reply"
     held = current.held()
     if held:
@@ -241,7 +261,10 @@ def show(number: str) -> ResponseReturnValue:
         else:
             reply.body.data = body
             reply.status.data = (held.get("status") or [""])[0]
-    return page(ticket, reply=reply, note=note, start=start)
+        decision.outcome.data, decision.answer.data = (
+            (held.get(name) or [""])[0] for name in ("outcome", "answer")
+        )
+    return page(ticket, reply=reply, note=note, start=start, decision=decision)
 
 
 def page(
@@ -264,9 +287,13 @@ def page(
     name, asked = asked_queue(_queue_args(), default)
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
     facts = desk.facts(viewer, ticket)
-    words = presenters.statuses(for_team=True)
+    words = presenters.statuses(for_team=True, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug or "severity")
     left = beside(name, asked, ticket.number)
+    contest = tickets.contest_place(ticket, viewer, read.events)
+    decision = given.pop("decision", None) or DecisionForm(formdata=None)
+    if contest is not None:
+        offer(decision.outcome, presenters.contest_outcomes(contest))
     last_event = max((event.id for event in read.events), default=0)
     on_page = _forms(ticket, words, levels, facts, given, last_event)
     readers = presenters.several([_first_name(row) for row in _readers(ticket, read)])
@@ -278,9 +305,12 @@ def page(
             read=read,
             deletion=tickets.deletion_place(ticket, viewer),
             blockers=blocking.blockers(viewer, ticket),
+            words_of=lambda row: presenters.statuses(for_team=True, kind=row.kind_slug)[row.status],
             waiting=blocking.waiting(viewer, ticket),
             testing=tickets.testing_words(ticket, read),
             environment=presenters.environment_words(ticket.test_environment),
+            contest=contest,
+            decision=decision,
             words=words,
             status=words[ticket.status],
             thread=tickets.thread_of(read, viewer),
@@ -319,7 +349,7 @@ def page(
             beside=urlencode(left["here"]) if "queue" in _queue_args() else "",
             refused=refused,
             changed=[
-                presenters.event_sentence(event, viewer, read.names, True, read.kin)
+                presenters.event_sentence(event, viewer, read.names, True, read.kin, ticket.kind_slug)
                 for event in read.events
                 if since is not None and event.id > since
             ],
@@ -443,7 +473,7 @@ def _history(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
 # ---- Acts --------------------------------------------------------------------------------------------
 
 
-def _back(ticket: Ticket) -> ResponseReturnValue:
+def back(ticket: Ticket) -> ResponseReturnValue:
     """The request again, with the same queue beside it."""
     default = "mine" if ticket.assignee_id == current.viewer().id else "all"
     args = _queue_args()
@@ -484,7 +514,7 @@ def _act(
     except NotNow as fault:
         return _conflict(number, fault, form, name)
     flash(done(changed), "success")
-    return _back(changed)
+    return back(changed)
 
 
 def _any_status(field: Any) -> None:
@@ -520,12 +550,12 @@ def replies(number: str) -> ResponseReturnValue:
     except NotNow as fault:
         return _conflict(number, fault, form, "reply")
     ticket = tickets.load(number)
-    label = presenters.statuses(for_team=True)[ticket.status].label
+    label = presenters.statuses(for_team=True, kind=ticket.kind_slug)[ticket.status].label
     if took and ticket.assignee_id == current.viewer().id:
         flash(_("The answer was sent and the request is yours. Status: %(status)s.", status=label), "success")
     else:
         flash(_("The answer was sent. Status: %(status)s.", status=label), "success")
-    return _back(ticket)
+    return back(ticket)
 
 
 @blueprint.post("/tickets/<number>/notes")
@@ -551,7 +581,7 @@ def notes(number: str) -> ResponseReturnValue:
     except NotNow as fault:
         return _conflict(number, fault, form, "note", start="note")
     flash(_("The note is added. Nothing was sent."), "success")
-    return _back(ticket)
+    return back(ticket)
 
 
 @blueprint.post("/tickets/<number>/assignment")
@@ -615,7 +645,8 @@ def status(number: str) -> ResponseReturnValue:
             environment=form.environment.data or "",
         ),
         lambda ticket: _(
-            "Status: %(status)s.", status=presenters.statuses(for_team=True)[ticket.status].label
+            "Status: %(status)s.",
+            status=presenters.statuses(for_team=True, kind=ticket.kind_slug)[ticket.status].label,
         ),
     )
 
@@ -668,7 +699,7 @@ def add_cc(number: str) -> ResponseReturnValue:
         flash(_("This person already gets the answers."), "info")
     else:
         flash(_("%(email)s is in copy from now on, and was told.", email=added.email), "success")
-    return _back(ticket)
+    return back(ticket)
 
 
 @blueprint.post("/tickets/<number>/cc/<int:participant>/removal")
@@ -677,4 +708,4 @@ def remove_cc(number: str, participant: int) -> ResponseReturnValue:
     ticket = tickets.load(number)
     conversation.remove_cc(ticket, participant, current.viewer(), current.now())
     flash(_("This address gets no more answers."), "success")
-    return _back(ticket)
+    return back(ticket)

@@ -23,20 +23,21 @@ def index() -> ResponseReturnValue:
     viewer = current.viewer()
     if viewer.is_agent:
         return redirect(url_for("desk.index"), 303)
-    words = presenters.statuses()
     calendar = closing.book().default_calendar
     yours = lists.current(viewer, ("waiting_customer", "customer_testing", "resolved"), SHOWN)
+    ours = lists.current(viewer, lifecycle.TEAM_STATUSES, SHOWN)
+    words = presenters.statuses_of([*yours, *ours])
     return render_template(
         "home/index.html",
         counts=lists.counts(viewer),
         yours=yours,
-        ours=lists.current(viewer, lifecycle.TEAM_STATUSES, SHOWN),
+        ours=ours,
         words=words,
         turns={
             row.id: presenters.turn_words(
                 row.status,
                 calendar.last_day(row.closes_at) if row.closes_at else None,
-                words[row.status].turn,
+                words[row.kind_slug][row.status].turn,
             )
             for row in yours
         },

@@ -115,7 +115,7 @@ def _side(ticket: Ticket, fate: str) -> SimpleNamespace:
         number=ticket.number,
         summary=ticket.summary,
         fate=fate,
-        status=presenters.statuses(for_team=True)[ticket.status],
+        status=presenters.statuses(for_team=True, kind=ticket.kind_slug)[ticket.status],
         facts=[
             (_("Requester"), ticket.requester.full_name),
             (_("Form"), tickets._form_name(ticket.form_slug)),

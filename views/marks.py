@@ -20,10 +20,10 @@ def _icon(name: str) -> Markup:
     ).format(static_url("icons.svg"), name)
 
 
-def badges(for_team: bool) -> dict[str, Markup]:
-    """The badge of every status in the reader's language: word, icon, colour."""
-    words = presenters.statuses(for_team)
-    key = ("badges", presenters.language(), for_team)
+def badges(for_team: bool, kind: str = "") -> dict[str, Markup]:
+    """The badge of every status in the reader's language, for requests of a kind: word, icon, colour."""
+    words = presenters.statuses(for_team, kind=kind)
+    key = (f"badges {kind}", presenters.language(), for_team)
     found = _made.get(key)
     if found is None or found[0] is not words:
         found = (

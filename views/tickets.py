@@ -17,6 +17,7 @@ from domain import (
     blocking,
     catalogue,
     closing,
+    contests,
     conversation,
     deletion,
     files,
@@ -26,6 +27,7 @@ from domain import (
     reading,
 )
 from domain.refusals import Invalid, Missing, NotNow, Refusal
+from forms.contests import ContestForm
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
 from views import acts, current, marks, receiving
@@ -104,7 +106,7 @@ def index() -> ResponseReturnValue:
     if wanted.column not in sorts:
         wanted = replace(wanted, sort=lists.DEFAULT_SORT)
     page = lists.find(viewer, wanted)
-    words = presenters.statuses(viewer.is_staff)
+    words = presenters.statuses_of(page.rows, viewer.is_staff)
     forms = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
     zone, lang = get_timezone(), presenters.language()
     default_calendar = closing.book().default_calendar
@@ -112,7 +114,7 @@ def index() -> ResponseReturnValue:
         row.id: presenters.turn_words(
             row.status,
             default_calendar.last_day(row.closes_at) if row.closes_at else None,
-            words[row.status].turn,
+            words[row.kind_slug][row.status].turn,
         )
         for row in page.rows
     }
@@ -137,7 +139,7 @@ def index() -> ResponseReturnValue:
         forms=forms,
         turns=turns,
         several=several,
-        badges=marks.badges(viewer.is_staff),
+        badges={kind: marks.badges(viewer.is_staff, kind) for kind in words},
         teams=marks.teams(),
         day=lambda moment: presenters.list_day(moment, zone, lang),
         columns=columns_of(
@@ -148,7 +150,7 @@ def index() -> ResponseReturnValue:
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
         status_words=status_filters(viewer),
-        narrowed=_narrowed(wanted, forms, words, status_filters(viewer)),
+        narrowed=_narrowed(wanted, forms, presenters.statuses(viewer.is_staff), status_filters(viewer)),
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),
@@ -248,7 +250,7 @@ def page(
     """The page of a request around the forms that stand on it."""
     viewer = current.viewer()
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
-    words = presenters.statuses(viewer.is_staff)
+    words = presenters.statuses(viewer.is_staff, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug) if ticket.scale_slug else []
     reply.version.data = str(ticket.version)
     return (
@@ -259,6 +261,8 @@ def page(
             deletion=deletion_place(ticket, viewer),
             blocked=presenters.blocked_lines(blocking.blockers(viewer, ticket)),
             testing=testing_words(ticket, read),
+            contest=contest_place(ticket, viewer, read.events),
+            contest_form=ContestForm(formdata=None),
             status=words[ticket.status],
             thread=thread_of(read, viewer),
             history=history_of(read, viewer),
@@ -298,6 +302,14 @@ def testing_words(ticket: Ticket, read: reading.Reading) -> str:
     return presenters.test_words(
         ticket.status, ticket.test_environment, by_itself=presenters.undone_by_itself(read.events)
     )
+
+
+def contest_place(ticket: Ticket, viewer: Any, events: Any) -> presenters.Contest | None:
+    """A lowered priority in words, contested or not; None when nothing was lowered (LIFE-10)."""
+    standing = contests.look(viewer, ticket, events)
+    if standing is None:
+        return None
+    return presenters.Contest(standing, catalogue.levels(ticket.scale_slug or "severity"), viewer)
 
 
 def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:
@@ -353,7 +365,7 @@ def file_words(row: Any, viewer: Any) -> SimpleNamespace:
 
 def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
     """Messages and the events that stand between them, in order of time."""
-    for_team = viewer.is_staff
+    for_team, kind = viewer.is_staff, read.ticket.kind_slug
     items = []
     for message in read.messages:
         mine = message.author_id == viewer.id
@@ -384,7 +396,7 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                     # The line that opens the thread stands before the first message, the others after theirs.
                     order=-1 if event.kind == "ticket:created" else 1,
                     icon=presenters.EVENT_ICONS.get(event.kind, "arrow-right"),
-                    text=presenters.event_sentence(event, viewer, read.names, for_team, read.kin),
+                    text=presenters.event_sentence(event, viewer, read.names, for_team, read.kin, kind),
                 )
             )
     items.sort(key=lambda item: (item.at, item.order))
@@ -407,7 +419,9 @@ def history_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
         SimpleNamespace(
             at=event.created_at,
             icon=presenters.EVENT_ICONS.get(event.kind, "arrow-right"),
-            text=presenters.event_sentence(event, viewer, read.names, viewer.is_staff, read.kin),
+            text=presenters.event_sentence(
+                event, viewer, read.names, viewer.is_staff, read.kin, read.ticket.kind_slug
+            ),
             internal=not event.is_public,
         )
         for event in read.events

@@ -976,6 +976,9 @@ ROW_REFUSALS: dict[str, Any] = {
     ),
     "row-gone": _l("Somebody deleted this while you were reading it."),
     "row-exists": _l("Another one has this already. Choose something else."),
+    "label-needed": _l("Fill in this field."),
+    "label-says-nothing": _l("Fill in at least one of the words: this kind would read nothing of its own."),
+    "label-exists": _l("This status has words for this kind already: change those."),
 }
 
 TABLE_WORDS: dict[str, Any] = {

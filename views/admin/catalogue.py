@@ -8,8 +8,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from peewee import fn
+from wtforms.validators import Length, Optional
 
 from domain import catalogue
+from domain.refusals import Invalid
 from models import (
     Category,
     ConsentText,
@@ -29,8 +31,9 @@ from presenters import localized
 from views import current
 from views.admin import filters
 from views.admin.base import Badge, Rows, choices_of
-from views.admin.fields import Lines, RowSelect
+from views.admin.fields import Choice, Line, Lines, RowSelect, icon_names
 from views.admin.filters import lowered
+from views.admin.words import LABELS
 
 OFFER = _l("Catalogue")
 TEAMS = _l("Team and rules")
@@ -187,6 +190,17 @@ class KindView(Offered):
     form_columns = column_details_list
     fixed = ("slug",)
     default_order = (Kind.position,)
+
+    deleted_with = (StatusLabel,)
+
+    def goes_with(self, row: Any) -> list[str]:
+        """The words of statuses that are for this kind only."""
+        count = StatusLabel.select().where(StatusLabel.kind == row.id).count()
+        return (
+            [ngettext("%(num)s status label goes with it", "%(num)s status labels go with it", count)]
+            if count
+            else []
+        )
 
     def also_blocked_by(self, row: Any) -> list[Any]:
         """Requests keep the word of their kind."""
@@ -363,32 +377,99 @@ class RequestFormView(Offered):
     default_order = (RequestForm.position,)
 
 
+def _status_words(name: str, language: str) -> Line:
+    """Words of a status. Those for one kind may stay empty, so what is needed is asked when they are saved."""
+    column = f"{name}_{language}"
+    most = StatusLabel._meta.fields[column].max_length
+    too_long = _l("At most %(most)s characters.", most=most)
+    return Line(LABELS[column], validators=[Optional(), Length(max=most, message=too_long)])
+
+
 class StatusLabelView(Rows):
     table = StatusLabel
     title = _l("Status labels")
+    new_title = _l("Words for one kind of request")
     lead = _l(
-        "What customers and the team read for each status. The statuses and their moves are part of the program."
+        "What customers and the team read for each status. The statuses and their moves are part of the program; a "
+        "kind of request may have words of its own, and what they leave empty is said as for all kinds."
     )
     section = OFFER
     icon = "chat-left-text"
-    can_create = False
-    can_delete = False
-    column_list = ("status", "customer", "team_words", "turn", "position")
+    list_joins = (StatusLabel.kind,)
+    column_list = ("status", "kind", "customer", "team_words", "turn", "position")
     column_details_list = (
-        "status", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en", "icon", "position",
+        "status", "kind", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en", "icon", "position",
     )  # fmt: skip
     column_sortable_list = ("status", "position")
+    column_filters = (filters.Row("kind", StatusLabel.kind, _l("Kind"), choices_of(Kind)),)
     form_columns = column_details_list
-    fixed = ("status",)
+    form_fields = {
+        "status": Choice(
+            _l("Status"),
+            choices=lambda: [(key, localized(row, "team")) for key, row in catalogue.labels().items()],
+        ),
+        "kind": RowSelect(_l("Kind"), rows=choices_of(Kind)),
+        **{
+            f"{name}_{language}": _status_words(name, language)
+            for name in ("customer", "team", "turn")
+            for language in ("fr", "en")
+        },
+        "icon": Choice(
+            LABELS["icon"],
+            choices=lambda: [(name, name) for name in icon_names()],
+            blank=_l("As for all kinds"),
+        ),
+    }
+    fixed = ("status", "kind")
     default_order = (StatusLabel.position,)
+
+    def show_kind(self, row: Any) -> str:
+        """For which kind of request."""
+        return localized(row.kind, "name") if row.kind_id else _("All kinds")
+
+    def show_customer(self, row: Any) -> str:
+        """What customers read."""
+        return localized(row, "customer") or _("As for all kinds")
 
     def show_team_words(self, row: Any) -> str:
         """What the team reads."""
-        return localized(row, "team")
+        return localized(row, "team") or _("As for all kinds")
 
     def show_turn(self, row: Any) -> str:
         """Whose turn it is."""
         return localized(row, "turn")
+
+    def row_label(self, row: Any) -> str:
+        """The status, and the kind when the words are for one."""
+        general = catalogue.labels().get(row.status)
+        name = localized(general, "team") if general is not None else str(row.status)
+        return f"{name} · {localized(row.kind, 'name')}" if row.kind_id else name
+
+    def before_save(self, form: Any, row: Any, before: Any) -> None:
+        """Words for all kinds are whole; those for one kind say something, in both languages."""
+        row.icon = row.icon or ""
+        for name in ("customer", "team", "turn"):
+            texts = {language: getattr(row, f"{name}_{language}") or "" for language in ("fr", "en")}
+            for language, text in texts.items():
+                setattr(row, f"{name}_{language}", text)
+                needed = any(texts.values()) or (row.kind_id is None and name != "turn")
+                if needed and not text:
+                    raise Invalid("label-needed", field=f"{name}_{language}")
+        if row.kind_id is None:
+            if not row.icon:
+                raise Invalid("label-needed", field="icon")
+            return
+        if not (row.customer_fr or row.team_fr or row.turn_fr or row.icon):
+            raise Invalid("label-says-nothing", field="customer_fr")
+        same = StatusLabel.select().where(
+            (StatusLabel.status == row.status) & (StatusLabel.kind == row.kind_id)
+        )
+        if row.id is None and same.exists():
+            raise Invalid("label-exists", field="kind")
+
+    def also_blocked_by(self, row: Any) -> list[Any]:
+        """The words for all kinds stay: every status needs them."""
+        return [] if row.kind_id else [_l("the statuses of the program")]
 
     def after_commit(self) -> None:
         """Pages remember the labels for a few seconds."""

@@ -52,9 +52,9 @@ def desk_url(number: str) -> str | None:
     return None
 
 
-def status_badge(status: str) -> Badge:
-    """A status with the words of the team."""
-    labels = catalogue.labels()
+def status_badge(status: str, kind: str = "") -> Badge:
+    """A status with the words of the team, for requests of a kind."""
+    labels = catalogue.labels(kind)
     label = labels.get(status)
     return Badge(
         lifecycle.STATUSES[status].tone,
@@ -209,7 +209,7 @@ class TicketView(Rows):
 
     def show_status(self, row: Any) -> Badge:
         """The status, in the team's words."""
-        return status_badge(row.status)
+        return status_badge(row.status, row.kind_slug)
 
     def show_requester(self, row: Any) -> str:
         """Who asked."""
