@@ -189,7 +189,10 @@ def days_counted(count: int, unit: str) -> str:
 
 
 def closing_reason(explanation: Explanation, calendar: Any) -> str:
-    """Why a request closes on its date: "7 working days after Friday 6 November", and the days that do not count."""
+    """Why something happens on its day: "7 working days after Friday 6 November", and the days that do not count.
+
+    Where the reader's midnight is another one than the calendar's, it also says whose midnight ends the day.
+    """
     start = long_day(explanation.from_day)
     count = days_counted(explanation.count, explanation.unit)
     if explanation.after_reminder:
@@ -208,6 +211,9 @@ def closing_reason(explanation: Explanation, calendar: Any) -> str:
             len(skipped),
             days=", ".join(skipped),
         )
+    end = calendar.end_of_day(explanation.last_day)
+    if end.astimezone(_zone()).utcoffset() != end.astimezone(ZoneInfo(calendar.time_zone)).utcoffset():
+        text += " " + _("The day ends at midnight in the time zone %(zone)s.", zone=calendar.time_zone)
     return text
 
 
@@ -217,7 +223,7 @@ def closing_sentence(ticket: Ticket, now: datetime | None = None) -> dict[str, s
     if explanation is None:
         return None
     book = closing.book()
-    calendar = book.calendar(book.pick(ticket))
+    calendar = book.calendar(book.pick(ticket), ticket)
     return {
         "day": long_day(explanation.last_day),
         "day_year": long_day(explanation.last_day, year=True),

@@ -24,7 +24,7 @@ def index() -> ResponseReturnValue:
     if viewer.is_agent:
         return redirect(url_for("desk.index"), 303)
     words = presenters.statuses()
-    calendar = closing.book().default_calendar
+    book = closing.book()
     yours = lists.current(viewer, ("waiting_customer", "customer_testing", "resolved"), SHOWN)
     return render_template(
         "home/index.html",
@@ -35,7 +35,7 @@ def index() -> ResponseReturnValue:
         turns={
             row.id: presenters.turn_words(
                 row.status,
-                calendar.last_day(row.closes_at) if row.closes_at else None,
+                book.last_day(row),
                 words[row.status].turn,
             )
             for row in yours
