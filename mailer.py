@@ -425,7 +425,12 @@ def own_words(text: str, day: str, about: dict[str, Any], organisation: str) -> 
 
     The subject of a request stays out of a mail that carries no text (LIFE-3): its heading stands in.
     """
-    values = {"number": about["number"], "summary": about["heading"], "day": day, "organisation": organisation}
+    values = {
+        "number": about["number"],
+        "summary": about["heading"],
+        "day": day,
+        "organisation": organisation,
+    }
     found = rule_texts.paragraphs(text, {name: one_line(value) for name, value in values.items()})
     return [[_without_controls(line).rstrip() for line in lines] for lines in found]
 
@@ -976,7 +981,7 @@ def rule_example(row: ClosingRule, language: str, day: date, organisation: str) 
     """What the mails of a closing rule say, before it is saved (LIFE-12), inside an application context.
 
     Arguments: row, as typed; language, fr or en; day, that it would name; organisation, that it would name.
-    Returns, for each mail: `kind`, of rule_texts.TEXTS, `subject` and `text` of its own part, worded by its own templates.
+    Returns, for each mail: `kind`, of rule_texts.TEXTS, `subject` and `text` of its own part, by its own templates.
     """
     found = []
     with flask_babel.force_locale(language):

@@ -67,7 +67,7 @@ class RuleBook:
         return rules.pick_rule(self.in_force, ticket.status, ticket.organisation_id, ticket.form_slug)
 
     def calendar(self, rule: rules.ClosingRule | None, ticket: Concerned) -> WorkCalendar:
-        """In which calendar the days of a request are counted: the rule's own, else its team's, else the default."""
+        """The calendar in which days of a request count: the rule's own, else its team's, else the default."""
         own = self.calendar_of_rule.get(rule.key) if rule else None
         return own or self.calendar_of_team.get(ticket.team_id) or self.default_calendar
 
@@ -85,8 +85,8 @@ class RuleBook:
     ) -> RuleBook:
         """The book as it would be with one rule changed: the preview before it is saved (LIFE-12).
 
-        Arguments: key, the row that is replaced (None: it is new); rule, as typed, None when switched off; calendar, its
-        own one or None.
+        Arguments: key, the row that is replaced (None: it is new); rule, as typed, None when switched off; calendar,
+        its own one or None.
         """
         kept = [one for one in self.in_force if one.key != key]
         calendars = {of: known for of, known in self.calendar_of_rule.items() if of != key}

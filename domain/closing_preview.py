@@ -1,4 +1,4 @@
-"""What a closing rule would do before it is saved: whom it touches until a day, and the calendar of one request (LIFE-12).
+"""What a closing rule would do, before it is saved: whom it touches until a day, the calendar of one request (LIFE-12).
 
 Nothing is written here, and no row is locked. The arithmetic is that of closing_rules.py, the same as the sweep's.
 """
@@ -35,7 +35,7 @@ NEWLY, NO_LONGER, OTHER_DATE, SAME = "newly", "no_longer", "other_date", "same"
 class Typed:
     """A rule as it stands in the form.
 
-    Arguments: key, of the row it would replace, None for a new one; rule, None when it is switched off; calendar, its own.
+    key: of the row it would replace, None for a new one. rule: None when it is switched off. calendar: its own.
     """
 
     key: int | None
@@ -80,7 +80,7 @@ class Touched:
     """
 
     id: int
-    silent_since: date
+    silent_days: int
     happenings: tuple[Happening, ...]
     present: tuple[Happening, ...]
     change: str
@@ -93,23 +93,19 @@ class Touched:
 class Preview:
     """What happens from now to the end of a day, and what the rule as typed changes of it.
 
-    reminders, moves (by final status): how many. changes: how many requests for each kind of change. shown: the first
-    ones, what is due first coming first; no_longer: those that the rule would no longer touch. at_least: there are more
-    than MOST_LOOKED_AT, and the numbers are no more than a beginning.
+    requests: to how many something happens. reminders, moves (by final status): how many. changes: how many requests
+    for each kind of change. shown: the first ones, what is due first coming first. no_longer: those that the rule would
+    no longer touch. at_least: there are more than MOST_LOOKED_AT, and the numbers are no more than a beginning.
     """
 
     until: date
+    requests: int = 0
     reminders: int = 0
     moves: dict[str, int] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=lambda: dict.fromkeys((NEWLY, NO_LONGER, OTHER_DATE), 0))
     shown: list[Touched] = field(default_factory=list)
     no_longer: list[Touched] = field(default_factory=list)
     at_least: bool = False
-
-    @property
-    def touched(self) -> int:
-        """How many reminders and moves."""
-        return self.reminders + sum(self.moves.values())
 
 
 def preview(what: Typed, until: date, viewer: Viewer, now: datetime) -> Preview:
@@ -143,7 +139,8 @@ def preview(what: Typed, until: date, viewer: Viewer, now: datetime) -> Preview:
                 found.reminders += 1
             else:
                 found.moves[one.final_status] = found.moves.get(one.final_status, 0) + 1
-        touched.append(Touched(row.id, then.silent_since(row), will, does, change))
+        found.requests += bool(will)
+        touched.append(Touched(row.id, then.silent_days(row), will, does, change))
     shown = sorted((one for one in touched if one.happenings), key=lambda one: (one.happenings[0].at, one.id))
     gone = sorted((one for one in touched if not one.happenings), key=lambda one: (one.present[0].at, one.id))
     found.shown, found.no_longer = _named([shown[:MOST_SHOWN], gone[:MOST_SHOWN]], viewer)
@@ -165,9 +162,7 @@ def _candidates(what: Typed, present: RuleBook, proposed: RuleBook, until: date)
             condition &= Ticket.organisation == scope.organisation_id
         if scope.form_slug is not None:
             condition &= Ticket.form_slug == scope.form_slug
-        of_status = [
-            rule for rule in (*present.in_force, *proposed.in_force) if rule.status == scope.status
-        ]
+        of_status = [rule for rule in (*present.in_force, *proposed.in_force) if rule.status == scope.status]
         conditions.append(condition & _could_be_due(of_status, until))
     if not conditions:
         return None
@@ -206,9 +201,10 @@ class _Foreseer:
         self.book, self.until, self.now = at_book, until, now
         self.known: dict[Any, tuple[Happening, ...]] = {}
 
-    def silent_since(self, row: Waiting) -> date:
-        """The day on which the clock of a request started."""
-        return self.book.calendar(self.book.pick(row), row).local_day(closing.clock_start(row))
+    def silent_days(self, row: Waiting) -> int:
+        """For how many days nobody has written to a request."""
+        calendar = self.book.calendar(self.book.pick(row), row)
+        return (calendar.local_day(self.now) - calendar.local_day(closing.clock_start(row))).days
 
     def of(self, row: Waiting) -> tuple[Happening, ...]:
         """What happens to a request from now to the end of the day, in order."""
@@ -278,14 +274,12 @@ class Day(NamedTuple):
 def story(ticket: Any, at_book: RuleBook, now: datetime | None) -> Story:
     """Every reminder and the end of one request, with the reasons.
 
-    Arguments: ticket, a request or a Waiting; now, aware UTC: what is overdue goes out then; None, as if all went on time.
+    Arguments: ticket, a request or a Waiting; now, aware UTC: what is overdue goes out then. None: all goes on time.
     """
     rule = at_book.pick(ticket)
     calendar = at_book.calendar(rule, ticket)
     chapters = tuple(Chapter(*parts) for parts in _story(ticket, at_book, now))
-    return Story(
-        calendar.local_day(closing.clock_start(ticket)), chapters, rule.unit if rule else rules.DAYS
-    )
+    return Story(calendar.local_day(closing.clock_start(ticket)), chapters, rule.unit if rule else rules.DAYS)
 
 
 def example(what: Typed, now: datetime) -> Story:
