@@ -235,7 +235,7 @@ WAITING_COLUMNS = (
 )  # fmt: skip
 
 # Each batch is a transaction: somebody who writes meanwhile waits for one of them, some hundredths of a second.
-RECOMPUTED_AT_ONCE = 1000
+RECOMPUTED_AT_ONCE = 500
 # The row that says how far the recomputing has come, so that a job goes on with it, also after a restart.
 _PROGRESS = "closing-dates"
 # How long a page recomputes by itself before it leaves the rest to the job.
