@@ -20,12 +20,13 @@ TEXTS = ("reminder_text", "closing_text")
 
 _PLACE = re.compile(r"\{(" + "|".join(PLACES) + r")\}")
 
+_BRACES = re.compile(r"\{[^{}\n]{0,40}\}?|\}")
+
 
 def first_wrong(text: str) -> str | None:
     """The first thing in braces that is no place, as it was written; None when the text can be used."""
-    rest = _PLACE.sub("", text)
-    found = re.search(r"\{[^{}\n]{0,40}\}?|\}", rest)
-    return found.group() if found else None
+    found = (brace.group() for brace in _BRACES.finditer(text))
+    return next((brace for brace in found if not _PLACE.fullmatch(brace)), None)
 
 
 def paragraphs(text: str, values: Mapping[str, str]) -> list[list[str]]:

@@ -16,7 +16,7 @@ from tests.test_closing import FRIDAY, asked, end_of, nightly, quiet_demo, solve
 
 
 @pytest.fixture(autouse=True)
-def nobody_else_waits(quiet_demo: None, world: Any) -> None:  # noqa: F811
+def nobody_else_waits(quiet_demo: None, world: Any) -> None:
     """The requests of the demo are with the team: a preview counts those of the test."""
     Ticket.update(status="in_progress").execute()
 
@@ -84,18 +84,18 @@ def test_what_was_foreseen_is_what_nightly_sweeps_then_do(world: Any) -> None:
     ).order_by(TicketEvent.id):  # fmt: skip
         if event.ticket.number in happened:
             day = (event.created_at.astimezone(FRIDAY.tzinfo) - timedelta(hours=1)).date().isoformat()
-            what = (
-                f"reminder {event.data['number']}"
-                if event.kind == "ticket:reminded"
-                else event.data["to"]
-            )
+            what = f"reminder {event.data['number']}" if event.kind == "ticket:reminded" else event.data["to"]
             happened[event.ticket.number].append((day, what))
     assert happened == foreseen
     assert foreseen[tickets[3].number] == [("2026-11-23", "awaiting_rollback"), ("2026-11-26", "expired")]
 
 
 def test_a_preview_says_what_the_rule_changes(world: Any) -> None:
-    first, second, late = asked(world), asked(world, FRIDAY - timedelta(days=10)), asked(world, by=world.charlie)
+    first, second, late = (
+        asked(world),
+        asked(world, FRIDAY - timedelta(days=10)),
+        asked(world, by=world.charlie),
+    )
     Ticket.update(extension_days=5).where(Ticket.id == late.id).execute()
     found = look(world, rule_of("waiting_customer", after=5, reminders=[2]), "2026-11-06")
     changes = {one.number: one.change for one in [*found.shown, *found.no_longer]}
@@ -163,7 +163,9 @@ def test_the_numbers_stop_at_a_limit_that_is_said(world: Any, monkeypatch: pytes
     monkeypatch.setattr(closing_preview, "MOST_LOOKED_AT", 4)
     found = look(world, rule_of("waiting_customer", after=1, reminders=[]), "2026-11-08")
     assert found.at_least and found.requests == 4
-    assert [one.number for one in found.shown] == [ticket.number for ticket in tickets[:1:-1]], "longest first"
+    assert [one.number for one in found.shown] == [ticket.number for ticket in tickets[:1:-1]], (
+        "longest first"
+    )
     monkeypatch.setattr(closing_preview, "MOST_LOOKED_AT", 6)
     found = look(world, rule_of("waiting_customer", after=1, reminders=[]), "2026-11-08")
     assert not found.at_least and found.requests == 6
@@ -222,7 +224,11 @@ def test_the_calendar_of_one_request_gives_each_day_with_its_reason(world: Any) 
     assert [len(why.skipped) for why in reasons] == [0, 1, 1]
     assert [day.counted for day in story.days][:7] == [False, False, False, True, True, False, True]
     present = closing_preview.story(ticket, closing.book(), FRIDAY)
-    assert [one.step.day.isoformat() for one in present.chapters] == ["2026-11-16", "2026-11-21", "2026-11-26"]
+    assert [one.step.day.isoformat() for one in present.chapters] == [
+        "2026-11-16",
+        "2026-11-21",
+        "2026-11-26",
+    ]
 
 
 def test_an_overdue_reminder_has_no_reason_but_that_it_is_late(world: Any) -> None:

@@ -382,7 +382,9 @@ def changed(old: str, new: str) -> Callable[[str], str]:
         changed('status = "waiting_customer"\nunit', 'status = "in_progress"\nunit'),
         changed('unit = "working_days"', 'unit = "working_days"\ncalendar = "Mars"'),
         changed('icon = "headset"', 'icon = "headset"\ncalendar = "Mars"'),
-        changed('unit = "days"', 'unit = "days"\nclosing_text_fr = "Le {jour}"\nclosing_text_en = "On {day}"'),
+        changed(
+            'unit = "days"', 'unit = "days"\nclosing_text_fr = "Le {jour}"\nclosing_text_en = "On {day}"'
+        ),
         changed('unit = "days"', 'unit = "days"\nclosing_text_fr = "Le {day}"'),
         changed('"08:00-18:00"', '"18:00-08:00"'),
         changed("hours.monday", "hours.lundi"),
