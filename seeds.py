@@ -340,7 +340,7 @@ class _World:
             reminders=[5],
             after=10,
             final_status="awaiting_rollback",
-            reminder_text_fr="Le correctif {number} attend votre essai.\n\nSans nouvelles il est retiré après le {day}.",
+            reminder_text_fr="Le correctif {number} attend un essai.\n\nSans nouvelles il est retiré après le {day}.",
             reminder_text_en="Patch {number} waits for your test.\n\nWithout news it is taken back after {day}.",
             closing_text_fr="Le correctif {number} n’a pas été essayé avant la fin du {day} : nous le retirons.",
             closing_text_en="Patch {number} was not tested before the end of {day}: we take it back.",
