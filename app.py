@@ -177,7 +177,7 @@ def _own_forms_only(app: Flask) -> None:
         if site is None:
             origin = request.headers.get("Origin")
             own = {request.host, urlsplit(_settings_of_request().base_url).netloc}
-            foreign = origin is not None and urlsplit(origin).netloc not in own
+            foreign = origin is not None and origin.partition("://")[2] not in own
         else:
             foreign = site not in ("same-origin", "none")
         return error_page(400, plain=True) if foreign else None
