@@ -70,6 +70,15 @@ def sweep_closing(app: Flask, now: datetime) -> int:
     return closing.sweep(now)
 
 
+# A run leaves room for other writers between its batches, and for the next job.
+DATES_SECONDS = 20.0
+
+
+def recompute_dates(app: Flask, now: datetime) -> int:
+    """Go on recomputing closing dates after a rule or a calendar changed (LIFE-12). Returns how many changed."""
+    return closing.go_on_rescheduling(now, DATES_SECONDS)
+
+
 def sweep_deletions(app: Flask, now: datetime) -> int:
     """Bring irreversible requests forward: waits that are over, answers that did not come (REQ-4). Returns how many."""
     return deletion.sweep(now)
@@ -99,6 +108,7 @@ class Job(NamedTuple):
 JOBS: tuple[Job, ...] = (
     Job("outbox", 3, deliver_outbox, "deliver the mails that are due"),
     Job("closing", 60, sweep_closing, "send the reminders and make the closings that are due"),
+    Job("dates", 5, recompute_dates, "go on recomputing closing dates after a rule or a calendar changed"),
     Job(
         "deletion",
         60,

@@ -40,11 +40,13 @@ from domain import (
     lifecycle,
     mail_actions,
     policies,
+    rule_texts,
     settings,
 )
 from domain.notifications import PermanentFailure, Skipped
 from models import (
     Attachment,
+    ClosingRule,
     Kind,
     Message,
     Organisation,
@@ -442,6 +444,33 @@ def _day(day: date, to: Reader) -> str:
     return presenters.long_day(day, year=day.year != to.now.astimezone(to.zone).year)
 
 
+def own_words(text: str, day: str, about: dict[str, Any], organisation: str) -> list[list[str]]:
+    """The paragraphs that a closing rule has for its mail, as lines of plain text; none means the usual words.
+
+    The subject of a request stays out of a mail that carries no text (LIFE-3): its heading stands in.
+    """
+    values = {
+        "number": about["number"],
+        "summary": about["heading"],
+        "day": day,
+        "organisation": organisation,
+    }
+    found = rule_texts.paragraphs(text, {name: one_line(value) for name, value in values.items()})
+    return [[_without_controls(line).rstrip() for line in lines] for lines in found]
+
+
+def _own_words(to: Reader, kind: str, day: str, about: dict[str, Any]) -> list[list[str]]:
+    """Those of the rule that acted, for a customer; the desk reads the usual words."""
+    text = "" if to.at_work else rule_texts.of_rule(to.event.data.get("rule"), kind, to.language)
+    return own_words(text, day, about, _organisation_name(to.ticket)) if text else []
+
+
+def _told_day(to: Reader) -> str:
+    """The day that an event tells, in words; empty when it tells none."""
+    told = to.event.data.get("last_day")
+    return _day(date.fromisoformat(told), to) if told else ""
+
+
 def _message(to: Reader) -> dict[str, Any]:
     """The words that an event carries: author, side, text, number of files. Raises Skipped when they are gone."""
     message = Message.get_or_none(Message.id == to.row.context.get("message_id"))
@@ -544,6 +573,7 @@ def status_changed(to: Reader) -> dict[str, Any]:
         "now": _status(data.get("to") or to.ticket.status, to),
         "closing": _closing(to),
         "at_work": to.at_work,
+        "own": _own_words(to, "closing_text", _told_day(to), about),
         "button": _open_button(_("Open the request"), about),
         **_answers(to),
     }
@@ -606,9 +636,12 @@ def reminder(to: Reader) -> dict[str, Any]:
     day = date.fromisoformat(told) if told else closing.last_day(ticket)
     if day is None:
         raise Skipped("answered-meanwhile")
+    text = rule_texts.of_rule(data.get("rule"), "reminder_text", to.language)
     return {
         **about,
         "day": _day(day, to),
+        "own": _own_words(to, "reminder_text", _day(day, to), about),
+        "own_day": rule_texts.names_day(text),
         "is_last": data.get("number") == data.get("of"),
         "button": _open_button(_("Answer the request"), about),
         **_answers(to),
@@ -645,6 +678,7 @@ def closed(to: Reader) -> dict[str, Any]:
         "reason": data.get("reason") or to.ticket.close_reason,
         "was_solved": data.get("from") == "resolved",
         "works": bool(data.get("works")),
+        "own": _own_words(to, "closing_text", _told_day(to), about),
         "follow_up": follow_up,
         "at_work": to.at_work,
         "button": _open_button(_("Read the request"), about),
@@ -1202,6 +1236,56 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
         html=html,
         headers=headers,
     )
+
+
+def rule_example(row: ClosingRule, language: str, day: date, organisation: str) -> list[dict[str, Any]]:
+    """What the mails of a closing rule say, before it is saved (LIFE-12), inside an application context.
+
+    Arguments: row, as typed; language, fr or en; day, that it would name; organisation, that it would name.
+    Returns, for each mail: `kind`, of rule_texts.TEXTS, `subject` and `text` of its own part, by its own templates.
+    """
+    found = []
+    with flask_babel.force_locale(language):
+        said = presenters.long_day(day, year=True)
+        about: dict[str, Any] = {
+            "number": "SUP-2041",
+            "carries": True,
+            "summary": _("Payslips of November do not print"),
+            "heading": _("Payslips of November do not print"),
+            "status": {"key": row.status, "label": "", "tone": ""},
+        }
+        final = presenters.statuses()[row.final_status]
+        moved = {"label": final.label, "turn": final.turn}
+        now = presenters.statuses()[row.status]
+        mails = {
+            "reminder_text": ("reminder", {"day": said, "is_last": True}),
+            "closing_text": (
+                "closed" if row.final_status == "closed" else "status-changed",
+                {
+                    "works": False, "reason": "silence", "was_solved": row.status == "resolved", "by": "",
+                    "now": moved, "was": {"label": now.label}, "at_work": False,
+                },
+            ),
+        }  # fmt: skip
+        for kind, (template, more) in mails.items():
+            text = rule_texts.text_of(row, kind, language)
+            words = {
+                **about,
+                **more,
+                "own": own_words(text, said, about, organisation) if text else [],
+                "own_day": rule_texts.names_day(text),
+            }
+            page = _templates().get_template(f"mail/{template}/body.txt")
+            body = "".join(page.blocks["content"](page.new_context(words)))
+            found.append(
+                {
+                    "kind": kind,
+                    "subject": shortened(_part(template, "subject.txt", words)),
+                    "text": re.sub(r"\n{3,}", "\n\n", body).strip(),
+                    "own": bool(text),
+                }
+            )
+    return found
 
 
 def thread_root(row: OutboxMessage) -> str:

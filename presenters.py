@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,8 +16,10 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from domain import closing, settings
-from domain.closing_rules import WORKING_DAYS, Explanation
+from domain.closing_preview import Day, Preview, Story
+from domain.closing_rules import REMINDER, WORKING_DAYS, Explanation
 from domain.refusals import Refusal
+from domain.workdays import CLOSING_DAY, HOLIDAY, SkippedDay
 from models import Ticket
 
 NNBSP = "\u202f"
@@ -189,26 +191,38 @@ def days_counted(count: int, unit: str) -> str:
 
 
 def closing_reason(explanation: Explanation, calendar: Any) -> str:
-    """Why a request closes on its date: "7 working days after Friday 6 November", and the days that do not count."""
+    """Why something happens on its day: "7 working days after Friday 6 November", and the days that do not count.
+
+    Where the reader's midnight is another one than the calendar's, it also says whose midnight ends the day.
+    """
     start = long_day(explanation.from_day)
     count = days_counted(explanation.count, explanation.unit)
     if explanation.after_reminder:
         text = _("%(days)s after our reminder of %(day)s.", days=count, day=start)
     else:
         text = _("%(days)s after %(day)s.", days=count, day=start)
-    skipped = []
-    for day in explanation.skipped:
-        name = calendar.holiday_name(day.day, language()) if day.reason == "holiday" else None
-        why = name or _("we are closed")
-        skipped.append(f"{long_day(day.day)} ({why})")
-    if skipped:
-        text += " " + ngettext(
-            "This day does not count: %(days)s.",
-            "These days do not count: %(days)s.",
-            len(skipped),
-            days=", ".join(skipped),
-        )
+    if explanation.skipped:
+        text += " " + skipped_words(explanation.skipped, calendar)
+    end = calendar.end_of_day(explanation.last_day)
+    if end.astimezone(_zone()).utcoffset() != end.astimezone(ZoneInfo(calendar.time_zone)).utcoffset():
+        text += " " + _("The day ends at midnight in the time zone %(zone)s.", zone=calendar.time_zone)
     return text
+
+
+def skipped_words(skipped: Sequence[SkippedDay], calendar: Any) -> str:
+    """Which days do not count, each with its reason; empty when none is given."""
+    said = []
+    for day in skipped:
+        name = calendar.holiday_name(day.day, language()) if day.reason == HOLIDAY else None
+        said.append(f"{long_day(day.day)} ({name or _('we are closed')})")
+    if not said:
+        return ""
+    return ngettext(
+        "This day does not count: %(days)s.",
+        "These days do not count: %(days)s.",
+        len(said),
+        days=", ".join(said),
+    )
 
 
 def closing_sentence(ticket: Ticket, now: datetime | None = None) -> dict[str, str] | None:
@@ -217,13 +231,143 @@ def closing_sentence(ticket: Ticket, now: datetime | None = None) -> dict[str, s
     if explanation is None:
         return None
     book = closing.book()
-    calendar = book.calendar(book.pick(ticket))
+    calendar = book.calendar(book.pick(ticket), ticket)
     return {
         "day": long_day(explanation.last_day),
         "day_year": long_day(explanation.last_day, year=True),
         "why": closing_reason(explanation, calendar),
         "final": explanation.final_status,
     }
+
+
+def happening_words(kind: str, number: int, final_status: str) -> str:
+    """What happens by itself to a request: "Reminder 1", or the status it goes to, in the words of the team."""
+    if kind == REMINDER:
+        return _("Reminder %(number)s", number=number)
+    return statuses(for_team=True)[final_status].label
+
+
+def foreseen_words(preview: Preview) -> str:
+    """How many reminders, closings and other moves: "3 reminders, 2 closings"."""
+    said = [ngettext("%(num)s reminder", "%(num)s reminders", preview.reminders)]
+    closings = preview.moves.get("closed", 0)
+    others = {status: count for status, count in sorted(preview.moves.items()) if status != "closed"}
+    if closings or not others:
+        said.append(ngettext("%(num)s closing", "%(num)s closings", closings))
+    for status, count in others.items():
+        label = statuses(for_team=True)[status].label
+        said.append(
+            ngettext("%(num)s move to “%(status)s”", "%(num)s moves to “%(status)s”", count, status=label)
+        )
+    words = ", ".join(said)
+    return _("at least %(what)s", what=words) if preview.at_least else words
+
+
+def story_rows(story: Story) -> list[dict[str, str]]:
+    """The calendar of one request as rows: what happens, at the end of which day, and why that day."""
+    return [
+        {
+            "what": happening_words(chapter.step.kind, chapter.step.number, chapter.step.final_status),
+            "icon": "bell" if chapter.step.kind == REMINDER else "archive",
+            "day": long_day(chapter.step.day, year=True),
+            "why": closing_reason(chapter.reason, chapter.calendar)
+            if chapter.reason is not None
+            else _(
+                "It is overdue: it goes out at the next sweep, and what follows keeps its distance from it."
+            ),
+        }
+        for chapter in story.chapters
+    ]
+
+
+# A picture of more weeks leaves out those in which nothing happens.
+WEEKS_DRAWN = 14
+
+
+def story_weeks(story: Story) -> list[dict[str, Any]]:
+    """The same as weeks from Monday to Sunday: rows with `cells`, or with `left_out`, a number of weeks.
+
+    A cell says the day, whether it counts, and in a word what is special; None before the start and after the end.
+    """
+    days = story.days
+    if not days:
+        return []
+    calendar = story.chapters[0].calendar
+    cells: list[dict[str, str] | None] = [None] * days[0].day.weekday()
+    cells += [_story_cell(one, story, calendar) for one in days]
+    cells += [None] * (-len(cells) % 7)
+    weeks = [cells[start : start + 7] for start in range(0, len(cells), 7)]
+    if len(weeks) <= WEEKS_DRAWN:
+        return [{"cells": week, "left_out": 0} for week in weeks]
+    rows: list[dict[str, Any]] = []
+    for place, week in enumerate(weeks):
+        happens = any(cell and cell["tone"] in ("start", "step", "end") for cell in week)
+        if happens or place in (0, len(weeks) - 1):
+            rows.append({"cells": week, "left_out": 0})
+        elif rows and rows[-1]["left_out"]:
+            rows[-1]["left_out"] += 1
+        else:
+            rows.append({"cells": [], "left_out": 1})
+    for row in rows:
+        if row["left_out"]:
+            row["words"] = ngettext(
+                "%(num)s week in which nothing happens",
+                "%(num)s weeks in which nothing happens",
+                row["left_out"],
+            )
+    return rows
+
+
+def _story_cell(one: Day, story: Story, calendar: Any) -> dict[str, str]:
+    number = short_day(one.day) if one.day.day == 1 or one.day == story.start else str(one.day.day)
+    cell = {"number": number, "iso": one.day.isoformat(), "word": "", "name": "", "tone": ""}
+    moves = [step for step in one.happens if step.kind != REMINDER]
+    if moves:
+        cell |= {"tone": "end", "word": happening_words("move", 0, moves[-1].final_status)}
+    elif one.happens:
+        cell |= {"tone": "step", "word": happening_words(REMINDER, one.happens[0].number, "")}
+    elif one.day == story.start:
+        cell |= {"tone": "start", "word": _("start")}
+    elif one.counted:
+        cell["tone"] = "counted"
+    elif one.skipped is not None and one.skipped.reason == HOLIDAY:
+        name = calendar.holiday_name(one.day, language()) or ""
+        cell |= {"tone": "holiday", "word": _("holiday"), "name": name}
+    elif one.skipped is not None and one.skipped.reason == CLOSING_DAY:
+        cell |= {"tone": "holiday", "word": _("shut"), "name": _("we are closed")}
+    else:
+        cell["tone"] = "off"
+    return cell
+
+
+def month_name(number: int) -> str:
+    """A month by itself: "novembre", "November"."""
+    return format_date(date(2001, number, 1), "LLLL", "fr" if language() == "fr" else "en_GB")
+
+
+def clock_change_words(day: date, change: timedelta) -> dict[str, str]:
+    """A day on which the clocks change, with what they do."""
+    minutes = abs(int(change.total_seconds())) // 60
+    name = (
+        ngettext("clocks go forward %(num)s minute", "clocks go forward %(num)s minutes", minutes)
+        if change > timedelta()
+        else ngettext("clocks go back %(num)s minute", "clocks go back %(num)s minutes", minutes)
+    )
+    return {"day": long_day(day), "name": name}
+
+
+def weekday_names(width: str = "wide") -> list[str]:
+    """The seven names, Monday first: "lundi", or "lu" for width "short"."""
+    names = format_names("fr" if language() == "fr" else "en_GB")[width]
+    return [names[day] for day in range(7)]
+
+
+@lru_cache(maxsize=4)
+def format_names(locale: str) -> Any:
+    """The names of weekdays of a language, by width."""
+    from babel import Locale
+
+    return Locale.parse(locale).days["stand-alone"]
 
 
 # ---- Refusals ----------------------------------------------------------------------------------------

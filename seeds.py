@@ -42,6 +42,7 @@ from domain import (
 from domain.refusals import NotNow
 from domain.workdays import WorkCalendar
 from models import (
+    ClosingRule,
     ConsentText,
     Membership,
     Message,
@@ -50,6 +51,7 @@ from models import (
     Person,
     Portal,
     Product,
+    RequestForm,
     Team,
     TeamMember,
     Ticket,
@@ -235,6 +237,7 @@ def seed_demo(
             presets.apply("default", None, now)
         world = _World(now, store)
         sign_ins = world.make_people(password)
+        world.make_rules()
         world.live(STORIES)
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
@@ -332,6 +335,30 @@ class _World:
             organisation=organisation.id,
             role=role,
         )
+
+    def make_rules(self) -> None:
+        """A closing rule of one organisation for one form, with words of its own for its mails."""
+        rule = ClosingRule.create(
+            status="customer_testing",
+            organisation=Organisation.get(Organisation.slug == "globex"),
+            form=RequestForm.get(RequestForm.slug == "patch"),
+            unit="working_days",
+            reminders=[5],
+            after=10,
+            final_status="awaiting_rollback",
+            reminder_text_fr="Le correctif {number} attend un essai.\n\nSans nouvelles il est retiré après le {day}.",
+            reminder_text_en="Patch {number} waits for your test.\n\nWithout news it is taken back after {day}.",
+            closing_text_fr="Le correctif {number} n’a pas été essayé avant la fin du {day} : nous le retirons.",
+            closing_text_en="Patch {number} was not tested before the end of {day}: we take it back.",
+        )
+        audit.record(
+            "admin:created",
+            by=None,
+            now=self.now,
+            target=f"closingrule:{rule.id}",
+            values={"after": rule.after},
+        )
+        closing.forget()
 
     # Requests
 

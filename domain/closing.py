@@ -6,18 +6,29 @@ The arithmetic is in closing_rules.py and workdays.py; here are the rows, the tr
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from domain import closing_rules as rules
 from domain import settings
 from domain.refusals import Missing, NotAllowed, NotNow
 from domain.workdays import WorkCalendar, read_hours
-from models import Calendar, CalendarClosingDay, ClosingRule, RequestForm, Ticket, db
+from models import (
+    Calendar,
+    CalendarClosingDay,
+    ClosingRule,
+    PortalSetting,
+    RequestForm,
+    Team,
+    Ticket,
+    db,
+    is_sqlite,
+)
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -29,21 +40,62 @@ CACHE_SECONDS = 2.0
 BATCH = 500
 
 
+class Concerned(Protocol):
+    """What the choice of a rule and of a calendar looks at: a request, or its row in a list."""
+
+    @property
+    def status(self) -> Any: ...
+    @property
+    def organisation_id(self) -> Any: ...
+    @property
+    def form_slug(self) -> Any: ...
+    @property
+    def team_id(self) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """The closing rules and calendars as they are now."""
+    """The closing rules and calendars as they are now, or as they would be."""
 
     in_force: tuple[rules.ClosingRule, ...]
     calendar_of_rule: dict[int | str | None, WorkCalendar]
     default_calendar: WorkCalendar
+    calendar_of_team: dict[int, WorkCalendar] = field(default_factory=dict)
 
-    def pick(self, ticket: Ticket) -> rules.ClosingRule | None:
+    def pick(self, ticket: Concerned) -> rules.ClosingRule | None:
         """The rule that applies to a request in its present status, or None."""
         return rules.pick_rule(self.in_force, ticket.status, ticket.organisation_id, ticket.form_slug)
 
-    def calendar(self, rule: rules.ClosingRule | None) -> WorkCalendar:
-        """The calendar of a rule; the team's default one when the rule names none."""
-        return self.calendar_of_rule.get(rule.key if rule else None, self.default_calendar)
+    def calendar(self, rule: rules.ClosingRule | None, ticket: Concerned) -> WorkCalendar:
+        """The calendar in which days of a request count: the rule's own, else its team's, else the default."""
+        own = self.calendar_of_rule.get(rule.key) if rule else None
+        return own or self.calendar_of_team.get(ticket.team_id) or self.default_calendar
+
+    def last_day(self, ticket: Any) -> date | None:
+        """The last day on which the customer can still act; None when nothing closes it (LIFE-13).
+
+        Arguments: ticket, a request or its row in a list, with `closes_at`.
+        """
+        if ticket.closes_at is None:
+            return None
+        return self.calendar(self.pick(ticket), ticket).last_day(ticket.closes_at)
+
+    def with_rule(
+        self, key: int | None, rule: rules.ClosingRule | None, calendar: WorkCalendar | None
+    ) -> RuleBook:
+        """The book as it would be with one rule changed: the preview before it is saved (LIFE-12).
+
+        Arguments: key, the row that is replaced (None: it is new); rule, as typed, None when switched off; calendar,
+        its own one or None.
+        """
+        kept = [one for one in self.in_force if one.key != key]
+        calendars = {of: known for of, known in self.calendar_of_rule.items() if of != key}
+        if rule is not None:
+            # In the order of their keys, as they are read: of two equally precise rules the older one wins.
+            kept = sorted([*kept, rule], key=lambda one: (one.key is None, one.key))
+            if calendar is not None:
+                calendars[rule.key] = calendar
+        return replace(self, in_force=tuple(kept), calendar_of_rule=calendars)
 
 
 _book: RuleBook | None = None
@@ -102,7 +154,9 @@ def _read_book() -> RuleBook:
         book_rules.append(rule)
         if row.calendar_id in calendars:
             calendar_of_rule[rule.key] = calendars[row.calendar_id]
-    return RuleBook(tuple(book_rules), calendar_of_rule, default)
+    teams = Team.select(Team.id, Team.calendar).where(Team.calendar.is_null(False)).tuples()
+    calendar_of_team = {team: calendars[calendar] for team, calendar in teams if calendar in calendars}
+    return RuleBook(tuple(book_rules), calendar_of_rule, default, calendar_of_team)
 
 
 def rule_value(row: ClosingRule, forms: dict[int, str] | None = None) -> rules.ClosingRule:
@@ -130,18 +184,18 @@ def rule_value(row: ClosingRule, forms: dict[int, str] | None = None) -> rules.C
     )
 
 
-def clock_start(ticket: Ticket) -> datetime:
+def clock_start(ticket: Any) -> datetime:
     """When silence began: the last public message, or the move into the status when that is later (LIFE-14)."""
     return max(ticket.last_message_at, ticket.status_since)
 
 
-def _next_step(ticket: Ticket, at_book: RuleBook) -> rules.Step | None:
+def _next_step(ticket: Any, at_book: RuleBook) -> rules.Step | None:
     rule = at_book.pick(ticket)
     return rules.next_step(
         rule,
         clock_start(ticket),
         ticket.reminders_sent,
-        at_book.calendar(rule),
+        at_book.calendar(rule, ticket),
         ticket.extension_days,
         counted_from=ticket.counted_from,
     )
@@ -156,37 +210,163 @@ def reschedule(ticket: Ticket, now: datetime) -> None:
         ticket.act_at, ticket.closes_at = act_at, closes_at
 
 
+class Waiting(NamedTuple):
+    """The columns that the dates of a request depend on, and those dates."""
+
+    id: int
+    version: int
+    status: str
+    organisation_id: int
+    form_slug: str
+    team_id: int | None
+    last_message_at: datetime
+    status_since: datetime
+    reminders_sent: int
+    counted_from: datetime | None
+    extension_days: int
+    act_at: datetime | None
+    closes_at: datetime | None
+
+
+WAITING_COLUMNS = (
+    Ticket.id, Ticket.version, Ticket.status, Ticket.organisation, Ticket.form_slug, Ticket.team,
+    Ticket.last_message_at, Ticket.status_since, Ticket.reminders_sent, Ticket.counted_from, Ticket.extension_days,
+    Ticket.act_at, Ticket.closes_at,
+)  # fmt: skip
+
+# Each batch is a transaction: somebody who writes meanwhile waits for one of them, some hundredths of a second.
+RECOMPUTED_AT_ONCE = 500
+# The row that says how far the recomputing has come, so that a job goes on with it, also after a restart.
+_PROGRESS = "closing-dates"
+# How long a page recomputes by itself before it leaves the rest to the job.
+PAGE_SECONDS = 1.0
+
+
 def reschedule_all(now: datetime, status: str | None = None) -> int:
-    """Recompute every request that waits, after a rule or a calendar changed.
+    """Recompute every request that waits, after a rule or a calendar changed, in one go.
 
     Arguments: now; status, only requests in this status (all that a rule can act on when None).
     Returns how many dates changed.
     """
     forget()
-    at_book = book()
-    statuses = [status] if status else list(rules.STATUSES_WITH_CLOSING)
-    changed, last_id = 0, 0
+    dates, changed = _Dates(book()), 0
+    for one in [status] if status else rules.STATUSES_WITH_CLOSING:
+        last_id: int | None = 0
+        while last_id is not None:
+            with db.atomic():
+                done, last_id = dates.recompute(one, last_id)
+            changed += done
+    return changed
+
+
+def reschedule_soon(now: datetime) -> bool:
+    """Recompute every request that waits, as far as a page may take time for; a job does the rest (LIFE-12).
+
+    Dates may lag meanwhile, acts do not: the sweep and every verb ask the rules again. Returns True when all is done.
+    """
+    forget()
+    progress = {"mark": secrets.token_hex(8), "status": rules.STATUSES_WITH_CLOSING[0], "after": 0}
+    (
+        PortalSetting.insert(key=_PROGRESS, value=progress)
+        .on_conflict(conflict_target=[PortalSetting.key], update={PortalSetting.value: progress})
+        .execute()
+    )
+    go_on_rescheduling(now, PAGE_SECONDS)
+    return not is_rescheduling()
+
+
+def is_rescheduling() -> bool:
+    """Whether the dates of requests are still being recomputed after a change of rules. One query."""
+    return PortalSetting.select().where(PortalSetting.key == _PROGRESS).exists()
+
+
+def go_on_rescheduling(now: datetime, seconds: float) -> int:
+    """Go on where the recomputing stopped, for about `seconds`; called by a job. Returns how many dates changed."""
+    until, changed, dates, mark = time.monotonic() + seconds, 0, None, None
+    statuses = rules.STATUSES_WITH_CLOSING
     while True:
-        batch = list(
-            Ticket.select()
-            .where(Ticket.status.in_(statuses) & (Ticket.id > last_id))
-            .order_by(Ticket.id)
-            .limit(BATCH)
-        )
-        if not batch:
-            return changed
         with db.atomic():
-            for ticket in batch:
-                step = _next_step(ticket, at_book)
-                act_at, closes_at = (step.at, step.closes_at) if step else (None, None)
-                if (act_at, closes_at) != (ticket.act_at, ticket.closes_at):
-                    # Only where nothing moved meanwhile: a verb that was first has rescheduled already.
-                    changed += (
-                        Ticket.update(act_at=act_at, closes_at=closes_at)
-                        .where((Ticket.id == ticket.id) & (Ticket.version == ticket.version))
-                        .execute()
-                    )
-        last_id = batch[-1].id
+            query = PortalSetting.select().where(PortalSetting.key == _PROGRESS)
+            row = (query if is_sqlite() else query.for_update()).first()
+            if row is None:
+                return changed
+            if dates is None or row.value["mark"] != mark:
+                # The rules changed once more: from the beginning, with the rules as they are now.
+                mark = row.value["mark"]
+                forget()
+                dates = _Dates(book())
+            place = statuses.index(row.value["status"])
+            done, last_id = dates.recompute(statuses[place], row.value["after"])
+            changed += done
+            if last_id is None:
+                place, last_id = place + 1, 0
+            if place == len(statuses):
+                row.delete_instance()
+                return changed
+            row.value = {"mark": mark, "status": statuses[place], "after": last_id}
+            row.save()
+        if time.monotonic() > until:
+            return changed
+
+
+class _Dates:
+    """The dates of many requests under one book: those whose clocks are alike are counted once."""
+
+    def __init__(self, at_book: RuleBook) -> None:
+        self.book = at_book
+        self.known: dict[Any, tuple[datetime | None, datetime | None]] = {}
+
+    def of(self, row: Waiting) -> tuple[datetime | None, datetime | None]:
+        """When something happens next to this request, and when it closes."""
+        rule = self.book.pick(row)
+        if rule is None:
+            return None, None
+        calendar = self.book.calendar(rule, row)
+        # Dates are counted from days: all that follows depends on nothing but these.
+        key = (
+            rule.key,
+            id(calendar),
+            calendar.local_day(clock_start(row)),
+            row.reminders_sent,
+            calendar.last_day(row.counted_from) if row.counted_from else None,
+            row.extension_days,
+        )
+        if key not in self.known:
+            step = _next_step(row, self.book)
+            self.known[key] = (step.at, step.closes_at) if step else (None, None)
+        return self.known[key]
+
+    def recompute(self, status: str, after: int) -> tuple[int, int | None]:
+        """Recompute the next requests of a status in the caller's transaction.
+
+        Arguments: after, the key of the last one that is done. Returns how many dates changed, and the key of the last
+        request looked at: None when there are no more.
+        """
+        rows = [
+            Waiting(*row)
+            for row in Ticket.select(*WAITING_COLUMNS)
+            .where((Ticket.status == status) & (Ticket.id > after))
+            .order_by(Ticket.id)
+            .limit(RECOMPUTED_AT_ONCE)
+            .tuples()
+        ]
+        instant = Ticket.act_at.db_value
+        changes = [
+            (instant(act_at), instant(closes_at), row.id, row.version)
+            for row in rows
+            for act_at, closes_at in [self.of(row)]
+            if (act_at, closes_at) != (row.act_at, row.closes_at)
+        ]
+        done = 0
+        if changes:
+            # Only where nothing moved meanwhile: a verb that was first has rescheduled already.
+            cursor = db.cursor()
+            cursor.executemany(_SET_DATES.replace("?", db.param), changes)
+            done = cursor.rowcount
+        return done, rows[-1].id if len(rows) == RECOMPUTED_AT_ONCE else None
+
+
+_SET_DATES = 'UPDATE "ticket" SET "act_at" = ?, "closes_at" = ? WHERE "id" = ? AND "version" = ?'
 
 
 def explain(ticket: Ticket, now: datetime | None = None) -> rules.Explanation | None:
@@ -199,7 +379,7 @@ def explain(ticket: Ticket, now: datetime | None = None) -> rules.Explanation | 
         rule,
         clock_start(ticket),
         ticket.reminders_sent,
-        at_book.calendar(rule),
+        at_book.calendar(rule, ticket),
         ticket.extension_days,
         counted_from=ticket.counted_from,
         now=now,
@@ -208,10 +388,7 @@ def explain(ticket: Ticket, now: datetime | None = None) -> rules.Explanation | 
 
 def last_day(ticket: Ticket) -> date | None:
     """The last day on which the customer can still act: the one to show (LIFE-13)."""
-    if ticket.closes_at is None:
-        return None
-    at_book = book()
-    return at_book.calendar(at_book.pick(ticket)).last_day(ticket.closes_at)
+    return book().last_day(ticket)
 
 
 # ---- Keep it open --------------------------------------------------------------------------------------
@@ -245,9 +422,9 @@ def _extended(ticket: Ticket, now: datetime) -> tuple[int, rules.Step]:
     """The days of extension after one more "keep it open", and what then happens next."""
     at_book = book()
     rule = at_book.pick(ticket)
-    calendar = at_book.calendar(rule)
     if rule is None:
         raise NotNow("nothing-closes", number=ticket.number)
+    calendar = at_book.calendar(rule, ticket)
     granted = int(settings.get("keep_open_days"))
     add = calendar.working_day_after if rule.unit == rules.WORKING_DAYS else calendar.day_after
     least = calendar.end_of_day(add(calendar.local_day(now), granted))
@@ -267,7 +444,7 @@ def kept_open_until(ticket: Ticket, now: datetime) -> date:
     """The last day on which the customer could act if the request were kept open now. Raises NotNow."""
     check_keep_open(ticket)
     at_book = book()
-    return at_book.calendar(at_book.pick(ticket)).last_day(_extended(ticket, now)[1].closes_at)
+    return at_book.calendar(at_book.pick(ticket), ticket).last_day(_extended(ticket, now)[1].closes_at)
 
 
 def keep_open(ticket: Ticket, by: Viewer, now: datetime, *, times_seen: int | None = None) -> Ticket:
@@ -312,19 +489,6 @@ def keep_open(ticket: Ticket, by: Viewer, now: datetime, *, times_seen: int | No
 
 
 # ---- The sweep -----------------------------------------------------------------------------------------
-
-
-def foresee(at_rules: RuleBook, until: datetime, limit: int = 200) -> list[tuple[Ticket, rules.Step]]:
-    """What a sweep at `until` would do under these rules: the preview before a rule is saved (LIFE-12)."""
-    found: list[tuple[Ticket, rules.Step]] = []
-    query = Ticket.select().where(Ticket.status.in_(rules.STATUSES_WITH_CLOSING)).order_by(Ticket.id)
-    for ticket in query.iterator():
-        step = _next_step(ticket, at_rules)
-        if step is not None and step.at <= until:
-            found.append((ticket, step))
-            if len(found) >= limit:
-                break
-    return found
 
 
 def sweep(now: datetime, limit: int | None = None) -> int:
@@ -391,9 +555,10 @@ def _act(ticket_id: int, now: datetime) -> int:
         reschedule(ticket, now)
         return 0
     if step.kind == rules.MOVE:
-        lifecycle.move(ticket, step.final_status, None, now)
+        because = {"rule": rule.key, "last_day": step.day.isoformat()}
+        lifecycle.move(ticket, step.final_status, None, now, because=because)
         return 1
-    calendar = at_book.calendar(rule)
+    calendar = at_book.calendar(rule, ticket)
     taken = rules.catch_up(rule, step, now, calendar)
     # A reminder never changes the status it reminds about, nor counts as a message (LIFE-14).
     done = (
@@ -420,6 +585,7 @@ def _act(ticket_id: int, now: datetime) -> int:
         number=step.number,
         of=len(rule.reminders),
         last_day=calendar.last_day(taken.closes_at).isoformat(),
+        rule=rule.key,
     )
     notifications.tell(event, ticket, now, None)
     return 1

@@ -31,6 +31,8 @@ each ticket with act_at <= now:
     # act_at = next_step(...).at or null
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -249,24 +251,50 @@ def explain(
     now: datetime | None = None,
 ) -> Explanation | None:
     """Why the request closes at `closing_date()` of the same arguments, as data (LIFE-13); None without rule."""
+    told = explain_steps(
+        rule, clock_start, reminders_sent, calendar, extension_days, counted_from=counted_from, now=now
+    )
+    return told[-1][1] if told else None
+
+
+def explain_steps(
+    rule: ClosingRule | None,
+    clock_start: datetime,
+    reminders_sent: int,
+    calendar: WorkCalendar,
+    extension_days: int = 0,
+    *,
+    counted_from: datetime | None = None,
+    now: datetime | None = None,
+) -> list[tuple[Step, Explanation | None]]:
+    """All that is still to happen by itself, each with the reason of its day: the calendar of a request (LIFE-12).
+
+    The reason is None for a reminder that is overdue and goes out at `now`. Empty without a rule.
+    """
     if rule is None:
-        return None
-    clock = _Clock(clock_start, reminders_sent, extension_days, counted_from)
-    ahead, clock = _foreseen(rule, clock, calendar, now)
-    closes_at = ahead[-1].at
-    last_day = calendar.last_day(closes_at)
-    from_day, count = calendar.local_day(clock_start), rule.after + clock.extension_days
-    after_reminder = _day_after(rule, calendar, from_day, count) != last_day
+        return []
+    before = _Clock(clock_start, reminders_sent, extension_days, counted_from)
+    ahead, clock = _foreseen(rule, before, calendar, now)
+    late = clock is not before
+    return [
+        (step, None if late and place == 0 else _reason(rule, clock, calendar, step))
+        for place, step in enumerate(ahead)
+    ]
+
+
+def _reason(rule: ClosingRule, clock: _Clock, calendar: WorkCalendar, step: Step) -> Explanation:
+    from_day, count = calendar.local_day(clock.start), step.days + clock.extension_days
+    after_reminder = _day_after(rule, calendar, from_day, count) != step.day
     if after_reminder and clock.counted_from is not None:
         from_day = calendar.last_day(clock.counted_from)
-        count = rule.after - _last_reminder(rule, clock.reminders_sent) + clock.extension_days
-    skipped = calendar.days_not_worked(from_day, last_day) if rule.unit == WORKING_DAYS else []
+        count = step.days - _last_reminder(rule, clock.reminders_sent) + clock.extension_days
+    skipped = calendar.days_not_worked(from_day, step.day) if rule.unit == WORKING_DAYS else []
     return Explanation(
         unit=rule.unit,
         count=count,
         from_day=from_day,
-        last_day=last_day,
-        closes_at=closes_at,
+        last_day=step.day,
+        closes_at=step.closes_at,
         final_status=rule.final_status,
         after_reminder=after_reminder,
         extension_days=clock.extension_days,

@@ -284,13 +284,15 @@ def move(
     message_id: int | None = None,
     quietly: bool = False,
     works: bool = False,
+    because: dict[str, Any] | None = None,
 ) -> Ticket:
     """Move a request to another status along the table (LIFE-1, LIFE-2).
 
     Arguments: target, a key of STATUSES; by, who (None: a closing rule); now, aware UTC; seen, the version the
     person was looking at; reason, kept in the history; reference, of an escalation, and environment of a test: see
-    status_changes(); message_id, the answer that goes with it; quietly, no
-    event and no mail of its own (the caller writes them); works, it moves because the customer said that it works.
+    status_changes(); message_id, the answer that goes with it; quietly, no event and no mail of its own (the caller
+    writes them); works, it moves because the customer said that it works; because, what else the history keeps of it
+    (the closing rule that acted, and on which day).
     Returns the row. Raises Missing for a request that this person may not know of, NotAllowed for somebody who may
     not move it, NotNow("move-refused") for a move that is not in the table, NotNow("changed-meanwhile") when
     somebody was first, NotNow("deletion-not-done") for an irreversible request that is not carried out (REQ-4).
@@ -345,6 +347,7 @@ def move(
             if works and origin == "customer_testing":
                 kind = "ticket:tested"
                 data["environment"] = environment_before
+            data |= because or {}
             event = audit.record_event(ticket, kind, by, now, **data)
             notifications.tell(event, ticket, now, by)
     return ticket

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import Field, IntegrityError
 
-from domain import audit, catalogue, closing, settings
+from domain import audit, catalogue, closing, rule_texts, settings
 from domain.closing_rules import ClosingRule as CheckedClosingRule
 from domain.lifecycle import STATUSES
 from domain.refusals import Invalid, Missing
@@ -50,7 +50,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 # What a table of the file may say, in the order in which the file says it: columns of the same name.
 PORTAL = ("slug", "prefix", "name_fr", "name_en")
 CALENDAR = ("name", "country", "subdivision", "time_zone", "is_default", "hours", "closing_days")
-TEAM = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "is_active")
+TEAM = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "calendar", "is_active")
 KIND = (
     "slug",
     "name_fr",
@@ -84,7 +84,10 @@ FORM = (
     "is_active",
 )  # fmt: skip
 ROUTING = ("category", "form", "product", "kind", "team", "is_active")
-CLOSING = ("status", "form", "unit", "reminders", "after", "final_status", "calendar", "is_active")
+CLOSING_TEXTS = ("reminder_text_fr", "reminder_text_en", "closing_text_fr", "closing_text_en")
+CLOSING = (
+    "status", "form", "unit", "reminders", "after", "final_status", "calendar", *CLOSING_TEXTS, "is_active",
+)  # fmt: skip
 STATUS = ("status", "kind", "icon", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en")
 CONSENT = ("version", "text_fr", "text_en")
 
@@ -223,6 +226,8 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
     calendars = {row["name"]: _write_calendar(row) for row in document.get("calendars", ())}
     for table, model in (("teams", Team), ("kinds", Kind), ("products", Product), ("categories", Category)):
         for position, row in _placed(document, table):
+            if "calendar" in row:
+                row = {**row, "calendar": _calendar(row["calendar"], calendars, f"{table} {row['slug']}")}
             _upsert(model, (model.slug,), {"is_active": True, **row, "position": position})
     for row in document.get("scales", ()):
         scale = _upsert(Scale, (Scale.slug,), {key: value for key, value in row.items() if key != "levels"})
@@ -332,6 +337,16 @@ def _write_calendar(row: Mapping[str, Any]) -> int:
     return calendar
 
 
+def _calendar(name: str | None, calendars: Mapping[str, int], where: str) -> Any:
+    """The calendar of this name, None for no name. Raises Invalid when it does not exist."""
+    if not name:
+        return None
+    found = calendars.get(name) or Calendar.get_or_none(Calendar.name == name)
+    if found is None:
+        raise Invalid("preset-malformed", where=where, why=f"no calendar is called {name}")
+    return found
+
+
 def _write_closing(row: Mapping[str, Any], calendars: Mapping[str, int]) -> None:
     where = f"closing {row['status']}"
     try:
@@ -348,11 +363,12 @@ def _write_closing(row: Mapping[str, Any], calendars: Mapping[str, int]) -> None
         raise Invalid("preset-malformed", where=where, why=f"{error.args[0]} is missing") from error
     except (ValueError, TypeError) as error:
         raise Invalid("preset-malformed", where=where, why=str(error)) from error
-    calendar = None
-    if row.get("calendar"):
-        calendar = calendars.get(row["calendar"]) or Calendar.get_or_none(Calendar.name == row["calendar"])
-        if calendar is None:
-            raise Invalid("preset-malformed", where=where, why=f"no calendar is called {row['calendar']}")
+    for name in CLOSING_TEXTS:
+        text = row.get(name, "")
+        wrong = rule_texts.first_wrong(text) if isinstance(text, str) else repr(text)
+        if wrong or len(text) > rule_texts.MOST_CHARACTERS:
+            raise Invalid("preset-malformed", where=where, why=f"{name}: {wrong or 'too long'}")
+    calendar = _calendar(row.get("calendar"), calendars, where)
     columns = {
         "status": row["status"],
         "organisation": None,
@@ -362,6 +378,7 @@ def _write_closing(row: Mapping[str, Any], calendars: Mapping[str, int]) -> None
         "after": row["after"],
         "final_status": row["final_status"],
         "calendar": calendar,
+        **{name: row.get(name, "") for name in CLOSING_TEXTS},
         "is_active": row.get("is_active", True),
     }
     _upsert(ClosingRule, (ClosingRule.status, ClosingRule.organisation, ClosingRule.form), columns)
@@ -381,6 +398,11 @@ def _present() -> dict[str, list[dict[str, Any]]]:
 
     def slug_of(name: str) -> Any:
         return lambda row: getattr(getattr(row, name), "slug", None)
+
+    def text_of(name: str) -> Any:
+        # Both languages or none: a file says what it says twice.
+        pair = (f"{name[:-3]}_fr", f"{name[:-3]}_en")
+        return lambda row: getattr(row, name) if any(getattr(row, one) for one in pair) else None
 
     closing_days: dict[int, list[dict[str, Any]]] = {}
     for day in CalendarClosingDay.select().order_by(CalendarClosingDay.day):
@@ -403,7 +425,11 @@ def _present() -> dict[str, list[dict[str, Any]]]:
             },
             closing_days=lambda row: closing_days.get(row.id, []),
         ),
-        "teams": plain(Team.select().order_by(Team.position, Team.id), TEAM),
+        "teams": plain(
+            Team.select().order_by(Team.position, Team.id),
+            TEAM,
+            calendar=lambda row: calendar_names.get(row.calendar_id),
+        ),
         "kinds": plain(Kind.select().order_by(Kind.position, Kind.id), KIND),
         "scales": plain(Scale.select().order_by(Scale.id), SCALE, levels=lambda row: levels.get(row.id, [])),
         "products": plain(Product.select().order_by(Product.position, Product.id), PRODUCT),
@@ -427,6 +453,7 @@ def _present() -> dict[str, list[dict[str, Any]]]:
             CLOSING,
             form=slug_of("form"),
             calendar=lambda row: calendar_names.get(row.calendar_id),
+            **{name: text_of(name) for name in CLOSING_TEXTS},
         ),
         "statuses": plain(
             # The words for all kinds first: the order of the file is their order on the screens.

@@ -170,6 +170,18 @@ class WorkCalendar:
         days = (after + timedelta(days=n) for n in range(1, (until - after).days + 1))
         return [SkippedDay(day, reason) for day in days if (reason := self.why_not_worked(day))]
 
+    def clock_changes(self, year: int) -> list[tuple[date, timedelta]]:
+        """The local days of a year on which the clocks change, each with by how much: forward is positive."""
+        zone, found = ZoneInfo(self.time_zone), []
+        before = datetime(year, 1, 1, tzinfo=zone).utcoffset()
+        day = date(year, 1, 1)
+        while day.year == year:
+            after = datetime.combine(day + ONE_DAY, MIDNIGHT, zone).utcoffset()
+            if before is not None and after is not None and after != before:
+                found.append((day, after - before))
+            before, day = after, day + ONE_DAY
+        return found
+
     # Working hours
 
     def working_time_between(self, start: datetime, end: datetime) -> timedelta:

@@ -212,6 +212,7 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("bulk.many", "POST", "/desk/bulk", {}, "303 403 403 403 403 422 422 422"),
     # The administration, besides its tables
     ("admin.index", "GET", "/admin/", {}, "303 403 403 403 403 403 403 200"),
+    ("admin_calendar.year", "GET", "/admin/calendar/year/?id={calendar_id}", {}, "303 403 403 403 403 403 403 200"),
     ("admin_settings.index", "GET", "/admin/settings/", {}, "303 403 403 403 403 403 403 200"),
     ("admin_settings.index", "POST", "/admin/settings/", {}, "303 403 403 403 403 403 403 422"),
 ]  # fmt: skip

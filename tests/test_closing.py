@@ -10,10 +10,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import audit, closing, conversation, lifecycle, notifications
+from domain import audit, closing, closing_preview, conversation, lifecycle, notifications
 from domain import settings as choices
 from domain.refusals import NotNow
-from models import CalendarClosingDay, ClosingRule, Message, OutboxMessage, RequestForm, Ticket, TicketEvent
+from models import (
+    Calendar,
+    CalendarClosingDay,
+    ClosingRule,
+    Message,
+    OutboxMessage,
+    RequestForm,
+    Ticket,
+    TicketEvent,
+)
 from tests.support.casework import (
     again,
     answer,
@@ -416,8 +425,8 @@ def test_a_rule_that_changes_moves_the_dates_of_those_who_wait(world: Any) -> No
 
 
 def test_a_day_on_which_the_team_is_closed_pushes_the_date(world: Any) -> None:
-    rule = ClosingRule.get(ClosingRule.status == "resolved")
-    CalendarClosingDay.create(calendar=rule.calendar_id, day=date(2026, 11, 13))
+    calendar = Calendar.get(Calendar.is_default == True)  # noqa: E712
+    CalendarClosingDay.create(calendar=calendar, day=date(2026, 11, 13))
     closing.forget()
     ticket = solved(world)
     assert ticket.closes_at == end_of("2026-11-19")
@@ -454,6 +463,11 @@ def test_a_rule_that_makes_no_sense_is_left_out_and_said(
 
 def test_the_preview_tells_what_the_sweep_then_does(world: Any) -> None:
     waiting, resolved = asked(world), solved(world)
-    until = end_of("2026-11-18")
-    foreseen = {(ticket.id, step.kind) for ticket, step in closing.foresee(closing.book(), until)}
-    assert {(waiting.id, "reminder"), (resolved.id, "move")} <= foreseen
+    for status, ticket, kind, number in (
+        ("waiting_customer", waiting, "reminder", 1),
+        ("resolved", resolved, "move", 0),
+    ):
+        what = closing_preview.typed(ClosingRule.get(ClosingRule.status == status))
+        found = closing_preview.preview(what, date(2026, 11, 18), see(world.root), FRIDAY)
+        happens = {one.id: [(it.kind, it.number) for it in one.happenings] for one in found.shown}
+        assert happens[ticket.id] == [(kind, number)]

@@ -380,7 +380,12 @@ def changed(old: str, new: str) -> Callable[[str], str]:
         changed("reminders = [10, 15]", "reminders = [15, 25]"),
         changed('final_status = "closed"', 'final_status = "resolved"'),
         changed('status = "waiting_customer"\nunit', 'status = "in_progress"\nunit'),
-        changed('calendar = "France"', 'calendar = "Mars"'),
+        changed('unit = "working_days"', 'unit = "working_days"\ncalendar = "Mars"'),
+        changed('icon = "headset"', 'icon = "headset"\ncalendar = "Mars"'),
+        changed(
+            'unit = "days"', 'unit = "days"\nclosing_text_fr = "Le {jour}"\nclosing_text_en = "On {day}"'
+        ),
+        changed('unit = "days"', 'unit = "days"\nclosing_text_fr = "Le {day}"'),
         changed('"08:00-18:00"', '"18:00-08:00"'),
         changed("hours.monday", "hours.lundi"),
         changed('time_zone = "Europe/Paris"', 'time_zone = "Europe/Lutèce"'),

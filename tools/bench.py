@@ -48,6 +48,8 @@ MAY_GROW = 1.25
 # What takes less than this cannot be told from the noise of the machine.
 TOO_LITTLE_MS = 1.0
 LIST_MAY_COST = 4.0
+# A sweep that finds nothing, and one that has much to do.
+IDLE_SWEEP_MS, SWEPT_A_SECOND = 10.0, 500
 
 FLOOR_PAGE = """<!doctype html>
 <html lang="fr"><head><meta charset="utf-8"><title>{{ title }}</title></head><body><main><h1>{{ title }}</h1>
@@ -378,7 +380,7 @@ class World:
         self.url, self.tickets = url, tickets
         self.figures: dict[str, Figures] = {}
         self.memory = 0.0
-        self.due = 0
+        self.due, self.swept = 0, 0
         self.served: list[Served] = []
 
     def start(self) -> None:
@@ -470,11 +472,11 @@ def create_requests(worlds: list[World], turn: int) -> None:
             figures.queries.append(answer.queries)
 
 
-def make_due(now: datetime) -> None:
-    """Make DUE requests due, half to remind of and half to close."""
+def make_due(now: datetime, due: int) -> None:
+    """Make so many requests due, half to remind of and half to close."""
     from models import Ticket
 
-    chosen = [row[0] for row in Ticket.select(Ticket.id).order_by(Ticket.id.desc()).limit(DUE).tuples()]
+    chosen = [row[0] for row in Ticket.select(Ticket.id).order_by(Ticket.id.desc()).limit(due).tuples()]
     long_ago = now - timedelta(days=30)
     for start, status in ((0, "waiting_customer"), (1, "resolved")):
         keys = chosen[start::2]
@@ -489,20 +491,20 @@ def make_due(now: datetime) -> None:
             ).where(Ticket.id.in_(keys[first : first + 500])).execute()
 
 
-def measure_sweeps(worlds: list[World], now: datetime) -> None:
-    """Sweep DUE requests in each world, some at a time in turn, and then sweep where nothing is due."""
+def measure_sweeps(worlds: list[World], now: datetime, due: int) -> None:
+    """Sweep `due` requests in each world, some at a time in turn, and then sweep where nothing is due."""
     from domain import closing
     from models import Ticket, db
 
     opened_ones = [opened(world.url) for world in worlds]
-    some, none = f"sweep, {DUE:,} due", "sweep, none due"
+    some, none = f"sweep, {due:,} due", "sweep, none due"
     for world, database in zip(worlds, opened_ones, strict=True):
         db.initialize(database)
         with database.connection_context():
-            make_due(now)
+            make_due(now, due)
             world.due = Ticket.select().where(Ticket.act_at.is_null(False) & (Ticket.act_at <= now)).count()
-            if world.due < min(DUE, world.tickets):
-                raise RuntimeError(f"{world.due} are due, {DUE} were expected")
+            if world.due < min(due, world.tickets):
+                raise RuntimeError(f"{world.due} are due, {due} were expected")
         world.figures[some], world.figures[none] = Figures(some, [0.0], [0.0]), Figures(none)
     left = True
     while left:
@@ -516,6 +518,7 @@ def measure_sweeps(worlds: list[World], now: datetime) -> None:
                 if done:
                     left = True
                     world.due -= done
+                    world.swept += done
                     one.times[0] += (time.perf_counter() - begun) * 1000
                     one.cpu[0] += (time.process_time() - cpu) * 1000
     for _ in range(SWEPT_AT_ONCE):
@@ -558,9 +561,29 @@ def profile(url: str, page: str) -> None:
     print(out.getvalue())
 
 
+def sweep_verdicts(world: World) -> list[str]:
+    """What the sweeps of one world say against what is wanted of them."""
+    said = []
+    for name, figures in world.figures.items():
+        if name == "sweep, none due":
+            word = "ok" if figures.median <= IDLE_SWEEP_MS else "TOO MUCH"
+            said.append(
+                f"{word:9} {world.tickets:>9,}: {name} takes {figures.median:.2f} ms (at most {IDLE_SWEEP_MS:g})"
+            )
+        elif name.startswith("sweep, "):
+            rate = world.swept / max(figures.times[0] / 1000, 0.001)
+            word = "ok" if rate >= SWEPT_A_SECOND else "TOO SLOW"
+            said.append(
+                f"{word:9} {world.tickets:>9,}: {name} at {rate:,.0f} a second (at least {SWEPT_A_SECOND:,})"
+            )
+    return said
+
+
 def verdicts(worlds: list[World]) -> list[str]:
     """Return what the figures say against what is wanted of them."""
-    said = []
+    said = [word for world in worlds for word in sweep_verdicts(world)]
+    if "floor" not in worlds[0].figures:
+        return said
     for world in worlds:
         times = world.figures["list"].cpu_ms / world.figures["floor"].cpu_ms
         word = "ok" if times <= LIST_MAY_COST else "TOO MUCH"
@@ -589,6 +612,8 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help=f"rounds of {REQUESTS_A_ROUND} requests a page"
     )
+    parser.add_argument("--due", type=int, default=DUE, help=f"requests that the sweep acts on ({DUE:,})")
+    parser.add_argument("--sweeps", action="store_true", help="measure the sweeps only, not the pages")
     parser.add_argument(
         "--profile", choices=["list", "detail", "form"], help="say where the time of a page goes"
     )
@@ -625,8 +650,9 @@ def main() -> int:
             for world in worlds:
                 profile(world.url, asked.profile)
             return 0
-        measure_pages(worlds, asked.rounds)
-        measure_sweeps(worlds, now)
+        if not asked.sweeps:
+            measure_pages(worlds, asked.rounds)
+        measure_sweeps(worlds, now, asked.due)
     finally:
         engine.stop()
         if not asked.keep:
@@ -634,7 +660,7 @@ def main() -> int:
     for world in worlds:
         print(f"\n{world.tickets:,} requests on {asked.engine}\n{HEAD}")
         for figures in world.figures.values():
-            print(figures.line(world.figures["floor"]))
+            print(figures.line(world.figures.get("floor")))
     said = verdicts(worlds)
     print("\n" + "\n".join(said))
     return 1 if asked.strict and any(not line.startswith("ok") for line in said) else 0

@@ -179,8 +179,9 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
 
 def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> SimpleNamespace:
     """One request in the queue column: with its status, the day it closes by itself or the age of its last change."""
-    if row.closes_at is not None:
-        day = presenters.short_day(closing.book().default_calendar.last_day(row.closes_at))
+    last_day = closing.book().last_day(row)
+    if last_day is not None:
+        day = presenters.short_day(last_day)
         closes = row.status in ("waiting_customer", "resolved")
         state, text = "paused", _("closes %(day)s", day=day) if closes else _("until %(day)s", day=day)
     else:

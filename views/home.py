@@ -23,7 +23,7 @@ def index() -> ResponseReturnValue:
     viewer = current.viewer()
     if viewer.is_agent:
         return redirect(url_for("desk.index"), 303)
-    calendar = closing.book().default_calendar
+    book = closing.book()
     yours = lists.current(viewer, ("waiting_customer", "customer_testing", "resolved"), SHOWN)
     ours = lists.current(viewer, lifecycle.TEAM_STATUSES, SHOWN)
     words = presenters.statuses_of([*yours, *ours])
@@ -36,7 +36,7 @@ def index() -> ResponseReturnValue:
         turns={
             row.id: presenters.turn_words(
                 row.status,
-                calendar.last_day(row.closes_at) if row.closes_at else None,
+                book.last_day(row),
                 words[row.kind_slug][row.status].turn,
             )
             for row in yours

@@ -109,11 +109,11 @@ def index() -> ResponseReturnValue:
     words = presenters.statuses_of(page.rows, viewer.is_staff)
     forms = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
     zone, lang = get_timezone(), presenters.language()
-    default_calendar = closing.book().default_calendar
+    book = closing.book()
     turns = {
         row.id: presenters.turn_words(
             row.status,
-            default_calendar.last_day(row.closes_at) if row.closes_at else None,
+            book.last_day(row),
             words[row.kind_slug][row.status].turn,
         )
         for row in page.rows

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_admin import Admin
 
+from views.admin.calendars import CalendarClosingDayView, CalendarView
 from views.admin.catalogue import (
     CategoryView,
     ConsentTextView,
@@ -21,19 +22,14 @@ from views.admin.catalogue import (
     TeamMemberView,
     TeamView,
 )
+from views.admin.closing import ClosingRuleView
 from views.admin.deletions import DeletionView
 from views.admin.home import HomeView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
-from views.admin.rules import (
-    CalendarClosingDayView,
-    CalendarView,
-    ClosingRuleView,
-    RoutingRuleView,
-    SettingsView,
-)
+from views.admin.rules import RoutingRuleView, SettingsView
 from views.admin.tickets import TicketEventView, TicketView
 
 # In the order of the navigation.

@@ -194,6 +194,10 @@ class Rows(AdminOnly, ModelView):
     # Columns that stay as they were created: other rows point at them by this word.
     fixed: tuple[str, ...] = ()
     form_fields: dict[str, Any] = {}
+    # Fields of the form that are no columns: what to look at, or a shorter way to several rows (new rows only).
+    side_fields: dict[str, Any] = {}
+    new_fields: dict[str, Any] = {}
+    form_template = "admin/form.html"
     # Rows that go with the deleted one; any other row that points at it forbids the deletion.
     deleted_with: tuple[type[Table], ...] = ()
     acts: dict[str, Act] = {}
@@ -238,13 +242,14 @@ class Rows(AdminOnly, ModelView):
 
     def scaffold_form(self) -> type[FlaskForm]:
         """The form of a row: the fields of `form_columns`, and the mark of what was read."""
-        return self._form(self.form_columns or ())
+        return self._form(self.form_columns or (), {**self.side_fields, **self.new_fields})
 
     def get_edit_form(self) -> type[FlaskForm]:
         """The form of an existing row: without the columns that stay as they were created."""
-        return self._form([name for name in self.form_columns or () if name not in self.fixed])
+        names = [name for name in self.form_columns or () if name not in self.fixed]
+        return self._form(names, self.side_fields)
 
-    def _form(self, names: Iterable[str]) -> type[FlaskForm]:
+    def _form(self, names: Iterable[str], more: dict[str, Any]) -> type[FlaskForm]:
         attributes: dict[str, Any] = {}
         for name in names:
             field = self.form_fields.get(name)
@@ -256,6 +261,8 @@ class Rows(AdminOnly, ModelView):
                     HELP.get(f"{self.table.__name__}.{name}") or HELP.get(name),
                 )
             # A field made anew takes its place in this order, not in that of the file it was written in.
+            attributes[name] = UnboundField(field.field_class, *field.args, **field.kwargs)
+        for name, field in more.items():
             attributes[name] = UnboundField(field.field_class, *field.args, **field.kwargs)
         attributes["seen"] = HiddenField()
         return type(f"{self.table.__name__}Form", (FlaskForm,), attributes)
@@ -590,10 +597,12 @@ class Rows(AdminOnly, ModelView):
             abort(404)
         form = self.create_form()
         status = 200
-        if form.is_submitted():
+        if form.is_submitted() and self.wants_preview(form):
+            status = 200 if form.validate() and self.prepare_preview(form, None) else 422
+        elif form.is_submitted():
             row = self.create_model(form) if form.validate() else None
             if row:
-                flash(self.created_words(row), "success")
+                flash(self.created_words(row, form), "success")
                 if "add_another" in request.form:
                     return redirect(self.get_url(".create_view", url=self.return_url()), 303)
                 return redirect(self.return_url(), 303)
@@ -602,7 +611,7 @@ class Rows(AdminOnly, ModelView):
             give_back(form)
         return (
             self.render(
-                "admin/form.html",
+                self.form_template,
                 form=form,
                 row=None,
                 heading=self.new_title,
@@ -622,7 +631,7 @@ class Rows(AdminOnly, ModelView):
         status = 200
         if form.is_submitted():
             if self.wants_preview(form):
-                status = 200 if form.validate() else 422
+                status = 200 if form.validate() and self.prepare_preview(form, row) else 422
             elif form.validate() and self.update_model(form, row):
                 flash(_("%(name)s is saved.", name=self.row_label(row)), "success")
                 return redirect(self.return_url(), 303)
@@ -633,7 +642,7 @@ class Rows(AdminOnly, ModelView):
             give_back(form)
         return (
             self.render(
-                "admin/form.html",
+                self.form_template,
                 form=form,
                 row=row,
                 heading=self.row_label(row),
@@ -659,11 +668,19 @@ class Rows(AdminOnly, ModelView):
         """Whether the form was sent to see what it would do, not to do it."""
         return False
 
+    def prepare_preview(self, form: FlaskForm, row: Any) -> bool:
+        """What a preview computes before the page is made; False when what was typed cannot be shown."""
+        return True
+
+    def notice(self) -> Any:
+        """A sentence over the list, when something is under way."""
+        return ""
+
     def form_extra(self, form: FlaskForm, row: Any) -> dict[str, Any]:
         """What a subclass adds to the page of a form."""
         return {}
 
-    def created_words(self, row: Any) -> str:
+    def created_words(self, row: Any, form: Any = None) -> str:
         """What the page says after a row was created."""
         return _("%(name)s is added.", name=self.row_label(row))
 

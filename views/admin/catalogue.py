@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import g
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
@@ -13,6 +14,7 @@ from wtforms.validators import Length, Optional
 from domain import catalogue
 from domain.refusals import Invalid
 from models import (
+    Calendar,
     Category,
     ConsentText,
     Kind,
@@ -31,6 +33,7 @@ from presenters import localized
 from views import current
 from views.admin import filters
 from views.admin.base import Badge, Rows, choices_of
+from views.admin.dates import reschedule
 from views.admin.fields import Choice, Line, Lines, RowSelect, icon_names
 from views.admin.filters import lowered
 from views.admin.words import LABELS
@@ -79,9 +82,11 @@ class TeamView(Offered):
         "sentence_fr",
         "sentence_en",
         "icon",
+        "calendar",
         "position",
         "is_active",
     )
+    list_joins = (Team.calendar,)
     column_searchable_list = ("name_fr", "name_en", "slug")
     column_filters = (filters.YesNo("active", Team.is_active, _l("In use")),)
     form_columns = (
@@ -91,12 +96,32 @@ class TeamView(Offered):
         "sentence_fr",
         "sentence_en",
         "icon",
+        "calendar",
         "position",
         "is_active",
     )
+    form_fields = {
+        "calendar": RowSelect(
+            _l("Calendar"), rows=choices_of(Calendar, Calendar.name), blank=_l("The one used by default")
+        )
+    }
     fixed = ("slug",)
     default_order = (Team.position,)
     deleted_with = (TeamMember,)
+
+    def show_calendar(self, row: Any) -> str:
+        """Its own calendar, or the one used by default."""
+        return self.words(row.calendar) or _("By default")
+
+    def before_save(self, form: Any, row: Any, before: Any) -> None:
+        """Another calendar moves the dates of its requests; another name does not."""
+        g.calendar_changed = before is not None and before["calendar"] != row.calendar_id
+
+    def after_commit(self) -> None:
+        """The dates of its requests follow its calendar."""
+        super().after_commit()
+        if g.pop("calendar_changed", False):
+            reschedule()
 
     def goes_with(self, row: Any) -> list[str]:
         """Its members leave it; they stay agents."""

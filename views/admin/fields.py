@@ -80,6 +80,17 @@ class Paragraphs(TextAreaField):
         super().__init__(*args, **kwargs)
 
 
+class DayInput(DateInput):
+    """A date, written YYYY-MM-DD on the wire."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """The day; ValueError with words that say how to write one."""
+        try:
+            super().process_formdata([clean_line(value)[:40] for value in valuelist])
+        except ValueError:
+            raise ValueError(_("Give a date as year, month and day. Example: 2026-12-01")) from None
+
+
 class Lines(FormField):
     """A list of texts, one on a line. `normal` puts each in its stored form and raises ValueError when it cannot."""
 
@@ -399,7 +410,7 @@ def field_for(column: Field, label: Any, help_text: Any = None) -> Any:
     if isinstance(column, TextField):
         return Paragraphs(validators=[*present, Length(max=20000)], rows=6, **words)
     if isinstance(column, DateField):
-        return DateInput(validators=present, **words)
+        return DayInput(validators=present, **words)
     if isinstance(column, IntegerField):
         bounds = NumberRange(0, MOST_INTEGER, message=_l("A whole number, 0 or more."))
         default = column.default if isinstance(column.default, int) else None

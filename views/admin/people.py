@@ -171,7 +171,7 @@ class PersonView(Rows):
 
     # ---- Changing
 
-    def created_words(self, row: Any) -> str:
+    def created_words(self, row: Any, form: Any = None) -> str:
         """Say that the mail is on its way."""
         return _(
             "%(name)s is added. A mail with a link to choose a password is on its way.", name=row.full_name

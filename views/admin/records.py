@@ -34,6 +34,7 @@ RUN_OUTCOMES: tuple[tuple[str, Any, str, str], ...] = (
 JOB_NAMES: dict[str, Any] = {
     "outbox": _l("Sending of mails"),
     "closing": _l("Reminders and closings"),
+    "dates": _l("Dates after a change of rules"),
     "uploads": _l("Clearing of unsent files"),
     "sessions": _l("Clearing of old sessions"),
 }

@@ -1,27 +1,22 @@
-"""Screens of the rules: routing, closing, calendars, and the settings of the portal."""
+"""Screens of routing, and of the settings of the portal; those of closing are in closing.py and calendars.py."""
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from flask import flash, redirect, request
+from flask import flash, redirect
 from flask_admin import expose
-from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from domain import catalogue, closing, closing_rules, settings, workdays
-from domain.refusals import Invalid, Refusal
+from domain import catalogue, settings
+from domain.refusals import Refusal
 from models import (
-    Calendar,
-    CalendarClosingDay,
     Category,
-    ClosingRule,
     Kind,
     Organisation,
     Product,
@@ -30,7 +25,7 @@ from models import (
     Team,
     db,
 )
-from presenters import days_counted, localized, long_day, refusal
+from presenters import localized, refusal
 from views import current
 from views.admin import filters
 from views.admin.base import Badge, Rows, Screen, choices_of, give_back
@@ -44,16 +39,11 @@ from views.admin.fields import (
     Lines,
     Lookup,
     RowSelect,
-    WeekHours,
-    WholeNumbers,
-    time_zones,
 )
 
 ORGANISATION = Finder("organisation", Organisation.name)
 NO_SUCH_ORGANISATION = _l("No organisation has this name. Choose one of those proposed while you type.")
 ANY = _l("Any")
-# The preview counts up to this many requests: it answers "a few or a great many", not how many exactly.
-MOST_FORESEEN = 500
 
 
 def status_words(statuses: Any) -> list[tuple[str, str]]:
@@ -112,346 +102,6 @@ class RoutingRuleView(Rows):
             if shown is None and name in ("category", "form", "product", "kind", "organisation")
             else shown
         )
-
-
-class ClosingRuleView(Rows):
-    table = ClosingRule
-    title = _l("Closing")
-    new_title = _l("New closing rule")
-    lead = _l(
-        "When a silent request is reminded about, and when it closes by itself. The most precise rule wins: "
-        "organisation and form, then organisation, then form, then everybody."
-    )
-    section = TEAMS
-    icon = "calendar-check"
-    list_joins = (ClosingRule.organisation, ClosingRule.form, ClosingRule.calendar)
-    column_list = (
-        "status",
-        "organisation",
-        "form",
-        "reminders",
-        "after",
-        "final_status",
-        "calendar",
-        "is_active",
-    )
-    column_details_list = (
-        "status",
-        "organisation",
-        "form",
-        "unit",
-        "reminders",
-        "after",
-        "final_status",
-        "calendar",
-        "is_active",
-    )
-    column_sortable_list = ("status", "after")
-    column_filters = (
-        filters.OneOf(
-            "status",
-            ClosingRule.status,
-            _l("Status"),
-            lambda: status_words(closing_rules.STATUSES_WITH_CLOSING),
-        ),
-        filters.Named("organisation", ClosingRule.organisation, _l("Organisation"), ORGANISATION),
-        filters.YesNo("active", ClosingRule.is_active, _l("In use")),
-    )
-    finders = (ORGANISATION,)
-    column_choices_words = {
-        "unit": [("days", _l("Days")), ("working_days", _l("Working days"))],
-        "status": lambda: status_words(closing_rules.STATUSES_WITH_CLOSING),
-        "final_status": lambda: status_words(closing_rules.FINAL_STATUSES),
-    }
-    form_columns = (
-        "status",
-        "organisation",
-        "form",
-        "unit",
-        "reminders",
-        "after",
-        "final_status",
-        "calendar",
-        "is_active",
-    )
-    form_fields = {
-        "status": Choice(
-            _l("While a request is"), choices=lambda: status_words(closing_rules.STATUSES_WITH_CLOSING)
-        ),
-        "organisation": Lookup(
-            _l("Organisation"), find=ORGANISATION, missing=NO_SUCH_ORGANISATION, description=_l("Empty: all.")
-        ),
-        "form": RowSelect(_l("Form"), rows=choices_of(RequestForm), blank=_l("All forms")),
-        "unit": Choice(
-            _l("Counted in"), choices=[("days", _l("Days")), ("working_days", _l("Working days"))]
-        ),
-        "reminders": WholeNumbers(
-            _l("Reminders after"),
-            description=_l("Numbers separated by commas, such as 10, 15. Empty: no reminder."),
-        ),
-        "after": IntegerField(
-            _l("Acts after"),
-            validators=[
-                InputRequired(REQUIRED),
-                NumberRange(1, closing_rules.LONGEST_RULE_DAYS, message=_l("A whole number from 1 to 366.")),
-            ],
-        ),
-        "final_status": Choice(
-            _l("The request is then"), choices=lambda: status_words(closing_rules.FINAL_STATUSES)
-        ),
-        "calendar": RowSelect(
-            _l("Calendar"), rows=choices_of(Calendar, Calendar.name), blank=_l("The one used by default")
-        ),
-    }
-    default_order = (ClosingRule.status, ClosingRule.organisation, ClosingRule.form)
-
-    def value(self, row: Any, name: str) -> Any:
-        """An empty condition is for all."""
-        shown = super().value(row, name)
-        if shown is None and name == "organisation":
-            return _("All organisations")
-        return _("All forms") if shown is None and name == "form" else shown
-
-    def show_is_active(self, row: Any) -> Badge:
-        """Active or not."""
-        return show_active(row)
-
-    def show_after(self, row: Any) -> str:
-        """How long, with its unit."""
-        return days_counted(row.after, row.unit)
-
-    def show_reminders(self, row: Any) -> str | None:
-        """The reminders, with their unit."""
-        if not row.reminders:
-            return None
-        return (
-            f"{', '.join(str(day) for day in row.reminders[:-1])}{', ' if row.reminders[1:] else ''}"
-            + days_counted(row.reminders[-1], row.unit)
-        )
-
-    def show_calendar(self, row: Any) -> str:
-        """The calendar, or the one by default."""
-        return self.words(row.calendar) or _("By default")
-
-    def row_label(self, row: Any) -> str:
-        """Rules have no name: the status and the delay."""
-        return (
-            f"{self.choice_words('status').get(row.status, row.status)} · {days_counted(row.after, row.unit)}"
-        )
-
-    def before_save(self, form: Any, row: Any, before: Any) -> None:
-        """A rule that would not work is refused with the reason."""
-        check_rule(row)
-
-    def wants_preview(self, form: Any) -> bool:
-        """The second button shows what the rule would do."""
-        return "preview" in request.form
-
-    def form_extra(self, form: Any, row: Any) -> dict[str, Any]:
-        """Tonight's reminders and closings under the rule as typed, asked by a button of its own (LIFE-12)."""
-        extra: dict[str, Any] = {"can_preview": row is not None}
-        if form.is_submitted() and self.wants_preview(form) and not form.errors and row is not None:
-            typed = ClosingRule(id=row.id)
-            self._fill(form, typed)
-            try:
-                check_rule(typed)
-                extra["foreseen"] = foreseen(typed)
-            except Refusal as fault:
-                self.refuse(form, fault)
-        return extra
-
-    def after_commit(self) -> None:
-        """The dates of the requests that wait follow the rules."""
-        closing.reschedule_all(current.now())
-
-
-def check_rule(row: ClosingRule) -> None:
-    """Refuse a rule that could not work, with words at the field. Raises Invalid."""
-    reminders = list(row.reminders or ())
-    if reminders != sorted(set(reminders)) or (
-        reminders and (reminders[0] < 1 or reminders[-1] >= row.after)
-    ):
-        raise Invalid(
-            "reminders-wrong",
-            field="reminders",
-            words=_("Reminders come one after the other, from day 1 on, and all before the request closes."),
-        )
-    try:
-        closing.rule_value(row)
-    except ValueError:
-        raise Invalid(
-            "final-wrong",
-            field="final_status",
-            words=_("A request cannot end like this from that status. Choose another end."),
-        ) from None
-
-
-def foreseen(row: ClosingRule) -> dict[str, Any]:
-    """What the sweep of this evening would do with this rule in place of the saved one: numbers and examples."""
-    now = current.now()
-    zone = get_timezone() or ZoneInfo("Europe/Paris")
-    tonight = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(0), zone)
-    book = closing.book()
-    kept = tuple(rule for rule in book.in_force if rule.key != row.id)
-    calendars = dict(book.calendar_of_rule)
-    if row.is_active:
-        kept = (*kept, closing.rule_value(row))
-        calendars.pop(row.id, None)
-        if row.calendar_id:
-            days = CalendarClosingDay.select(CalendarClosingDay.day).where(
-                CalendarClosingDay.calendar == row.calendar_id
-            )
-            calendars[row.id] = closing.work_calendar(row.calendar, [day for (day,) in days.tuples()])
-    found = closing.foresee(closing.RuleBook(kept, calendars, book.default_calendar), tonight, MOST_FORESEEN)
-    reminders = [ticket for ticket, step in found if step.kind == closing_rules.REMINDER]
-    moves = [ticket for ticket, step in found if step.kind == closing_rules.MOVE]
-    return {
-        "day": long_day(now.astimezone(zone).date()),
-        "reminders": ngettext("%(num)s reminder", "%(num)s reminders", len(reminders)),
-        "closings": ngettext("%(num)s closing", "%(num)s closings", len(moves)),
-        "capped": len(found) >= MOST_FORESEEN,
-        "examples": [
-            {
-                "number": ticket.number,
-                "summary": ticket.summary,
-                "what": _("reminder") if step.kind == closing_rules.REMINDER else _("closing"),
-            }
-            for ticket, step in found[:10]
-        ],
-    }
-
-
-class CalendarView(Rows):
-    table = Calendar
-    title = _l("Calendars")
-    new_title = _l("New calendar")
-    lead = _l(
-        "Working days and hours, with the public holidays of a country. Delays in working days follow them."
-    )
-    section = TEAMS
-    icon = "calendar-event"
-    column_list = ("name", "country", "subdivision", "time_zone", "is_default")
-    column_details_list = ("name", "country", "subdivision", "time_zone", "hours", "is_default")
-    column_sortable_list = ("name", "country")
-    column_searchable_list = ("name",)
-    form_columns = ("name", "country", "subdivision", "time_zone", "hours", "is_default")
-    form_fields = {
-        "country": Line(
-            _l("Country"),
-            description=_l(
-                "Two letters, such as FR: its public holidays are not worked. Empty: no public holidays."
-            ),
-            validators=[Length(max=2)],
-        ),
-        "subdivision": Line(
-            _l("Region"),
-            description=_l(
-                "The code of a region with holidays of its own, such as 57 for Moselle. Usually empty."
-            ),
-            validators=[Length(max=10)],
-        ),
-        "time_zone": Choice(_l("Time zone"), choices=time_zones, default="Europe/Paris"),
-        "hours": WeekHours(
-            _l("Working hours"),
-            description=_l("Such as 09:00-12:30, 14:00-18:00. A day without hours is not worked."),
-        ),
-    }
-    default_order = (Calendar.name,)
-    deleted_with = (CalendarClosingDay,)
-
-    def show_hours(self, row: Any) -> str:
-        """The worked periods, day by day."""
-        from flask_babel import get_locale
-
-        names = get_locale().days["stand-alone"]["abbreviated"]
-        return " · ".join(
-            f"{names[day]} {', '.join('–'.join(period) for period in row.hours[str(day)])}"
-            for day in range(7)
-            if row.hours.get(str(day))
-        )
-
-    def before_save(self, form: Any, row: Any, before: Any) -> None:
-        """A calendar that could not count is refused at its field; only one is used by default."""
-        row.country = (row.country or "").upper()
-        row.subdivision = (row.subdivision or "").upper() or None
-        if not workdays.is_known_region(row.country):
-            raise Invalid(
-                "country", field="country", words=_("The public holidays of this country are not known here.")
-            )
-        if not workdays.is_known_region(row.country, row.subdivision):
-            raise Invalid(
-                "region", field="subdivision", words=_("This region is not known for this country.")
-            )
-        if not row.hours:
-            raise Invalid("hours", field="hours", words=_("At least one day is worked."))
-        try:
-            closing.work_calendar(row, ())
-        except ValueError:
-            raise Invalid(
-                "hours",
-                field="hours",
-                words=_("The periods of a day follow one another, each with its start before its end."),
-            ) from None
-        if before and before["is_default"] and not row.is_default:
-            raise Invalid(
-                "default",
-                field="is_default",
-                words=_("One calendar is used by default: choose it on another one."),
-            )
-        if row.is_default:
-            others = Calendar.is_default == True  # noqa: E712
-            if row.id:
-                others &= Calendar.id != row.id
-            for other in Calendar.select().where(others):
-                Calendar.update(is_default=False).where(Calendar.id == other.id).execute()
-                self.record("admin:changed", self.target(other), changed={"is_default": [True, False]})
-
-    def blockers(self, row: Any) -> list[Any]:
-        """The one used by default stays too."""
-        return [*super().blockers(row), *([_l("rules that name no calendar")] if row.is_default else [])]
-
-    def goes_with(self, row: Any) -> list[str]:
-        """Its closing days."""
-        count = CalendarClosingDay.select().where(CalendarClosingDay.calendar == row.id).count()
-        return (
-            [ngettext("%(num)s closing day goes with it", "%(num)s closing days go with it", count)]
-            if count
-            else []
-        )
-
-    def after_commit(self) -> None:
-        """The dates of the requests that wait follow the calendars."""
-        closing.reschedule_all(current.now())
-
-
-class CalendarClosingDayView(Rows):
-    table = CalendarClosingDay
-    title = _l("Closing days")
-    new_title = _l("New closing day")
-    lead = _l("Days on which a team is closed besides public holidays.")
-    section = TEAMS
-    icon = "calendar-x"
-    list_joins = (CalendarClosingDay.calendar,)
-    column_list = ("day", "label", "calendar")
-    column_details_list = ("day", "label_fr", "label_en", "calendar")
-    column_sortable_list = ("day", ("calendar", CalendarClosingDay.calendar))
-    column_searchable_list = ("label_fr", "label_en")
-    column_filters = (
-        filters.Row(
-            "calendar", CalendarClosingDay.calendar, _l("Calendar"), choices_of(Calendar, Calendar.name)
-        ),
-    )
-    form_columns = ("calendar", "day", "label_fr", "label_en")
-    form_fields = {"calendar": RowSelect(_l("Calendar"), rows=choices_of(Calendar, Calendar.name))}
-    default_order = (CalendarClosingDay.day,)
-
-    def row_label(self, row: Any) -> str:
-        """The day, and why."""
-        return " · ".join(part for part in (str(self.words(row.day)), localized(row, "label")) if part)
-
-    def after_commit(self) -> None:
-        """The dates of the requests that wait follow the calendars."""
-        closing.reschedule_all(current.now())
 
 
 # ---- Settings ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField
 from wtforms.validators import Length
 
-from domain import catalogue, lifecycle, search
+from domain import catalogue, closing, lifecycle, search
 from domain.refusals import NotNow
 from models import (
     Person,
@@ -187,6 +187,11 @@ class TicketView(Rows):
             MoveForm,
         ),
     }
+
+    def show_closes_at(self, row: Any) -> str | None:
+        """The last day on which the customer can act, as everywhere (LIFE-13)."""
+        day = closing.book().last_day(row)
+        return self.words(day) if day is not None else None
 
     def order(self, column: str | None, descending: bool) -> list[Any]:
         """By key, the newest first unless asked otherwise."""
