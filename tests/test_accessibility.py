@@ -101,8 +101,8 @@ def test_the_eye_is_not_blind(eye: Eye, world: SimpleNamespace) -> None:
             "color-contrast",
         ),
         # A rule that is not of colours, in a look that differs from another by its colours only.
-        ("@media (min-width: 501px) and (prefers-color-scheme: dark) { label { display: none } }", "label"),
-        ("@media (max-width: 500px) and (prefers-color-scheme: light) { label { display: none } }", "label"),
+        ("@media (min-width: 501px) and (prefers-color-scheme: dark) { h1 { display: none } }", "heading-one"),
+        ("@media (max-width: 500px) and (prefers-color-scheme: light) { h1 { display: none } }", "heading-one"),
         ("@media (max-width: 500px) { main { width: 900px } }", "sideways"),
         ("@media (max-width: 350px) { main { width: 900px } }", "320 px"),
         ("", "label"),
