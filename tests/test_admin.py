@@ -34,6 +34,7 @@ from models import (
 )
 from views.admin import VIEWS, base, export, rules
 from views.admin.base import Rows
+from views.admin.folding import holds
 
 TOO_LARGE = "9" * 30
 
@@ -1002,3 +1003,64 @@ def test_a_failed_mail_is_sent_again_from_its_screen(client: Any, root: Person) 
     client.send(asked)
     assert OutboxMessage.get_by_id(mail.id).status == "waiting"
     assert last_audit().kind == "mail:retried"
+
+
+# ---- Looking for a name --------------------------------------------------------------------------------------
+
+
+NAMES = [
+    "Réseau Éole",
+    "ŒUVRES d’Aÿ",
+    "50 % [net] *étoile* ^ \\d _x_ ?",
+    "Straße 7",
+    "Trần Văn",
+    "reseau-plat",
+    "Ægir",
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("reseau", ["Réseau Éole", "reseau-plat"]),
+        ("RÉSEAU", ["Réseau Éole", "reseau-plat"]),
+        ("eole", ["Réseau Éole"]),
+        ("oeuvres", ["ŒUVRES d’Aÿ"]),
+        ("œuvres", ["ŒUVRES d’Aÿ"]),
+        ("aegir", ["Ægir"]),
+        ("ay", ["ŒUVRES d’Aÿ"]),
+        ("trần", ["Trần Văn"]),
+        ("straße", ["Straße 7"]),
+        ("*", [NAMES[2]]),
+        ("?", [NAMES[2]]),
+        ("[net]", [NAMES[2]]),
+        ("[", [NAMES[2]]),
+        ("]", [NAMES[2]]),
+        ("^", [NAMES[2]]),
+        ("%", [NAMES[2]]),
+        ("_", [NAMES[2]]),
+        ("\\d", [NAMES[2]]),
+        (".", []),
+        ("eole$", []),
+        ("x" * 5_000, []),
+        ("é" * 5_000, []),
+    ],
+)
+def test_a_name_is_found_without_its_accents_and_signs_mean_themselves(
+    database: Any, clock: Any, typed: str, found: list[str]
+) -> None:
+    for number, name in enumerate(NAMES):
+        Organisation.create(name=name, slug=f"o{number}", created_at=clock.now)
+    query = Organisation.select().where(holds(Organisation.name, typed)).order_by(Organisation.id)
+    assert [row.name for row in query] == found
+
+
+@pytest.mark.both_databases
+def test_lists_of_the_administration_find_reseau_for_réseau(client: Any, world: Any, clock: Any) -> None:
+    Organisation.create(name="Réseau Éole", slug="eole", created_at=clock.now)
+    client.sign_in(world.root)
+    page = client.get("/admin/organisation/?search=EOLE+reseau")
+    assert "Réseau Éole" in page.text and "Globex" not in page.text
+    assert "Réseau Éole" in client.get(
+        "/admin/closingrule/ajax/lookup/?name=organisation&query=resea"
+    ).text.encode().decode("unicode_escape")

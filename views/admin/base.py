@@ -37,6 +37,7 @@ from views import current
 from views.admin import export
 from views.admin.fields import Finder, clean_line, field_for, key_of
 from views.admin.filters import Filter
+from views.admin.folding import holds
 from views.admin.words import HELP, LABELS
 
 # Beyond this a list says "10,000+": counting a million rows would cost more than showing fifty.
@@ -287,11 +288,11 @@ class Rows(AdminOnly, ModelView):
         return self.table.select(self.table.id)
 
     def search(self, query: ModelSelect, words: str) -> ModelSelect:
-        """The rows that hold every word in one of the searched columns."""
+        """The rows that hold every word in one of the searched columns, whatever its capitals and accents."""
         for word in words.split()[:8]:
             condition = None
             for column in self._search_fields:
-                found = column.contains(word)
+                found = holds(column, word)
                 condition = found if condition is None else condition | found
             query = query.where(condition)
         return query

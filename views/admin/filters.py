@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from peewee import Field, fn
 
 from views.admin.fields import MOST_INTEGER, Finder, clean_line
+from views.admin.folding import holds
 
 
 class Filter(BasePeeweeFilter):
@@ -120,7 +121,7 @@ class Contains(Filter):
     """A part of a text, for tables that stay small."""
 
     def apply(self, query: Any, value: Any) -> Any:
-        return query.where(self.column.contains(value))
+        return query.where(holds(self.column, value))
 
 
 class Exactly(Filter):
