@@ -1,4 +1,4 @@
-"""A long conversation is passed with one link, by keyboard and without scripts, on both pages of a request."""
+"""The page of a request as it is read: past a long conversation, on paper, with small pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from models import Message
 from tests.support.browser_pages import be
 from tests.support.browsing import DESK, PHONE
+from tests.support.right_entries import JPEG
 from tests.support.scene import Scene
 
 
@@ -82,3 +83,32 @@ def test_the_link_shows_the_message_and_the_keyboard_goes_on_from_there(
     who = page.locator("[data-message]").last.locator(".who")
     box = who.bounding_box()
     assert box is not None and 0 <= box["y"] < viewport["height"] - 200, box
+
+
+def test_paper_holds_what_the_form_asked_and_no_buttons(
+    browser_context: Any, live_server: Any, world: SimpleNamespace
+) -> None:
+    label = {"label_fr": "Adresse de la page", "label_en": "Address of the page"}
+    answer = {"key": "page_url", "kind": "url", "value": "https://temps.initech.example/atelier", **label}
+    ticket = Scene(live_server.application, world).request("alice", answers=[answer])
+    page = be(browser_context(), live_server, world.alice).new_page()
+    page.goto(f"/tickets/{ticket.number}")
+    asked = page.locator("aside dd", has_text="temps.initech.example")
+    assert not asked.is_visible(), "folded on the screen"
+    page.emulate_media(media="print")
+    assert asked.is_visible()
+    assert page.locator("main .btn:visible, main summary:visible").all_inner_texts() == []
+    assert page.locator(".composer").is_hidden()
+
+
+def test_a_small_picture_is_not_blown_up(
+    browser_context: Any, live_server: Any, world: SimpleNamespace
+) -> None:
+    scene = Scene(live_server.application, world)
+    ticket = scene.request("alice", attachment_keys=[scene.upload("alice", "icone.jpg", JPEG).key])
+    page = be(browser_context(), live_server, world.alice).new_page()
+    page.goto(f"/tickets/{ticket.number}")
+    picture = page.locator(".shot img")
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('.shot img').naturalWidth > 0")
+    assert picture.bounding_box()["width"] <= 26
