@@ -101,8 +101,14 @@ def test_the_eye_is_not_blind(eye: Eye, world: SimpleNamespace) -> None:
             "color-contrast",
         ),
         # A rule that is not of colours, in a look that differs from another by its colours only.
-        ("@media (min-width: 501px) and (prefers-color-scheme: dark) { h1 { display: none } }", "heading-one"),
-        ("@media (max-width: 500px) and (prefers-color-scheme: light) { h1 { display: none } }", "heading-one"),
+        (
+            "@media (min-width: 501px) and (prefers-color-scheme: dark) { h1 { display: none } }",
+            "heading-one",
+        ),
+        (
+            "@media (max-width: 500px) and (prefers-color-scheme: light) { h1 { display: none } }",
+            "heading-one",
+        ),
         ("@media (max-width: 500px) { main { width: 900px } }", "sideways"),
         ("@media (max-width: 350px) { main { width: 900px } }", "320 px"),
         ("", "label"),
@@ -205,7 +211,11 @@ def test_a_request_in_each_status(eye: Eye, scene: Scene, world: SimpleNamespace
     page.goto(f"/tickets/{made['waiting_customer'].number}")
     page.locator("#answer button.btn-primary").click()
     eye.look()
-    eye.end(15)
+    # The pages with one button, and that of a deletion.
+    for act in ("closure", "reopening", "keep-open"):
+        eye.look(f"/tickets/{made['resolved'].number}/{act}")
+    eye.look(f"/tickets/{scene.deletion().number}/deletion")
+    eye.end(19)
 
 
 def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
@@ -242,7 +252,8 @@ def test_pages_of_the_administration(eye: Eye, scene: Scene, world: SimpleNamesp
     for path in ("/admin/", "/admin/ticket/", "/admin/membership/?search=acme", "/admin/organisation/?search=rien",
                  f"/admin/ticket/details/?id={ticket.id}", f"/admin/ticket/edit/?id={ticket.id}", "/admin/team/new/",
                  f"/admin/team/edit/?id={team.id}", f"/admin/team/delete/?id={team.id}", "/admin/closingrule/new/",
-                 "/admin/settings/", "/admin/auditentry/"):  # fmt: skip
+                 "/admin/settings/", "/admin/auditentry/", "/admin/team/", "/admin/licencerequest/",
+                 "/admin/outboxmessage/"):  # fmt: skip
         eye.look(path)
     page.goto("/admin/team/new/")
     page.locator("main form").filter(has=page.locator("[name=slug]")).evaluate(
@@ -252,7 +263,7 @@ def test_pages_of_the_administration(eye: Eye, scene: Scene, world: SimpleNamesp
         "button.btn-primary"
     ).first.click()
     eye.look()
-    eye.end(13)
+    eye.end(16)
 
 
 def answer_with(status: int, html: str) -> Any:

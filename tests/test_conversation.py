@@ -452,7 +452,9 @@ def test_a_name_typed_for_an_address_in_copy_shows_nowhere_before_the_address_is
         )
         assert [mail.person_id for mail in told] == [None], "the mail greets nobody either"
     seed, _link = accounts._make_link(registered, "registration", NOW)
-    accounts.use_token(accounts.link_token(seed), "rhododendrons mauves du mardi", origin="203.0.113.9", now=NOW)
+    accounts.use_token(
+        accounts.link_token(seed), "rhododendrons mauves du mardi", origin="203.0.113.9", now=NOW
+    )
     for row in (ticket, later):
         (copy,) = reading.read(see(world.alice), again(row)).participants
         assert copy.person_id == registered.id
