@@ -723,6 +723,8 @@ def use_token(
         )
         if not changed:
             raise Missing("link-dead")
+        if person.email_verified_at is None:
+            adopt_copies(person.id, person.email)
         kill_links(person.id, now)
         for name in {person.email, person.username}:
             _forget_failures(_account_key(name), None)
@@ -815,7 +817,7 @@ def _zone(name: str) -> str:
 def _create(
     email: str, username: str, full_name: str, language: str, time_zone: str, now: datetime, **more: Any
 ) -> Person:
-    person = Person.create(
+    return Person.create(
         email=email,
         username=username,
         full_name=full_name,
@@ -824,8 +826,6 @@ def _create(
         created_at=now,
         **more,
     )
-    adopt_copies(person.id, email)
-    return person
 
 
 def add_person(
@@ -869,6 +869,7 @@ def add_person(
             first_signed_in_at=now if has_signed_in else None,
             email_verified_at=now if has_signed_in else None,
         )  # fmt: skip
+        adopt_copies(person.id, email)
         if password is not None:
             if not any_password:
                 check_password(password, person)

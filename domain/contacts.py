@@ -189,6 +189,8 @@ def add_membership(
         }
         if before is None:
             row = Membership.create(person=person_id, organisation=organisation_id, **values)
+            # Whoever attaches somebody vouches for them; nothing waits for those linked before.
+            conversation.adopt_copies(person_id, person.email)
         else:
             Membership.update(**values).where(Membership.id == before.id).execute()
             row = Membership.get_by_id(before.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from domain import audit, closing, lifecycle, notifications, policies, search
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
-from models import Message, Participant, Person, Ticket, db
+from models import Membership, Message, Participant, Person, Ticket, db
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -342,11 +342,20 @@ def put_in_cc(
         return None
     return Participant.create(
         ticket=ticket.id,
-        person=person.id if person else None,
+        person=person.id if person is not None and _is_known(person) else None,
         email=email,
         role=role,
         added_by=by.id,
         added_at=now,
+    )
+
+
+def _is_known(person: Person) -> bool:
+    """False for a registration whose address is not proven yet: its name is what anybody may have typed."""
+    return (
+        person.email_verified_at is not None
+        or person.staff_role is not None
+        or Membership.select().where(Membership.person == person.id).exists()
     )
 
 
@@ -415,10 +424,10 @@ def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None
 
 
 def adopt_copies(person_id: int, email: str) -> int:
-    """Link the copies that wait for this address to the account that was just made for it (VIEW-5).
+    """Link the copies that wait for this address to its account: made by staff, attached, or just proven (VIEW-5).
 
-    What they open is decided by policies.py, once the address is proven. Within the caller's transaction.
-    Returns how many.
+    Not before: the name of a mere registration would show in requests of others, under an address that may be
+    somebody else's. What they open is decided by policies.py. Within the caller's transaction. Returns how many.
     """
     waiting = Participant.person.is_null() & (Participant.email == email)
     tickets = [row[0] for row in Participant.select(Participant.ticket).where(waiting).tuples()]

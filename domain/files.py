@@ -15,9 +15,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
 
-from domain import policies, settings
+from domain import pictures, policies, settings
 from domain.refusals import Invalid, Missing, NotNow
 from models import Attachment, Message, Ticket, db
 
@@ -181,17 +181,6 @@ def _members(file: BinaryIO) -> Iterator[str]:
         at += 46 + name_length + extra_length + comment_length
 
 
-def _pixels(content: str, head: bytes) -> int:
-    """Width times height that a picture announces; 0 when its first bytes do not say."""
-    if content == "png" and len(head) >= 24:
-        width, height = struct.unpack(">II", head[16:24])
-    elif content == "gif" and len(head) >= 10:
-        width, height = struct.unpack("<HH", head[6:10])
-    else:
-        return 0
-    return int(width) * int(height)
-
-
 # ---- Names ---------------------------------------------------------------------------------------------
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
@@ -275,6 +264,8 @@ def keep(stream: BinaryIO, name: str, by: Viewer, now: datetime, store: Store) -
     if Attachment.select().where(mine).count() >= PENDING_MAX:
         raise NotNow("uploads-waiting", limit=PENDING_MAX)
     try:
+        if kind.content == "jpeg" and not settings.get("photo_details"):
+            stream = cast(BinaryIO, pictures.Untold(stream))
         stored = store.put(stream, max_bytes())
     except OSError as error:
         if error.errno == errno.EFBIG:
@@ -286,8 +277,11 @@ def keep(stream: BinaryIO, name: str, by: Viewer, now: datetime, store: Store) -
             raise Invalid("file-empty", field="attachments", **told)
         if not holds(kind.content, stored.head, lambda: store.open(stored.stored_name)):
             raise Invalid("file-content", field="attachments", **told)
-        if _pixels(kind.content, stored.head) > PIXELS_MAX:
-            raise Invalid("file-pixels", field="attachments", **told)
+        if kind.content_type in INLINE_TYPES:
+            with store.open(stored.stored_name) as file:
+                pixels = pictures.pixels(kind.content, stored.head, file)
+            if not 0 < pixels <= PIXELS_MAX:
+                raise Invalid("file-pixels" if pixels else "file-content", field="attachments", **told)
         return Attachment.create(
             uploader=by.id,
             key=secrets.token_urlsafe(32),

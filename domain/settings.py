@@ -77,6 +77,9 @@ DEFAULTS: dict[str, Choice] = {
     "files_max": Choice(10, int, "Files in one message", 1, 50),
     "file_max_mb": Choice(25, int, "Largest file, in megabytes", 1, 200),
     "file_kinds": Choice(FILE_KINDS, list, "Kinds of file that are taken"),
+    "photo_details": Choice(
+        False, bool, "Photos keep what they tell besides the picture: place, hour, device, person"
+    ),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
     "deletion_second": Choice(
         "approved", ("approved", "administrator", "none"), "Who confirms a deletion as the second person"

@@ -60,6 +60,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = set(metafunc.fixturenames)
     if asked in {"sqlite", "postgresql"}:
         engines = [asked]
+    elif asked == "usual" and metafunc.definition.get_closest_marker("both_databases"):
+        engines = ["sqlite", "postgresql"]
     elif names & {"live_server", "page", "browser_context"} or (asked == "usual" and names & SERVED):
         engines = ["sqlite"]
     else:

@@ -381,6 +381,7 @@ def test_every_row_leads_to_its_endpoint(app: Any, scene: SimpleNamespace) -> No
         assert adapter.match(where, method=method)[0] == endpoint, path
 
 
+@pytest.mark.both_databases
 def test_everybody_gets_what_the_table_says(scene: SimpleNamespace, database: Any) -> None:
     wrong = []
     for endpoint, method, path, data, statuses in by_endpoint():
@@ -418,6 +419,7 @@ def test_head_tells_no_more_than_get(scene: SimpleNamespace, database: Any) -> N
                 assert answer.status_code in allowed, f"HEAD {path} by {name}"
 
 
+@pytest.mark.both_databases
 def test_a_request_of_another_organisation_looks_like_one_that_never_was(
     scene: SimpleNamespace, database: Any
 ) -> None:
@@ -489,6 +491,7 @@ def test_customers_read_no_note_anywhere(scene: SimpleNamespace, database: Any) 
     assert NOTE_CANARY in scene.crowd.ask("sam", "GET", f"/desk/tickets/{number}").text
 
 
+@pytest.mark.both_databases
 def test_nothing_of_acme_reaches_globex_by_a_list_a_search_or_a_count(scene: SimpleNamespace) -> None:
     number = scene.filled["n"]
     for list_ in ("mine", "cc", "organisation"):

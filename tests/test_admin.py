@@ -16,6 +16,7 @@ from domain import audit, lifecycle, settings
 from models import (
     AuditEntry,
     Calendar,
+    Category,
     ClosingRule,
     ConsentText,
     Kind,
@@ -24,6 +25,7 @@ from models import (
     OutboxMessage,
     Person,
     Product,
+    RequestForm,
     RoutingRule,
     StatusLabel,
     Team,
@@ -32,8 +34,11 @@ from models import (
     TicketEvent,
     UserSession,
 )
+from tests.support import lint
+from tests.support.client import values_of
 from views.admin import VIEWS, base, export, rules
 from views.admin.base import Rows
+from views.admin.folding import holds
 
 TOO_LARGE = "9" * 30
 
@@ -1002,3 +1007,139 @@ def test_a_failed_mail_is_sent_again_from_its_screen(client: Any, root: Person) 
     client.send(asked)
     assert OutboxMessage.get_by_id(mail.id).status == "waiting"
     assert last_audit().kind == "mail:retried"
+
+
+# ---- Looking for a name --------------------------------------------------------------------------------------
+
+
+NAMES = [
+    "Réseau Éole",
+    "ŒUVRES d’Aÿ",
+    "50 % [net] *étoile* ^ \\d _x_ ?",
+    "Straße 7",
+    "Trần Văn",
+    "reseau-plat",
+    "Ægir",
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("reseau", ["Réseau Éole", "reseau-plat"]),
+        ("RÉSEAU", ["Réseau Éole", "reseau-plat"]),
+        ("eole", ["Réseau Éole"]),
+        ("oeuvres", ["ŒUVRES d’Aÿ"]),
+        ("œuvres", ["ŒUVRES d’Aÿ"]),
+        ("aegir", ["Ægir"]),
+        ("ay", ["ŒUVRES d’Aÿ"]),
+        ("trần", ["Trần Văn"]),
+        ("straße", ["Straße 7"]),
+        ("*", [NAMES[2]]),
+        ("?", [NAMES[2]]),
+        ("[net]", [NAMES[2]]),
+        ("[", [NAMES[2]]),
+        ("]", [NAMES[2]]),
+        ("^", [NAMES[2]]),
+        ("%", [NAMES[2]]),
+        ("_", [NAMES[2]]),
+        ("\\d", [NAMES[2]]),
+        (".", []),
+        ("eole$", []),
+        ("x" * 5_000, []),
+        ("é" * 5_000, []),
+    ],
+)
+def test_a_name_is_found_without_its_accents_and_signs_mean_themselves(
+    database: Any, clock: Any, typed: str, found: list[str]
+) -> None:
+    for number, name in enumerate(NAMES):
+        Organisation.create(name=name, slug=f"o{number}", created_at=clock.now)
+    query = Organisation.select().where(holds(Organisation.name, typed)).order_by(Organisation.id)
+    assert [row.name for row in query] == found
+
+
+@pytest.mark.both_databases
+def test_lists_of_the_administration_find_reseau_for_réseau(client: Any, world: Any, clock: Any) -> None:
+    Organisation.create(name="Réseau Éole", slug="eole", created_at=clock.now)
+    client.sign_in(world.root)
+    page = client.get("/admin/organisation/?search=EOLE+reseau")
+    assert "Réseau Éole" in page.text and "Globex" not in page.text
+    assert "Réseau Éole" in client.get(
+        "/admin/closingrule/ajax/lookup/?name=organisation&query=resea"
+    ).text.encode().decode("unicode_escape")
+
+
+# ---- A switch in the list ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["team", "product", "kind", "category", "requestform"])
+def test_a_button_in_the_list_takes_a_row_out_of_use_and_back(client: Any, world: Any, name: str) -> None:
+    table = next(
+        table for table in (Team, Product, Kind, Category, RequestForm) if table.__name__.lower() == name
+    )
+    row = table.select().where(table.is_active).order_by(table.id.desc()).first()
+    before = plain_row(row)
+    client.sign_in(world.root)
+    for wanted in (False, True):
+        answer = press_switch(client, name, row.id)
+        assert (answer.status_code, answer.location) == (303, f"/admin/{name}/?search={row.slug}")
+        assert table.get_by_id(row.id).is_active is wanted
+        entry = last_audit()
+        assert (entry.kind, entry.data["changed"]) == ("admin:changed", {"is_active": [not wanted, wanted]})
+        assert entry.actor_id == world.root.id
+    assert plain_row(table.get_by_id(row.id)) == before, "nothing else changed"
+
+
+def plain_row(row: Any) -> dict[str, Any]:
+    return base.plain(row)
+
+
+def press_switch(client: Any, name: str, key: int, **changes: str) -> Any:
+    """Press the button of one row, as somebody without scripts does."""
+    slug = (
+        next(
+            table for table in (Team, Product, Kind, Category, RequestForm) if table.__name__.lower() == name
+        )
+        .get_by_id(key)
+        .slug
+    )
+    page = client.get(f"/admin/{name}/?search={slug}")
+    form = next(
+        form
+        for form in lint.parse(page.text).iter("form")
+        if (form.get("action") or "").endswith("/ajax/update/") and values_of(form)["id"] == str(key)
+    )
+    return client.post(form.get("action"), data={**values_of(form).to_dict(), **changes})
+
+
+def test_a_switch_does_not_overwrite_what_a_colleague_saved_meanwhile(client: Any, world: Any) -> None:
+    row = Team.select().where(Team.is_active).first()
+    client.sign_in(world.root)
+    answer = press_switch(client, "team", row.id, seen="0" * 32)
+    assert answer.status_code == 303
+    assert Team.get_by_id(row.id).is_active
+    assert "Quelqu’un" in client.get(answer.location).text
+
+
+def test_a_switch_turns_nothing_but_what_the_list_shows(client: Any, world: Any) -> None:
+    row = Team.select().where(Team.is_active).first()
+    client.sign_in(world.root)
+    before = base.plain(row)
+    # A screen without switches, a column that is none, a row that is not there, no token.
+    page = client.get("/help")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+    sent = {"id": str(row.id), "seen": base.stamp(row), "csrf_token": token}
+    for path, data in (
+        ("person", {**sent, "is_active": "false"}),
+        ("team", {**sent, "slug": "autre"}),
+        ("team", {**sent, "id": TOO_LARGE, "is_active": "false"}),
+    ):
+        assert client.post(f"/admin/{path}/ajax/update/", data=data).status_code == 404
+    client.post("/admin/team/ajax/update/", data={**sent, "csrf_token": "", "is_active": "false"})
+    assert Team.get_by_id(row.id).is_active, "without a token nothing changes"
+    client.post(
+        "/admin/team/ajax/update/", data={**sent, "is_active": "false", "slug": "autre", "position": "99"}
+    )
+    after = base.plain(Team.get_by_id(row.id))
+    assert after == {**before, "is_active": False}

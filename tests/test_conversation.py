@@ -11,7 +11,7 @@ import pytest
 
 from domain import accounts, contacts, conversation, files, lifecycle, policies, reading
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
-from models import Attachment, Membership, Message, Participant, Person, Ticket, TicketEvent
+from models import Attachment, Membership, Message, OutboxMessage, Participant, Person, Ticket, TicketEvent
 from tests.conftest import NOW
 from tests.support.casework import (
     again,
@@ -428,6 +428,52 @@ def test_a_copy_waits_for_the_account_that_will_have_its_address(world: Any) -> 
 
     for asked in (lists.Asked(list="cc"), lists.Asked(list="cc", q="refusé banque")):
         assert [row.number for row in lists.find(see(made), asked).rows] == [ticket.number], asked
+
+
+@pytest.fixture
+def link_secret() -> None:
+    """What links in mails are made with, as the portal gives it at start."""
+    accounts.use_secret("only for tests, long enough to be taken: 0123456789")
+
+
+def test_a_name_typed_for_an_address_in_copy_shows_nowhere_before_the_address_is_proven(
+    world: Any, link_secret: None
+) -> None:
+    ticket, later = send(world), send(world)
+    address = "compta@acme.example"
+    conversation.add_cc(ticket, address, see(world.alice), NOW)
+    accounts.register("Alice est une escroc", address, origin="203.0.113.9", now=NOW)
+    registered = Person.get(Person.email == address)
+    conversation.add_cc(later, address, see(world.alice), NOW)
+    for row in (ticket, later):
+        (copy,) = reading.read(see(world.alice), again(row)).participants
+        assert (copy.person_id, copy.email) == (None, address)
+        assert last_event(row).data["person_id"] is None
+        told = OutboxMessage.select().where(
+            (OutboxMessage.ticket == row.id) & (OutboxMessage.recipient == address)
+        )
+        assert [mail.person_id for mail in told] == [None], "the mail greets nobody either"
+    seed, _link = accounts._make_link(registered, "registration", NOW)
+    accounts.use_token(
+        accounts.link_token(seed), "rhododendrons mauves du mardi", origin="203.0.113.9", now=NOW
+    )
+    for row in (ticket, later):
+        (copy,) = reading.read(see(world.alice), again(row)).participants
+        assert copy.person_id == registered.id
+        assert policies.can_see(see(registered), row)
+
+
+def test_whoever_is_attached_by_hand_is_named_in_the_copies_that_waited(
+    world: Any, link_secret: None
+) -> None:
+    ticket = send(world)
+    conversation.add_cc(ticket, "compta@acme.example", see(world.alice), NOW)
+    accounts.register("Paul Compta", "compta@acme.example", origin="203.0.113.9", now=NOW)
+    registered = Person.get(Person.email == "compta@acme.example")
+    contacts.add_membership(registered.id, ticket.organisation_id, role="member", by=see(world.root), now=NOW)
+    (copy,) = reading.read(see(world.alice), again(ticket)).participants
+    assert copy.person_id == registered.id
+    assert not policies.can_see(see(registered), ticket), "named, but the address is still not proven"
 
 
 def test_the_copies_of_a_contact_who_is_removed_end_with_the_rights(world: Any) -> None:

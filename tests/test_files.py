@@ -23,6 +23,7 @@ from gateways.files import DiskStore
 from models import Attachment, Membership, Ticket, db
 from seeds import made_picture
 from tests.conftest import NOW
+from tests.support.right_entries import JPEG
 
 MEGABYTE = 1024 * 1024
 
@@ -55,9 +56,10 @@ def zipped(members: dict[str, bytes], first: tuple[str, bytes] | None = None) ->
 OFFICE = {"[Content_Types].xml": b"<Types/>"}
 CONTENTS: dict[str, bytes] = {
     "png": made_picture(1),
-    "jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(40),
+    "jpeg": JPEG,
     "gif": b"GIF89a" + struct.pack("<HH", 2, 2) + bytes(20),
-    "webp": b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(30),
+    "webp": b"RIFF\x24\x00\x00\x00WEBPVP8 \x18\x00\x00\x00\x30\x01\x00\x9d\x01\x2a\x02\x00\x02\x00"
+    + bytes(14),
     "pdf": b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n",
     "docx": zipped({**OFFICE, "word/document.xml": b"<w/>"}),
     "xlsx": zipped({**OFFICE, "xl/workbook.xml": b"<x/>"}),
@@ -208,6 +210,65 @@ def test_a_picture_that_unpacks_to_gigabytes_is_refused(world: Any, store: DiskS
     with pytest.raises(Invalid) as refused:
         files.keep(io.BytesIO(huge), "capture.png", see(world.alice), NOW, store)
     assert refused.value.code == "file-pixels"
+
+
+def webp(kind: bytes, body: bytes) -> bytes:
+    return b"RIFF\x00\x01\x00\x00WEBP" + kind + b"\x00\x01\x00\x00" + body + bytes(40)
+
+
+# Pictures that announce 12,000 times 12,000 pixels, and the same ones with 1,000 times 1,000.
+HUGE: dict[str, Any] = {
+    "gif": lambda side: b"GIF89a" + struct.pack("<HH", side, side) + bytes(20),
+    "jpg": lambda side: JPEG.replace(struct.pack(">HH", 16, 24), struct.pack(">HH", side, side)),
+    "jpeg": lambda side: (
+        # Behind a megabyte of segments that a reader of the first bytes would not see past.
+        b"\xff\xd8" + (b"\xff\xe2\xff\xff" + bytes(65_533)) * 16 + b"\xff\xff\xff" + HUGE["jpg"](side)[2:][1:]
+    ),
+    "webp": lambda side: webp(b"VP8 ", b"\x30\x01\x00\x9d\x01\x2a" + struct.pack("<HH", side, side)),
+}
+WIDE_WEBP = {
+    "lossless": lambda side: webp(b"VP8L", b"\x2f" + struct.pack("<I", (side - 1) | (side - 1) << 14)),
+    "extended": lambda side: webp(b"VP8X", bytes(4) + (side - 1).to_bytes(3, "little") * 2),
+}
+
+
+@pytest.mark.parametrize("extension", HUGE)
+def test_every_kind_of_picture_is_measured_before_it_is_taken(
+    world: Any, store: DiskStore, extension: str
+) -> None:
+    alice = see(world.alice)
+    assert files.keep(io.BytesIO(HUGE[extension](1_000)), f"a.{extension}", alice, NOW, store).size
+    with pytest.raises(Invalid) as refused:
+        files.keep(io.BytesIO(HUGE[extension](12_000)), f"b.{extension}", alice, NOW, store)
+    assert refused.value.code == "file-pixels"
+
+
+@pytest.mark.parametrize("kind", WIDE_WEBP)
+def test_each_of_the_three_kinds_of_webp_is_measured(world: Any, store: DiskStore, kind: str) -> None:
+    assert files.keep(io.BytesIO(WIDE_WEBP[kind](1_000)), "a.webp", see(world.alice), NOW, store).size
+    with pytest.raises(Invalid) as refused:
+        files.keep(io.BytesIO(WIDE_WEBP[kind](12_000)), "b.webp", see(world.alice), NOW, store)
+    assert refused.value.code == "file-pixels"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(40)),
+        ("b.jpg", b"\xff\xd8\xff\xd9"),
+        ("c.jpg", b"\xff\xd8" + b"\xff\xe2\x00\x02" * 100_000 + JPEG[2:]),
+        ("d.png", b"\x89PNG\r\n\x1a\n"),
+        ("e.gif", b"GIF89a"),
+        ("f.webp", b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(30)),
+    ],
+)
+def test_a_picture_that_does_not_say_how_large_it_is_is_no_picture(
+    world: Any, store: DiskStore, name: str, content: bytes
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        files.keep(io.BytesIO(content), name, see(world.alice), NOW, store)
+    assert refused.value.code == "file-content"
+    assert on_disk(store) == []
 
 
 def test_a_document_with_a_million_members_is_refused_unopened(world: Any, store: DiskStore) -> None:

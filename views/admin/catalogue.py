@@ -56,6 +56,7 @@ class Offered(Rows):
 
     section = OFFER
     default_order: tuple[Any, ...] = ()
+    switches = ("is_active",)
 
     def show_is_active(self, row: Any) -> Badge:
         """Active or not."""

@@ -28,6 +28,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 from wtforms.widgets import TextArea, TextInput
 
 from models import Table
+from views.admin.folding import holds
 
 # The largest number that an integer column holds on both databases.
 MOST_INTEGER = 2**31 - 1
@@ -358,9 +359,9 @@ class Finder:
 
     def suggestions(self, typed: str) -> list[dict[str, str]]:
         """Up to a dozen rows that begin with or contain what is typed so far: value and words beside it."""
-        condition = self.column.contains(typed)
+        condition = holds(self.column, typed)
         for column in self.also:
-            condition |= column.contains(typed)
+            condition |= holds(column, typed)
         rows = self._rows().where(condition).order_by(self.column).limit(LOOKUP_ROWS)
         return [
             {"value": self.words(row), "label": " · ".join(str(getattr(row, c.name)) for c in self.also)}

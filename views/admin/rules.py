@@ -121,7 +121,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_l("Closing"), ("keep_open_days", "keep_open_times")),
     (_l("Tests by the customer"), ("test_environment_fr", "test_environment_en")),
     (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size")),
-    (_l("Files"), ("files_max", "file_max_mb", "file_kinds")),
+    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details")),
     (_l("Deletions"), ("deletion_second", "deletion_answer_days", "deletion_wait_hours")),
 )  # fmt: skip
 
@@ -151,6 +151,7 @@ SETTING_WORDS: dict[str, Any] = {
     "files_max": _l("Files in one message"),
     "file_max_mb": _l("Largest file, in megabytes"),
     "file_kinds": _l("Kinds of file that are taken"),
+    "photo_details": _l("Photos keep what they tell besides the picture: place, hour, device, person"),
     "requests_per_minute": _l("Requests that one person may open in a minute"),
     "deletion_second": _l("Who confirms a deletion as the second person"),
     "deletion_wait_hours": _l("Hours between the second confirmation and a deletion"),
