@@ -1263,7 +1263,8 @@ def rule_example(row: ClosingRule, language: str, day: date, organisation: str) 
                 "closed" if row.final_status == "closed" else "status-changed",
                 {
                     "works": False, "reason": "silence", "was_solved": row.status == "resolved", "by": "",
-                    "now": moved, "was": {"label": now.label}, "at_work": False,
+                    "now": moved, "was": {"label": now.label}, "at_work": False, "reference": "",
+                    "more": presenters.test_words(row.final_status, "", by_itself=True),
                 },
             ),
         }  # fmt: skip

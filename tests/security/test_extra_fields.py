@@ -37,6 +37,7 @@ OWN = {
     "desk.status": {"status"},
     "desk.assignment": {"assignee"},
     "desk.team": {"team"},
+    "bulk.many": {"status", "assignee", "team", "number", "reason"},
     "session.register": {"organisation"},
     "account.sessions": {"session"},
     "contacts.index": {"role"},

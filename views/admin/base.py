@@ -794,7 +794,7 @@ class Rows(AdminOnly, ModelView):
         if column is None or not self.can_edit:
             abort(404)
         row = self.row_or_404()
-        form = self._form((column,))()
+        form = self._form((column,), {})()
         if form.validate() and self.update_model(form, row):
             flash(_("%(name)s is changed.", name=self.row_label(row)), "success")
         else:
