@@ -1,11 +1,12 @@
 """A process that sweeps: `python -m tests.support.sweeper ADDRESS INSTANT`. It says "ready", waits for a line, sweeps,
-and says how much it did. What goes wrong is on its standard error.
+and says how much it did and from when until when. What goes wrong is on its standard error.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
 from datetime import datetime
 
 
@@ -20,9 +21,10 @@ def main() -> None:
     with database.connection_context():
         print("ready", flush=True)
         sys.stdin.readline()
+        began = time.time()
         done = closing.sweep(moment)
         deletion.sweep(moment)
-        print(done, flush=True)
+        print(done, began, time.time(), flush=True)
     shut(database)
 
 
