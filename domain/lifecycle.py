@@ -339,7 +339,7 @@ def set_team(ticket: Ticket, team_id: int, by: Viewer, now: datetime, *, seen: i
         claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
         # An agent of the former team no longer has it: without a word here the history would still name them.
-        left = {"assignee": None} if "assignee" in changes else {}
+        left: dict[str, Any] = {"assignee": None} if "assignee" in changes else {}
         event = audit.record_event(
             ticket, "ticket:routed", by, now, team=team_id, before=before, to=ticket.status, **left
         )

@@ -363,8 +363,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=writers, number=which, move_to=st.one_of(st.none(), statuses), seen=seen)
     def reply(self, who: str, number: int, move_to: str | None, seen: str | None) -> None:
-        key, case = self._case(number, LIVING)
-        move_to = move_to if who in plain.STAFF else None
+        self._reply(*self._case(number, LIVING), who, move_to if who in plain.STAFF else None, seen)
+
+    def _reply(self, key: int, case: plain.Case, who: str, move_to: str | None, seen: str | None) -> None:
         version, word = self._version(key, seen), self._key()
         by = self.viewers[who]
 
@@ -439,7 +440,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=writers, number=which)
     def keep_open(self, who: str, number: int) -> None:
-        key, case = self._case(number, lambda case: case.status in plain.AWAITING)
+        self._keep_open(*self._case(number, lambda case: case.status in plain.AWAITING), who)
+
+    def _keep_open(self, key: int, case: plain.Case, who: str) -> None:
         self._try(
             "keep_open",
             lambda: self.model.keep_open(case, who, self.now),
@@ -450,7 +453,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=desk, number=which, to=statuses, seen=seen)
     def move(self, who: str, number: int, to: str, seen: str | None) -> None:
-        key, case = self._case(number, LIVING)
+        self._move(*self._case(number, LIVING), who, to, seen)
+
+    def _move(self, key: int, case: plain.Case, who: str, to: str, seen: str | None) -> None:
         version = self._version(key, seen)
         self._try(
             "move",
@@ -708,6 +713,52 @@ class Life(RuleBasedStateMachine):
             ),
         )  # fmt: skip
         self._read_rights(person)
+
+    # ---- What chance alone seldom comes to ---------------------------------------------------------------
+
+    @rule(
+        who=st.sampled_from(("sam", "vera", "ines")),
+        number=which,
+        much=st.sampled_from((timedelta(days=2), timedelta(days=11))),
+        asks=st.booleans(),
+    )
+    def write_while_it_waits(self, who: str, number: int, much: timedelta, asks: bool) -> None:
+        """The customer is awaited for days, perhaps asked for more time; then an agent writes, and nothing moves."""
+        key, case = self._case(number, LIVING)
+        if case.status not in plain.AWAITING:
+            self._move(key, case, "vera", "waiting_customer", None)
+        if asks:
+            self._keep_open(key, case, case.requester)
+        self.pass_time(much, 1)
+        self._reply(key, case, who, None, None)
+
+    @rule(number=which, place=st.integers(0, 13), who=st.sampled_from(("sam", "root", "alice")))
+    def move_where_nothing_leads(self, number: int, place: int, who: str) -> None:
+        """A move that is not in the table, for somebody who may make others."""
+        key, case = self._case(number)
+        actor = "c" if who == "alice" else "s"
+        closed = [
+            to for to in plain.STATUSES if to != case.status and not plain.may_move(case.status, to, actor)
+        ]
+        self._move(key, case, who, closed[place % len(closed)], None)
+
+    @rule(number=which, leaves=st.booleans(), tries=st.booleans())
+    def the_second_person_loses_the_right(self, number: int, leaves: bool, tries: bool) -> None:
+        """After the confirmation and before the end; then the job runs, or an agent carries it out."""
+        key, case = self._case(
+            number, lambda case: case.procedure is not None and case.procedure.state in ("waiting", "ready")
+        )
+        second = case.procedure.second if case.procedure else None
+        if second is None or second in plain.STAFF:
+            return
+        if leaves:
+            self.remove_member("root", second, case.organisation)
+        else:
+            self.attach("root", second, case.organisation, "member")
+        if tries:
+            self.pass_time(timedelta(hours=24), 0)
+            self._carry_out(key, case, "sam")
+        self._jobs(1)
 
     # ---- Verbs to come -----------------------------------------------------------------------------------
     # Blocking: block, unblock, and what goes on by itself when the other request ends (LIFE-9).
