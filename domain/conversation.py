@@ -125,6 +125,9 @@ def reply(
         data = {"message_id": message.id, "side": side, "from": origin, "to": target}
         if target != origin:
             data |= lifecycle.told_with(ticket)
+        if "assignee" in changes:
+            # The answer took the request: the history must tell who had it when.
+            data["took"] = True
         # One event and one mail say both: the words and the move that came with them.
         kind = "ticket:replied"
         if target != origin:
@@ -227,7 +230,8 @@ def reopen(ticket: Ticket, body: str, by: Viewer, now: datetime, *, idempotency_
             if not policies.may_answer(by, ticket):
                 raise NotAllowed("reply-not-yours")
             check_resolved(ticket, by)
-        move_to = lifecycle.reopen_target(ticket) if by.is_staff else None
+        # Whoever of the desk takes it up again has it: it does not wait for an agent.
+        move_to = "in_progress" if by.is_staff else None
         return reply(ticket, body, by, now, idempotency_key=idempotency_key, move_to=move_to)
 
 

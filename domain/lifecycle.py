@@ -477,8 +477,10 @@ def set_team(ticket: Ticket, team_id: int, by: Viewer, now: datetime, *, seen: i
                 changes |= status_changes(ticket, "qualified", now)
         claim(ticket, now, **changes)
         closing.reschedule(ticket, now)
+        # An agent of the former team no longer has it: without a word here the history would still name them.
+        left: dict[str, Any] = {"assignee": None} if "assignee" in changes else {}
         event = audit.record_event(
-            ticket, "ticket:routed", by, now, team=team_id, before=before, to=ticket.status
+            ticket, "ticket:routed", by, now, team=team_id, before=before, to=ticket.status, **left
         )
         notifications.tell(event, ticket, now, by)
     return ticket

@@ -589,3 +589,20 @@ def test_an_answer_that_fails_half_way_leaves_nothing(world: Any, monkeypatch: A
     assert (Message.select().count(), TicketEvent.select().count()) == (messages, events)
     answer(ticket, world.alice, attachment_keys=[kept])
     assert again(ticket).status == "qualified", "the same answer goes through once the fault is gone"
+
+
+def test_the_history_says_that_an_answer_took_the_request(world: Any) -> None:
+    ticket = send(world)
+    answer(ticket, world.sam)
+    assert last_event(ticket).data["took"] is True
+    answer(ticket, world.vera)
+    assert "took" not in last_event(ticket).data
+
+
+def test_an_agent_who_takes_a_solved_request_up_again_has_it_in_progress(world: Any) -> None:
+    ticket = send(world)
+    lifecycle.move(ticket, "resolved", see(world.sam), NOW)
+    assert again(ticket).assignee_id is None
+    conversation.reopen(ticket, "La solution ne tient pas.", see(world.vera), NOW, idempotency_key=key())
+    row = again(ticket)
+    assert (row.status, row.assignee_id) == ("in_progress", world.vera.id)

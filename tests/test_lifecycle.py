@@ -437,3 +437,19 @@ def test_a_request_that_does_not_exist_is_missing(world: Any) -> None:
         lifecycle.move(ticket, "resolved", see(world.sam), NOW)
     assert not TicketEvent.select().where(TicketEvent.ticket == 987_654).exists()
     assert Ticket.select().where(Ticket.number == ticket.number).exists()
+
+
+def test_the_history_says_who_lets_go_of_a_request_that_goes_to_another_team(world: Any) -> None:
+    ticket = send(world)
+    lifecycle.take(ticket, see(world.sam), NOW)
+    lifecycle.set_team(ticket, team("engineering").id, see(world.vera), NOW)
+    assert again(ticket).assignee_id is None
+    assert last_event(ticket).data["assignee"] is None
+
+
+def test_the_history_says_nothing_of_it_when_the_agent_belongs_to_both_teams(world: Any) -> None:
+    ticket = send(world)
+    lifecycle.take(ticket, see(world.vera), NOW)
+    lifecycle.set_team(ticket, team("configuration").id, see(world.sam), NOW)
+    assert again(ticket).assignee_id == world.vera.id
+    assert "assignee" not in last_event(ticket).data
