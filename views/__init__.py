@@ -9,6 +9,7 @@ from flask import Flask
 
 from views import (
     account,
+    articles,
     assets,
     catalogue,
     contacts,
@@ -19,6 +20,7 @@ from views import (
     mail_actions,
     pages,
     requests,
+    search,
     session,
     tickets,
     uploads,
@@ -42,6 +44,11 @@ PUBLIC_ENDPOINTS = frozenset(
         "pages.accessibility",
         "pages.privacy",
         "pages.healthz",
+        "articles.index",
+        "articles.show",
+        "articles.announcements",
+        "articles.releases",
+        "search.index",
     }
 )
 
@@ -60,6 +67,8 @@ BLUEPRINTS = (
     *files.blueprints,
     *pages.blueprints,
     desk.blueprint,
+    articles.blueprint,
+    search.blueprint,
 )
 
 
