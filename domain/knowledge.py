@@ -68,7 +68,7 @@ class TopicHead(NamedTuple):
     """A topic with how many articles this reader may read in it, and the first of them."""
 
     topic: Topic
-    count: int
+    total: int
     first: list[Head]
 
 
@@ -112,8 +112,8 @@ def topics(viewer: Viewer | None) -> list[TopicHead]:
         entry = found[head.topic_id]
         if len(entry.first) < SHOWN_OF_TOPIC:
             entry.first.append(head)
-        found[head.topic_id] = entry._replace(count=entry.count + 1)
-    return [entry for entry in found.values() if entry.count]
+        found[head.topic_id] = entry._replace(total=entry.total + 1)
+    return [entry for entry in found.values() if entry.total]
 
 
 def topic(slug: str) -> Topic:
@@ -148,7 +148,7 @@ def dated(viewer: Viewer | None, kinds: Sequence[str], page: int = 0) -> tuple[l
 
 
 def newest(viewer: Viewer | None, kinds: Sequence[str], limit: int) -> list[Head]:
-    """The newest articles of some kinds that this person may read: for the home page. One query, its words made once."""
+    """The newest articles of some kinds that this person may read, for the home page. One query."""
     key = ("knowledge.newest", tuple(kinds), limit, viewer and viewer.is_active, viewer and viewer.staff_role)
     found = statements.tuples(
         key,
@@ -164,11 +164,14 @@ def newest(viewer: Viewer | None, kinds: Sequence[str], limit: int) -> list[Head
 
 
 def _from_row(row: tuple[Any, ...]) -> Head:
-    return Head(*row[:-1], Article.published_at.python_value(row[-1]))
+    return Head._make((*row[:-1], Article.published_at.python_value(row[-1])))
 
 
 def find(viewer: Viewer | None, slug: str) -> Article:
-    """The article with this slug, with its topic and owner. Raises Missing when this person may not know of it. One query."""
+    """The article with this slug, with its topic and owner. One query.
+
+    Raises Missing when this person may not know of it.
+    """
     owner = Person.alias()
     row = (
         policies.visible_articles(viewer)
@@ -181,11 +184,6 @@ def find(viewer: Viewer | None, slug: str) -> Article:
     if row is None:
         raise Missing()
     return row
-
-
-def exists(slug: str) -> bool:
-    """True when there is an article of this name for somebody: strangers are then asked to sign in."""
-    return bool(Article.select().where(Article.slug == slug[:80]).exists())
 
 
 def related(viewer: Viewer | None, article: Article, limit: int = 4) -> list[Head]:
@@ -211,7 +209,7 @@ def matching(viewer: Viewer | None, query: str) -> list[Head]:
 
 
 def suggested(viewer: Viewer, subject: str, limit: int = 3) -> list[Head]:
-    """Articles that may answer a request whose subject is being typed (REQ-10). Two queries, none for a short subject."""
+    """Articles that may answer a request whose subject is being typed (REQ-10). Two queries."""
     sought = search.telling(subject)
     if not sought:
         return []
@@ -462,7 +460,7 @@ def version(article: Article, number: int) -> ArticleVersion:
 
 
 def to_review(viewer: Viewer, today: date, limit: int = 20) -> list[tuple[str, str, str, date, str]]:
-    """Articles whose day of review is past: (slug, title_fr, title_en, day, owner), the longest overdue first. One query."""
+    """Articles whose day of review is past, the longest first: (slug, title_fr, title_en, day, owner). One query."""
     if not viewer.is_agent:
         return []
     query = (

@@ -154,7 +154,8 @@ def matching_ids(
 
     Arguments: query, as typed; belongs, tokens of which at least one must be on the request (o12, r45, c46), so
     that the index itself narrows to what one may see; with_notes, look in internal notes too (the desk only);
-    any_word, one of the words is enough (only with belongs: it would read half of all requests otherwise); below, only keys under this one (keyset paging); limit, how many.
+    any_word, one of the words is enough
+    (only with belongs: it would read half of all requests otherwise); below, only keys under this one (keyset paging); limit, how many.
     """
     sought = terms(query)
     if not sought:
@@ -220,19 +221,11 @@ def telling(text: str) -> list[str]:
 def index_article(article_id: int) -> None:
     """Index one article anew, in both languages, inside the caller's transaction."""
     columns = (
-        Article.title_fr,
-        Article.title_en,
-        Article.summary_fr,
-        Article.summary_en,
-        Article.body_fr,
-        Article.body_en,
-    )
+        Article.title_fr, Article.title_en, Article.summary_fr, Article.summary_en, Article.body_fr, Article.body_en,
+    )  # fmt: skip
     row = Article.select(*columns).where(Article.id == article_id).tuples().first()
     title, whole = words(" ".join(row[:2])), words(" ".join(row))
-    db.execute_sql(
-        f"DELETE FROM article_search WHERE rowid = {'?' if is_sqlite() else '%s'}",
-        (article_id,),  # noqa: S608
-    )
+    forget_article(article_id)
     if is_sqlite():
         db.execute_sql(
             "INSERT INTO article_search (rowid, title, words) VALUES (?, ?, ?)",
@@ -247,10 +240,8 @@ def index_article(article_id: int) -> None:
 
 def forget_article(article_id: int) -> None:
     """Take one article out of the index."""
-    db.execute_sql(
-        f"DELETE FROM article_search WHERE rowid = {'?' if is_sqlite() else '%s'}",
-        (article_id,),  # noqa: S608
-    )
+    where = "rowid = ?" if is_sqlite() else "rowid = %s"
+    db.execute_sql(f"DELETE FROM article_search WHERE {where}", (article_id,))  # noqa: S608
 
 
 def article_hits(sought: Sequence[str]) -> dict[int, dict[str, bool]]:

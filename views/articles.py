@@ -1,4 +1,7 @@
-"""The knowledge base: topics, articles, news and release notes, what readers say of them (VIEW-9). Public ones need no account."""
+"""The knowledge base: topics, articles, news, release notes, what readers say of them (VIEW-9).
+
+Those for everybody need no account.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search from any page (VIEW-7): requests and articles, within rights; and what may answer a subject that is being typed (REQ-10)."""
+"""Search from any page (VIEW-7), within rights; and what may answer a subject that is being typed (REQ-10)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/search/suggestions")
 def suggestions() -> ResponseReturnValue:
-    """Articles and open requests of one's organisations that look like a subject: for a script, as it is typed (REQ-10)."""
+    """Articles and open requests of one's organisations that look like a subject (REQ-10): for a script, as JSON."""
     viewer = current.viewer()
     subject = _typed("q", 200)
     articles: list[knowledge.Head] = []
