@@ -159,7 +159,7 @@ def markdown(text: str) -> Markup:
 
 def _addresses_and_paths(tag: str, name: str, value: str) -> str | None:
     """In what staff write a link may also lead to a page of this portal, by its path."""
-    if name == "href" and re.fullmatch(r"/(?![/\\])[\w/?=&.#%-]*|#[\w-]+", value):
+    if name == "href" and re.fullmatch(r"/(?![/\\])[\w/?=&.#-]*|#[\w-]+", value):
         return value
     return _only_whole_addresses(tag, name, value)
 

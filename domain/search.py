@@ -155,7 +155,8 @@ def matching_ids(
     Arguments: query, as typed; belongs, tokens of which at least one must be on the request (o12, r45, c46), so
     that the index itself narrows to what one may see; with_notes, look in internal notes too (the desk only);
     any_word, one of the words is enough
-    (only with belongs: it would read half of all requests otherwise); below, only keys under this one (keyset paging); limit, how many.
+    (only with belongs: else it would read half of all requests); below, only keys under this one (keyset
+    paging); limit, how many.
     """
     sought = terms(query)
     if not sought:

@@ -98,7 +98,7 @@ def votes(slug: str) -> ResponseReturnValue:
     helpful = form.helpful.data == "yes"
     knowledge.vote(article, helpful, form.sentence.data or "", viewer, current.now())
     flash(_("Thank you. The people who write this article read your word."), "success")
-    return redirect(url_for("articles.show", slug=article.slug) + "#helpful", 303)
+    return redirect(url_for("articles.show", slug=article.slug) + "#your-word", 303)
 
 
 @blueprint.post("/articles/topics/<slug>/following")
