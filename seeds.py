@@ -358,15 +358,15 @@ class _World:
 
     def read_articles(self) -> None:
         """A coming change, a draft, an article to read again, what readers said, what was looked for in vain."""
-        root, alice, bob = (
-            self.viewer(email) for email in ("root@guichet.example", "alice@acme.example", "bob@acme.example")
-        )
-        team = {row.email: row for row in Person.select().where(Person.staff_role.is_null(False))}
+        if not Article.select().where(Article.slug == "files-allowed").exists():
+            # A preset without our articles.
+            return
+        root, alice, bob, sam = (self.viewers[name] for name in ("root", "alice", "bob", "sam"))
         for slug, values in ARTICLES.items():
             topic = Topic.get(Topic.slug == "news")
             knowledge.save(Article(slug=slug, topic=topic, **values), root, self.now)
         overdue = Article.get(Article.slug == "files-allowed")
-        overdue.owner = team["sam@guichet.example"]
+        overdue.owner = sam.id
         overdue.review_by = (self.now - timedelta(days=3)).date()
         knowledge.save(overdue, root, self.now)
         said = knowledge.find(alice, "closes-by-itself")

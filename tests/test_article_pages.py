@@ -55,9 +55,7 @@ def test_an_article_in_one_language_is_given_with_a_word_about_it(client: Any, w
 def test_a_vote_is_kept_once_and_can_be_changed(client: Any, world: Any) -> None:
     client.sign_in(world.alice)
     for helpful, sentence in (("no", "Il manque l’essentiel."), ("yes", "")):
-        sent = client.submit(
-            "/articles/keep-open", action="/articles/keep-open/votes", helpful=helpful, sentence=sentence
-        )
+        sent = client.submit("/articles/keep-open", helpful=helpful, sentence=sentence)
         assert sent.status_code == 303
     assert [(row.helpful, row.sentence) for row in ArticleVote.select().where(ArticleVote.person == world.alice)
             if row.article.slug == "keep-open"] == [(True, "")]  # fmt: skip
@@ -68,24 +66,20 @@ def test_a_vote_is_kept_once_and_can_be_changed(client: Any, world: Any) -> None
 
 def test_a_vote_that_says_nothing_keeps_its_sentence(client: Any, world: Any) -> None:
     client.sign_in(world.alice)
-    refused = client.submit(
-        "/articles/keep-open", action="/articles/keep-open/votes", sentence="Une phrase gardée"
-    )
+    refused = client.submit("/articles/keep-open", sentence="Une phrase gardée")
     assert refused.status_code == 422
     assert "Dites oui ou non." in refused.text and "Une phrase gardée" in refused.text
 
 
 def test_following_a_topic_brings_what_is_new_to_the_home_page(client: Any, world: Any, clock: Any) -> None:
     client.sign_in(world.alice)
-    assert (
-        client.submit("/articles?topic=start", action="/articles/topics/start/following").status_code == 303
-    )
+    assert client.submit("/articles?topic=start").status_code == 303
     assert TopicFollow.select().where(TopicFollow.person == world.alice).count() == 2
     clock.advance(days=1)
     write("neuf", title_fr="Tout neuf", published_at=clock.now)
     home = client.get("/").text
     assert "Nouveau dans les sujets que je suis" in home and "Tout neuf" in home
-    client.submit("/articles?topic=start", action="/articles/topics/start/following", follow="no")
+    client.submit("/articles?topic=start")
     assert "Tout neuf" not in client.get("/").text
 
 
@@ -203,7 +197,7 @@ def test_an_admin_writes_previews_publishes_and_restores(client: Any, world: Any
     assert "number=1" in details and "number=2" in details
     old = f"/admin/article/version/?id={row.id}&number=1"
     assert "Un." in client.get(old).text
-    assert client.submit(old, action="/admin/article/restore/").status_code == 303
+    assert client.submit(old).status_code == 303
     assert Article.get_by_id(row.id).body_fr == "Un."
     assert ArticleVersion.select().where(ArticleVersion.article == row.id).count() == 3
     assert AuditEntry.select().where(AuditEntry.target == f"article:{row.id}").count() == 3

@@ -33,10 +33,10 @@ from models import (
     TeamMember,
     Ticket,
     TicketBlock,
+    Topic,
     UtcField,
     db,
     is_sqlite,
-    Topic,
 )
 from tests.conftest import NOW
 from tests.support.casework import answer, key, send, upload

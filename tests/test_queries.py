@@ -35,8 +35,8 @@ CUSTOMER = {
     "/articles/why-no-mail": 6,
     "/announcements": 3,
     "/search?q=lise": 6,
-    "/search?q=mot+de+passe": 6,
-    "/search/suggestions?q=changer+le+mot+de+passe": 6,
+    "/search?q=mot+de+passe": 5,
+    "/search/suggestions?q=changer+le+mot+de+passe": 5,
 }
 DESK = {
     "/desk": 7,
@@ -48,7 +48,7 @@ DESK = {
     "/tickets?list=organisation": 4,
 }
 ADMIN = {
-    "/admin/": 32,
+    "/admin/": 36,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
     "/admin/person/": 5,
