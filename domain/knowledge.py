@@ -213,7 +213,7 @@ def suggested(viewer: Viewer, subject: str, limit: int = 3) -> list[Head]:
     sought = search.telling(subject)
     if not sought:
         return []
-    return _ranked(viewer, sought, least=max(1, math.ceil(len(sought) / 3)), in_title=True)[:limit]
+    return _ranked(viewer, sought, least=math.ceil(len(sought) / 2), in_title=True)[:limit]
 
 
 def _ranked(

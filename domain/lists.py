@@ -700,4 +700,4 @@ def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
     shared = [(len(set(sought) & set(search.words(row.summary))), row) for row in _fetch(*_rows(query).sql())]
     alike = [(count, row) for count, row in shared if count >= least]
     alike.sort(key=lambda pair: (-pair[0], -pair[1].id))
-    return [row for _count_, row in alike[:limit]]
+    return [row for _shared, row in alike[:limit]]

@@ -75,7 +75,7 @@ def test_following_a_topic_brings_what_is_new_to_the_home_page(client: Any, worl
     client.sign_in(world.alice)
     assert client.submit("/articles?topic=start").status_code == 303
     assert TopicFollow.select().where(TopicFollow.person == world.alice).count() == 2
-    clock.advance(days=1)
+    clock.advance(minutes=30)
     write("neuf", title_fr="Tout neuf", published_at=clock.now)
     home = client.get("/").text
     assert "Nouveau dans les sujets que je suis" in home and "Tout neuf" in home

@@ -46,7 +46,7 @@ def index() -> ResponseReturnValue:
     if viewer is not None and q and not tickets and not articles:
         knowledge.record_miss(q, current.now())
     counts = {"all": len(tickets) + len(articles), "tickets": len(tickets), "articles": len(articles)}
-    labels = {"all": _("All"), "tickets": _("Requests"), "articles": _("Articles")}
+    labels = {"all": _("Everything"), "tickets": _("Requests"), "articles": _("Articles")}
     tabs = [
         {
             "label": labels[name],
