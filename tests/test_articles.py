@@ -345,6 +345,7 @@ def test_a_subject_brings_at_most_three_articles_that_are_about_it(world: Any) -
 
 
 def test_words_that_found_nothing_are_counted_without_anybody(world: Any) -> None:
+    SearchMiss.delete().execute()
     for typed in (
         "Licorne  Bleue",
         "licorne bleue",
