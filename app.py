@@ -308,6 +308,9 @@ def _templates(app: Flask) -> None:
         localized=presenters.localized,
         when=presenters.when,
         long_day=presenters.long_day,
+        marked=presenters.marked,
+        article_kinds=presenters.article_kinds,
+        article_icons=presenters.ARTICLE_ICONS,
         now=lambda: app.extensions["guichet_clock"](),
     )
     app.jinja_env.filters.update(markdown=presenters.markdown)

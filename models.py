@@ -1005,6 +1005,129 @@ class JobRun(Table):
         indexes = ((("name", "id"), False),)
 
 
+# ---- Articles ----------------------------------------------------------------------------------------
+
+
+class Topic(Table):
+    """A heading of the knowledge base: articles stand under one."""
+
+    slug = CharField(max_length=60, unique=True)
+    name_fr = CharField(max_length=80)
+    name_en = CharField(max_length=80)
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    icon = CharField(max_length=40, default="book")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class Article(Table):
+    """A page of the knowledge base, in one language or two (VIEW-9). News and release notes are articles too (VIEW-7).
+
+    Each save also keeps a version (ArticleVersion); `version` is the number of the last one.
+    """
+
+    slug = CharField(max_length=80, unique=True)
+    kind = CharField(max_length=20, default="article")
+    topic = ForeignKeyField(Topic, backref="articles", on_delete="RESTRICT", index=False)
+    # Who may read it: everybody without an account too, those who sign in, the vendor's staff.
+    audience = CharField(max_length=20, default="customers")
+    state = CharField(max_length=20, default="draft")
+    title_fr = CharField(max_length=160, default="")
+    title_en = CharField(max_length=160, default="")
+    summary_fr = CharField(max_length=300, default="")
+    summary_en = CharField(max_length=300, default="")
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    # Who looks after it, and the day by which they read it again.
+    owner = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    review_by = DateField(null=True)
+    position = IntegerField(default=0)
+    version = IntegerField(default=0)
+    published_at = UtcField(null=True)
+    created_at = UtcField()
+    updated_at = UtcField()
+    # The mark of the file of a preset that it was last written from; empty for one that was written here.
+    preset_mark = CharField(max_length=64, default="")
+
+    class Meta:
+        constraints = [
+            Check(
+                "kind IN ('article', 'faq', 'news', 'release', 'change', 'download')", "article_kind_known"
+            ),
+            Check("audience IN ('public', 'customers', 'staff')", "article_audience_known"),
+            Check("state IN ('draft', 'published')", "article_state_known"),
+            Check("title_fr <> '' OR title_en <> ''", "article_titled"),
+            Check("state <> 'published' OR published_at IS NOT NULL", "article_published_dated"),
+        ]
+        # Pages of a topic, in order; the newest of a kind.
+        indexes = ((("topic", "position", "id"), False), (("kind", "published_at"), False))
+
+    def __str__(self) -> str:
+        return str(self.title_fr or self.title_en)
+
+
+# Those to read again, among all that are in order.
+Article.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS article_review ON article (review_by) WHERE review_by IS NOT NULL")
+)
+
+
+class ArticleVersion(Table):
+    """An article as it was after one save: who saved it, when. Never changed; restoring makes a new one."""
+
+    article = ForeignKeyField(Article, backref="versions", on_delete="CASCADE", index=False)
+    number = IntegerField()
+    title_fr = CharField(max_length=160, default="")
+    title_en = CharField(max_length=160, default="")
+    summary_fr = CharField(max_length=300, default="")
+    summary_en = CharField(max_length=300, default="")
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    state = CharField(max_length=20)
+    # Null: a preset or a command wrote it.
+    saved_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    saved_at = UtcField()
+
+    class Meta:
+        indexes = ((("article", "number"), True),)
+
+
+class ArticleVote(Table):
+    """Whether an article helped one person: once for each version, with a sentence if wished."""
+
+    article = ForeignKeyField(Article, backref="votes", on_delete="CASCADE", index=False)
+    version = IntegerField()
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    helpful = BooleanField()
+    sentence = CharField(max_length=500, default="")
+    created_at = UtcField()
+
+    class Meta:
+        # Uniqueness, and the count of one article; what one person said, when their data are asked for.
+        indexes = ((("article", "version", "person"), True), (("person",), False))
+
+
+class TopicFollow(Table):
+    """A topic that somebody follows: what was published in it since stands on their home page."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    topic = ForeignKeyField(Topic, on_delete="CASCADE", index=False)
+    # What was published before is not new to them.
+    seen_at = UtcField()
+
+    class Meta:
+        indexes = ((("person", "topic"), True), (("topic",), False))
+
+
+class SearchMiss(Table):
+    """Words that were looked for and found nothing, with how often: never who looked for them."""
+
+    words = CharField(max_length=120, unique=True)
+    times = IntegerField(default=1)
+    last_at = UtcField()
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1012,4 +1135,5 @@ TABLES: list[type[Table]] = [
     PriorityContest, Message, Attachment, Participant,
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
     MailAction, JobRun,
+    Topic, Article, ArticleVersion, ArticleVote, TopicFollow, SearchMiss,
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -13,9 +14,9 @@ from babel.dates import format_date, format_time
 from flask_babel import get_locale, get_timezone, ngettext
 from flask_babel import gettext as _
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from domain import closing, settings
+from domain import closing, search, settings
 from domain.closing_preview import Day, Preview, Story
 from domain.closing_rules import REMINDER, WORKING_DAYS, Explanation
 from domain.refusals import Refusal
@@ -158,7 +159,14 @@ def markdown(text: str) -> Markup:
     return _remembered(text) if len(text) <= LONG_TEXT else _remembered_long(text)
 
 
-def _render(text: str) -> Markup:
+def _addresses_and_paths(tag: str, name: str, value: str) -> str | None:
+    """In what staff write a link may also lead to a page of this portal, by its path."""
+    if name == "href" and re.fullmatch(r"/(?![/\\])[\w/?=&.#-]*|#[\w-]+", value):
+        return value
+    return _only_whole_addresses(tag, name, value)
+
+
+def _render(text: str, inside: bool = False) -> Markup:
     html = _renderer_for(text).render(text)
     for level in (3, 2, 1):
         html = html.replace(f"<h{level}>", f"<h{level + 2}>").replace(f"</h{level}>", f"</h{level + 2}>")
@@ -168,7 +176,7 @@ def _render(text: str) -> Markup:
             html,
             tags=_TAGS,
             attributes={"a": {"href"}, "ol": {"start"}},
-            attribute_filter=_only_whole_addresses,
+            attribute_filter=_addresses_and_paths if inside else _only_whole_addresses,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
         )
@@ -178,6 +186,94 @@ def _render(text: str) -> Markup:
 # Many short texts and a few long ones: what is remembered has an end in bytes, not only in number.
 _remembered = lru_cache(maxsize=2048)(_render)
 _remembered_long = lru_cache(maxsize=64)(_render)
+
+
+# ---- Articles ----------------------------------------------------------------------------------------
+
+# From here on an article gets its contents at the top.
+CONTENTS_CHARACTERS = 1_500
+CONTENTS_HEADINGS = 3
+
+
+class Heading(NamedTuple):
+    """A heading of an article: its anchor, its words, how deep it stands (2 or 3)."""
+
+    anchor: str
+    words: str
+    level: int
+
+
+def article_kinds() -> dict[str, str]:
+    """The words for each kind of article."""
+    return {
+        "article": _("Article"),
+        "faq": _("Frequent question"),
+        "news": _("News"),
+        "release": _("Release note"),
+        "change": _("Coming change"),
+        "download": _("Download"),
+    }
+
+
+ARTICLE_ICONS = {
+    "article": "book",
+    "faq": "question-circle",
+    "news": "megaphone",
+    "release": "box-seam",
+    "change": "calendar-event",
+    "download": "download",
+}
+
+
+def article_language(article: Any, lang: str | None = None) -> tuple[str, bool]:
+    """The language in which a reader gets an article, and whether it is their own: "fr", True."""
+    first = lang or language()
+    for code in (first, "fr", "en"):
+        if getattr(article, f"title_{code}") and getattr(article, f"body_{code}"):
+            return code, code == first
+    return first, True
+
+
+@lru_cache(maxsize=256)
+def article_body(text: str) -> tuple[Markup, tuple[Heading, ...]]:
+    """The text of an article as safe HTML, and its headings when it is long enough to need contents.
+
+    Headings stand under the h1 of the page and have anchors; tables can be moved sideways. Links to pages of this
+    portal may be paths. Everything else is as markdown() has it.
+    """
+    html = str(_render(text, inside=True))
+    depths = sorted({int(found) for found in re.findall(r"<h([3-5])>", html)})
+    levels = {depth: min(place + 2, 3) for place, depth in enumerate(depths)}
+    headings: list[Heading] = []
+
+    def heading(match: re.Match[str]) -> str:
+        level = levels[int(match[1])]
+        words = Markup(match[2]).striptags()  # noqa: S704  (sanitised just above)
+        base = "s-" + "-".join(re.findall(r"[a-z0-9]+", search.fold(words)))[:60]
+        anchor, again = base, 2
+        while any(known.anchor == anchor for known in headings):
+            anchor, again = f"{base}-{again}", again + 1
+        headings.append(Heading(anchor, words, level))
+        return f'<h{level} id="{anchor}">{match[2]}</h{level}>'
+
+    html = re.sub(r"<h([3-5])>(.*?)</h\1>", heading, html, flags=re.DOTALL)
+    html = html.replace("<table>", '<div class="table-wrap" tabindex="0"><table class="table">')
+    html = html.replace("</table>", "</table></div>")
+    long = len(text) >= CONTENTS_CHARACTERS and len(headings) >= CONTENTS_HEADINGS
+    return Markup(html), tuple(headings) if long else ()  # noqa: S704  (sanitised, and ours around it)
+
+
+def marked(text: str, sought: Any) -> Markup:
+    """A line with the words that were looked for marked, whatever their accents, case or number (VIEW-7).
+
+    Arguments: sought, words of search.terms().
+    """
+    wanted = frozenset(sought)
+    parts = []
+    for piece in re.split(r"(\w+)", text):
+        known = piece and wanted.intersection(search.words(piece))
+        parts.append(Markup("<mark>{}</mark>").format(piece) if known else escape(piece))
+    return Markup("").join(parts)
 
 
 # ---- Closing -----------------------------------------------------------------------------------------
@@ -433,6 +529,15 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "assignee-unknown": lambda d: _("Choose one of the agents of the list."),
     "team-unknown": lambda d: _("Choose one of the teams of the list."),
     "priority-unknown": lambda d: _("Choose one of the levels of the list."),
+    "vote-not-yours": lambda d: _("Sign in to say whether this article helped."),
+    "sentence-too-long": lambda d: _("Keep to %(limit)s characters.", limit=d.get("limit", "")),
+    "article-title-needed": lambda d: _("Give a title in this language."),
+    "article-body-needed": lambda d: _("Write the text before publishing: this language has only a title."),
+    "article-too-long": lambda d: _(
+        "This text is longer than %(limit)s characters. Divide it.", limit=d.get("limit", "")
+    ),
+    "article-not-yours": lambda d: _("Only admins change articles."),
+    "article-same-words": lambda d: _("The article already says this."),
     "reason-needed": lambda d: _("Say why: the customer will read it."),
     "body-empty": lambda d: _("Write your message before sending it."),
     "body-too-long": lambda d: _(

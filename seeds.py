@@ -30,6 +30,7 @@ from domain import (
     files,
     handover,
     joining,
+    knowledge,
     licences,
     lifecycle,
     passwords,
@@ -42,6 +43,7 @@ from domain import (
 from domain.refusals import NotNow
 from domain.workdays import WorkCalendar
 from models import (
+    Article,
     ClosingRule,
     ConsentText,
     Membership,
@@ -55,6 +57,7 @@ from models import (
     Team,
     TeamMember,
     Ticket,
+    Topic,
     db,
 )
 
@@ -142,6 +145,29 @@ PEOPLE = (
 )
 # Registered by herself, and waiting for staff to attach her (ACC-2).
 WAITING = ("jeanne@acme.example", "Jeanne Royer", "Acme Nantes")
+
+ARTICLES: dict[str, dict[str, Any]] = {
+    "payroll-12-5": {
+        "kind": "change",
+        "audience": "customers",
+        "state": "published",
+        "title_fr": "Initech Paie 12.5 arrive le mois prochain",
+        "title_en": "Initech Payroll 12.5 comes next month",
+        "summary_fr": "L’export comptable change de format : vérifiez vos reprises automatiques.",
+        "summary_en": "The accounting export changes its format: check what reads it by itself.",
+        "body_fr": "La version 12.5 ajoute une colonne à la fin de l’export comptable. Rien d’autre ne bouge.\n\n"
+        "Si un programme lit ce fichier, essayez-le d’abord sur votre environnement de test.",
+        "body_en": "Version 12.5 adds a column at the end of the accounting export. Nothing else moves.\n\n"
+        "When a program reads this file, try it in your test environment first.",
+    },
+    "export-formats": {
+        "kind": "article",
+        "audience": "customers",
+        "state": "draft",
+        "title_fr": "Les formats de l’export comptable",
+        "body_fr": "À écrire : la liste des colonnes, version par version.",
+    },
+}
 
 ORGANISATIONS: dict[str, dict[str, Any]] = {
     "acme": {
@@ -239,6 +265,7 @@ def seed_demo(
         sign_ins = world.make_people(password)
         world.make_rules()
         world.live(STORIES)
+        world.read_articles()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -361,6 +388,26 @@ class _World:
         closing.forget()
 
     # Requests
+
+    def read_articles(self) -> None:
+        """A coming change, a draft, an article to read again, what readers said, what was looked for in vain."""
+        if not Article.select().where(Article.slug == "files-allowed").exists():
+            # A preset without our articles.
+            return
+        root, alice, bob, sam = (self.viewers[name] for name in ("root", "alice", "bob", "sam"))
+        for slug, values in ARTICLES.items():
+            topic = Topic.get(Topic.slug == "news")
+            knowledge.save(Article(slug=slug, topic=topic, **values), root, self.now)
+        overdue = Article.get(Article.slug == "files-allowed")
+        overdue.owner = sam.id
+        overdue.review_by = (self.now - timedelta(days=3)).date()
+        knowledge.save(overdue, root, self.now)
+        said = knowledge.find(alice, "closes-by-itself")
+        knowledge.vote(said, True, "", alice, self.now)
+        knowledge.vote(said, False, "Et si je suis en vacances ?", bob, self.now)
+        knowledge.follow(Topic.get(Topic.slug == "requests"), alice, self.now)
+        for words in ("bulletin clarifié", "bulletin clarifié", "export fec"):
+            knowledge.record_miss(words, self.now)
 
     def live(self, stories: Sequence[Story]) -> None:
         """Let everything happen in the order of time, with the sweep of each morning in between."""

@@ -681,3 +681,55 @@ def numbered(viewer: Viewer, typed: str) -> str | None:
     found = policies.visible_tickets(viewer).select(Ticket.number).where(Ticket.number.in_(wanted)).limit(2)
     numbers = [number for (number,) in found.tuples()]
     return numbers[0] if len(numbers) == 1 else None
+
+
+# ---- Everywhere --------------------------------------------------------------------------------------
+
+# Look-alikes are looked for among at most that many of the newest requests that share a word.
+LOOK_ALIKES_READ = 200
+
+
+def _everywhere(viewer: Viewer) -> list[str]:
+    """Whom the index must name, so that a search reads only what this person may see; empty means everybody."""
+    if viewer.is_staff:
+        return _tokens(viewer, "organisation")
+    return [
+        f"r{viewer.id}",
+        f"c{viewer.id}",
+        *(f"o{rights.organisation_id}" for rights in viewer.memberships),
+    ]
+
+
+def anywhere(viewer: Viewer, q: str, limit: int) -> tuple[list[Row], bool]:
+    """The newest requests that hold every word of a search, whatever list they stand in (VIEW-7), and whether there
+    may be more. A constant number of queries.
+    """
+    # Some of those of one's organisation are not for everybody there: more are read than shown.
+    ids = search.matching_ids(q, belongs=_everywhere(viewer), with_notes=viewer.is_agent, limit=2 * limit + 1)
+    if not ids:
+        return [], False
+    query = policies.visible_tickets(viewer).where(Ticket.id.in_(ids)).order_by(Ticket.id.desc())
+    found = _fetch(*_rows(query).limit(limit + 1).sql())
+    return found[:limit], len(found) > limit or len(ids) > 2 * limit
+
+
+def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
+    """Open requests of one's organisations whose subject is about the same thing (REQ-10), the likest first.
+
+    Half of the telling words must be shared, and two at least unless the subject has only one. Two queries.
+    """
+    sought = search.telling(subject)
+    owners = [f"o{rights.organisation_id}" for rights in viewer.memberships]
+    if not sought or not owners:
+        return []
+    ids = search.matching_ids(" ".join(sought), belongs=owners, any_word=True, limit=LOOK_ALIKES_READ)
+    if not ids:
+        return []
+    query = policies.visible_tickets(viewer).where(
+        Ticket.id.in_(ids) & Ticket.status.in_(lifecycle.OPEN_STATUSES)
+    )
+    least = max(min(2, len(sought)), (len(sought) + 1) // 2)
+    shared = [(len(set(sought) & set(search.words(row.summary))), row) for row in _fetch(*_rows(query).sql())]
+    alike = [(count, row) for count, row in shared if count >= least]
+    alike.sort(key=lambda pair: (-pair[0], -pair[1].id))
+    return [row for _shared, row in alike[:limit]]

@@ -13,7 +13,7 @@ from peewee import JOIN, ModelSelect
 from domain import settings, statements
 from domain.lifecycle import CLOSED_TO_ANSWERS
 from domain.refusals import NotNow
-from models import Membership, Organisation, Participant, Person, Ticket
+from models import Article, Membership, Organisation, Participant, Person, Ticket
 
 STAFF_ROLES = ("agent", "account_manager", "admin")
 
@@ -408,3 +408,32 @@ def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int)
         )
         .exists()
     )
+
+
+# ---- Articles ----------------------------------------------------------------------------------------
+
+
+def visible_articles(viewer: Viewer | None) -> ModelSelect:
+    """The articles this person may know of (VIEW-9): the only start of such a query.
+
+    Without an account the public ones, signed in those for customers too, staff all that are published. The desk
+    reads drafts as well, so that a colleague can look at one before customers do.
+    """
+    query = Article.select()
+    if viewer is None or not viewer.is_active:
+        return query.where((Article.state == "published") & (Article.audience == "public"))
+    if viewer.is_agent:
+        return query
+    if viewer.is_staff:
+        return query.where(Article.state == "published")
+    return query.where((Article.state == "published") & Article.audience.in_(("public", "customers")))
+
+
+def can_rate(viewer: Viewer | None, article: Article) -> bool:
+    """True when the person may say whether this article helped: with an account, once it is published."""
+    return viewer is not None and viewer.is_active and article.state == "published"
+
+
+def can_edit_articles(viewer: Viewer | None) -> bool:
+    """True for those who write articles, on the admin screens."""
+    return viewer is not None and viewer.is_active and viewer.is_admin

@@ -3,7 +3,7 @@
 Applying one writes its rows. Each row is found again by its natural key (slug, status, value, name), so that applying
 the same file twice changes nothing. Applying it again later puts the rows of the file back as the file says, changes
 made on admin screens included; rows that an admin added stay, as do requests, people and organisations. The
-number counter of a portal and a published consent text are never touched.
+number counter of a portal and a published consent text are never touched, nor is an article that somebody edited.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import Field, IntegrityError
 
-from domain import audit, catalogue, closing, rule_texts, settings
+from domain import audit, catalogue, closing, knowledge, rule_texts, settings
 from domain.closing_rules import ClosingRule as CheckedClosingRule
 from domain.lifecycle import STATUSES
 from domain.refusals import Invalid, Missing
 from domain.workdays import WorkCalendar, is_known_region, read_hours
 from models import (
+    Article,
     Calendar,
     CalendarClosingDay,
     Category,
@@ -37,6 +38,7 @@ from models import (
     StatusLabel,
     Table,
     Team,
+    Topic,
     db,
 )
 
@@ -90,6 +92,8 @@ CLOSING = (
 )  # fmt: skip
 STATUS = ("status", "kind", "icon", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en")
 CONSENT = ("version", "text_fr", "text_en")
+TOPIC = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "is_active")
+ARTICLE = ("slug", "kind", "topic", "audience", "state", "position", *knowledge.WRITTEN)
 
 TABLES: dict[str, tuple[str, ...]] = {
     "portals": PORTAL,
@@ -104,7 +108,11 @@ TABLES: dict[str, tuple[str, ...]] = {
     "closing": CLOSING,
     "statuses": STATUS,
     "consents": CONSENT,
+    "topics": TOPIC,
+    "articles": ARTICLE,
 }
+# What a file may say in one language only.
+ONE_LANGUAGE = ("articles",)
 # What tells a row from the others; the rest is compared by what it is about.
 KEYS = {
     "calendars": "name",
@@ -138,6 +146,9 @@ def read(name: str) -> dict[str, Any]:
         raise Missing("preset-unknown", name=name, names=names()) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid("preset-malformed", where=path.name, why=str(error)) from error
+    if "articles_folder" in document:
+        folder = path.parent / Path(str(document["articles_folder"])).name
+        document["articles"] = [*document.get("articles", ()), *knowledge.read_folder(folder)]
     _check(document)
     return document
 
@@ -185,7 +196,7 @@ def _check(document: Mapping[str, Any]) -> None:
     if document.get("format") != FORMAT:
         raise Invalid("preset-malformed", where="format", why=f"only {FORMAT} can be read")
     for table, rows in document.items():
-        if table in ("format", "settings"):
+        if table in ("format", "settings", "articles_folder"):
             continue
         if table not in TABLES or not isinstance(rows, list):
             raise Invalid("preset-malformed", where=table, why="unknown table")
@@ -208,7 +219,7 @@ def _check_row(table: str, row: Mapping[str, Any], known: tuple[str, ...]) -> No
     if key not in row:
         raise Invalid("preset-malformed", where=where, why=f"{key} is missing")
     for name in (known_name for known_name in known if known_name.endswith("_fr")):
-        if (name in row) != (f"{name[:-3]}_en" in row):
+        if table not in ONE_LANGUAGE and (name in row) != (f"{name[:-3]}_en" in row):
             raise Invalid("preset-malformed", where=where, why=f"{name[:-3]} needs both languages")
     for status in (row.get("status"), row.get("final_status")):
         if status is not None and status not in STATUSES:
@@ -224,7 +235,13 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
     for row in document.get("portals", ()):
         _upsert(Portal, (Portal.slug,), row)
     calendars = {row["name"]: _write_calendar(row) for row in document.get("calendars", ())}
-    for table, model in (("teams", Team), ("kinds", Kind), ("products", Product), ("categories", Category)):
+    for table, model in (
+        ("teams", Team),
+        ("kinds", Kind),
+        ("products", Product),
+        ("categories", Category),
+        ("topics", Topic),
+    ):
         for position, row in _placed(document, table):
             if "calendar" in row:
                 row = {**row, "calendar": _calendar(row["calendar"], calendars, f"{table} {row['slug']}")}
@@ -274,6 +291,7 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
         # People consented to that text: it stays as it was published.
         if not ConsentText.select().where(ConsentText.version == row["version"]).exists():
             ConsentText.create(**row, published_at=now)
+    knowledge.write_all(document.get("articles", ()), now)
 
 
 def _placed(document: Mapping[str, Any], table: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -464,6 +482,10 @@ def _present() -> dict[str, list[dict[str, Any]]]:
             kind=slug_of("kind"),
         ),
         "consents": plain(ConsentText.select().order_by(ConsentText.version), CONSENT),
+        "topics": plain(Topic.select().order_by(Topic.position, Topic.id), TOPIC),
+        "articles": plain(
+            Article.select(Article, Topic).join(Topic).order_by(Article.id), ARTICLE, topic=slug_of("topic")
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""Full text of requests: the index, and finding inside what a person may see.
+"""Full text of requests and articles: the indexes, and finding inside what a person may see.
 
 The words are folded and stemmed here, the same way for SQLite (FTS5) and PostgreSQL (tsvector), so that both
 answer alike. Each row also carries who it belongs to (o12 organisation, r45 requester, c46 in copy), so
@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import snowballstemmer
 
-from models import Message, Participant, Ticket, TicketEvent, db, is_sqlite
+from models import Article, Message, Participant, Ticket, TicketEvent, db, is_sqlite
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "’": "'"})
 _WORD = re.compile(r"[a-z0-9]+")
@@ -60,6 +60,10 @@ def create_index() -> None:
             "CREATE VIRTUAL TABLE IF NOT EXISTS ticket_search USING fts5"
             "(words, internal, belongs, tokenize='unicode61 remove_diacritics 0', detail='column')"
         )
+        db.execute_sql(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS article_search USING fts5"
+            "(title, words, tokenize='unicode61 remove_diacritics 0', detail='column')"
+        )
         return
     db.execute_sql(
         "CREATE TABLE IF NOT EXISTS ticket_search ("
@@ -67,6 +71,12 @@ def create_index() -> None:
     )
     db.execute_sql("CREATE INDEX IF NOT EXISTS ticket_search_words ON ticket_search USING gin (words)")
     db.execute_sql("CREATE INDEX IF NOT EXISTS ticket_search_internal ON ticket_search USING gin (internal)")
+    db.execute_sql(
+        "CREATE TABLE IF NOT EXISTS article_search ("
+        "rowid INTEGER PRIMARY KEY, title tsvector NOT NULL, words tsvector NOT NULL)"
+    )
+    db.execute_sql("CREATE INDEX IF NOT EXISTS article_search_title ON article_search USING gin (title)")
+    db.execute_sql("CREATE INDEX IF NOT EXISTS article_search_words ON article_search USING gin (words)")
 
 
 def _vector(tokens: Iterable[str]) -> str:
@@ -160,6 +170,7 @@ def matching_ids(
     *,
     belongs: Sequence[str] = (),
     with_notes: bool = False,
+    any_word: bool = False,
     below: int | None = None,
     limit: int = 101,
 ) -> list[int]:
@@ -167,14 +178,18 @@ def matching_ids(
 
     Arguments: query, as typed; belongs, tokens of which at least one must be on the request (o12, r45, c46), so
     that the index itself narrows to what one may see; with_notes, look in internal notes too (the desk only);
-    below, only keys under this one (keyset paging); limit, how many.
+    any_word, one of the words is enough
+    (only with belongs: else it would read half of all requests); below, only keys under this one (keyset
+    paging); limit, how many.
     """
     sought = terms(query)
     if not sought:
         return []
     if is_sqlite():
         columns = "{words internal}" if with_notes else "{words}"
-        match = f"{columns} : (" + " AND ".join(f'"{term}"' for term in sought) + ")"
+        match = (
+            f"{columns} : (" + (" OR " if any_word else " AND ").join(f'"{term}"' for term in sought) + ")"
+        )
         if belongs:
             match = "{belongs} : (" + " OR ".join(f'"{token}"' for token in belongs) + f") AND ({match})"
         sql = "SELECT rowid FROM ticket_search WHERE ticket_search MATCH ?"
@@ -185,7 +200,7 @@ def matching_ids(
         sql += " ORDER BY rowid DESC LIMIT ?"
         values.append(limit)
         return [row[0] for row in db.execute_sql(sql, tuple(values)).fetchall()]
-    wanted = " & ".join(sought)
+    wanted = "(" + " | ".join(sought) + ")" if any_word else " & ".join(sought)
     column = "internal" if with_notes and not belongs else "words"
     if belongs:
         wanted = "(" + " | ".join(f"_{token}" for token in belongs) + f") & {wanted}"
@@ -209,8 +224,92 @@ def matching_ids(
     return sorted((row[0] for row in db.execute_sql(sql, tuple(values)).fetchall()), reverse=True)
 
 
+# ---- Articles ----------------------------------------------------------------------------------------
+
+# One word is looked up in at most that many articles: more than any portal writes.
+MOST_ARTICLES = 5_000
+# Words that say nothing of a subject, in French and English, as words() makes them.
+_SMALL_WORDS = frozenset(
+    word
+    for text in (
+        "a à afin ai ainsi alors au aucun aussi autre aux avec avoir avons bonjour c ça car ce ceci cela ces cet cette "
+        "comme comment d dans de des donc du elle en encore est et être fait il ils j je l la le les leur leurs lors "
+        "lui m ma mais me merci mes moi mon n ne ni nos notre nous on ont ou où par pas peu peut plus pour pouvez "
+        "pourquoi qu quand que quel quelle quels qui quoi s sa sans se ses si son sont sur ta te tes toujours tout "
+        "toute tous très tu un une vers vos votre vous y",
+        "about after all also am an and any are as at be been but by can could did do does for from get had has have "
+        "he hello her his how i if in into is it its just me my no nor of on only or our out please she so some still "
+        "than that the their them then there these they this those to too us was we were what when where which who "
+        "why will with would you your",
+    )
+    for word in words(text)
+)
+
+
+def telling(text: str) -> list[str]:
+    """The words of a text that say what it is about: terms() without the small ones; all of them when none is left."""
+    found = terms(text)
+    return [term for term in found if term not in _SMALL_WORDS] or found
+
+
+def index_article(article_id: int) -> None:
+    """Index one article anew, in both languages, inside the caller's transaction."""
+    columns = (
+        Article.title_fr, Article.title_en, Article.summary_fr, Article.summary_en, Article.body_fr, Article.body_en,
+    )  # fmt: skip
+    row = Article.select(*columns).where(Article.id == article_id).tuples().first()
+    title, whole = words(" ".join(row[:2])), words(" ".join(row))
+    forget_article(article_id)
+    if is_sqlite():
+        db.execute_sql(
+            "INSERT INTO article_search (rowid, title, words) VALUES (?, ?, ?)",
+            (article_id, " ".join(dict.fromkeys(title)), " ".join(dict.fromkeys(whole))),
+        )
+    else:
+        db.execute_sql(
+            "INSERT INTO article_search (rowid, title, words) VALUES (%s, %s::tsvector, %s::tsvector)",
+            (article_id, _vector(title), _vector(whole)),
+        )
+
+
+def forget_article(article_id: int) -> None:
+    """Take one article out of the index."""
+    where = "rowid = ?" if is_sqlite() else "rowid = %s"
+    db.execute_sql(f"DELETE FROM article_search WHERE {where}", (article_id,))  # noqa: S608
+
+
+def article_hits(sought: Sequence[str]) -> dict[int, dict[str, bool]]:
+    """Which articles hold which of some words, whatever their number. One query.
+
+    Arguments: sought, words of terms(). Returns key of article -> word -> True when its title holds it.
+    The caller applies visibility.
+    """
+    pieces, values = [], []
+    for place, term in enumerate(sought):
+        for column in ("title", "words"):
+            # The column is one of two literals; the word holds only letters and digits, and travels as a value.
+            if is_sqlite():
+                piece = f"SELECT {place}, '{column}', rowid FROM article_search WHERE article_search MATCH ?"  # noqa: S608
+                pieces.append(f"SELECT * FROM ({piece} LIMIT {MOST_ARTICLES})")  # noqa: S608
+                values.append(f'{{{column}}} : "{term}"')
+            else:
+                piece = f"SELECT {place}, '{column}', rowid FROM article_search WHERE {column} @@ %s::tsquery"  # noqa: S608
+                pieces.append(f"({piece} LIMIT {MOST_ARTICLES})")
+                values.append(term)
+    hits: dict[int, dict[str, bool]] = {}
+    if pieces:
+        for place, column, article_id in db.execute_sql(" UNION ALL ".join(pieces), tuple(values)).fetchall():
+            of_this = hits.setdefault(article_id, {})
+            term = sought[place]
+            of_this[term] = of_this.get(term, False) or column == "title"
+    return hits
+
+
 def rebuild() -> int:
-    """Index every request anew; after an import or a restore. Returns how many."""
+    """Index every request and every article anew; after an import or a restore. Returns how many requests."""
+    db.execute_sql("DELETE FROM article_search")
+    for (article_id,) in list(Article.select(Article.id).tuples()):
+        index_article(article_id)
     count = 0
     db.execute_sql("DELETE FROM ticket_search")
     for (ticket_id,) in Ticket.select(Ticket.id).order_by(Ticket.id).tuples().iterator():

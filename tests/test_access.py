@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import models
-from domain import blocking, contests, lifecycle, mail_actions
+from domain import blocking, contests, knowledge, lifecycle, mail_actions
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
@@ -210,7 +210,36 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("bulk.many", "POST", "/desk/bulk", {"number": "{closed}", "act": "status", "status": "in_progress"},
      "303 403 403 403 403 409 409 409"),
     ("bulk.many", "POST", "/desk/bulk", {}, "303 403 403 403 403 422 422 422"),
+    # Articles and search: why-no-mail is for everybody, keep-open for those who sign in, closing-rules for the team
+    ("articles.index", "GET", "/articles", {}, "200 200 200 200 200 200 200 200"),
+    ("articles.index", "GET", "/articles?kind=faq", {}, "200 200 200 200 200 200 200 200"),
+    ("articles.index", "GET", "/articles?topic=start", {}, "200 200 200 200 200 200 200 200"),
+    ("articles.index", "GET", "/articles?topic=team", {}, "404 404 404 404 404 200 200 200"),
+    ("articles.index", "GET", "/articles?topic=nothing", {}, "404 404 404 404 404 404 404 404"),
+    ("articles.show", "GET", "/articles/why-no-mail", {}, "200 200 200 200 200 200 200 200"),
+    ("articles.show", "GET", "/articles/keep-open", {}, "303 200 200 200 200 200 200 200"),
+    ("articles.show", "GET", "/articles/closing-rules", {}, "303 404 404 404 404 200 200 200"),
+    ("articles.show", "GET", "/articles/nothing-like-it", {}, "303 404 404 404 404 404 404 404"),
+    ("articles.announcements", "GET", "/announcements", {}, "200 200 200 200 200 200 200 200"),
+    ("articles.releases", "GET", "/releases?page=7", {}, "200 200 200 200 200 200 200 200"),
+    ("articles.votes", "POST", "/articles/keep-open/votes", {"helpful": "yes"}, "303 303 303 303 303 303 303 303"),
+    ("articles.votes", "POST", "/articles/keep-open/votes", {"helpful": "maybe"}, "303 422 422 422 422 422 422 422"),
+    ("articles.votes", "POST", "/articles/closing-rules/votes", {"helpful": "no"}, "303 404 404 404 404 303 303 303"),
+    ("articles.following", "POST", "/articles/topics/start/following", {"follow": "yes"},
+     "303 303 303 303 303 303 303 303"),
+    ("articles.following", "POST", "/articles/topics/team/following", {"follow": "yes"},
+     "303 404 404 404 404 303 303 303"),
+    ("search.index", "GET", "/search?q=mot+de+passe&tab=articles", {}, "200 200 200 200 200 200 200 200"),
+    ("search.index", "GET", "/search?q={n}", {}, "200 200 303 303 200 303 303 303"),
+    ("search.suggestions", "GET", "/search/suggestions?q=changer+mon+mot+de+passe", {},
+     "303 200 200 200 200 200 200 200"),
     # The administration, besides its tables
+    ("admin_article.version_view", "GET", "/admin/article/version/?id={article_id}&number=1", {},
+     "303 403 403 403 403 403 403 200"),
+    ("admin_article.version_view", "GET", "/admin/article/version/?id={article_id}&number=77", {},
+     "303 403 403 403 403 403 403 404"),
+    ("admin_article.restore_view", "POST", "/admin/article/restore/", {"id": "{article_id}", "number": "1"},
+     "303 403 403 403 403 403 403 303"),
     ("admin.index", "GET", "/admin/", {}, "303 403 403 403 403 403 403 200"),
     ("admin_calendar.year", "GET", "/admin/calendar/year/?id={calendar_id}", {}, "303 403 403 403 403 403 403 200"),
     ("admin_settings.index", "GET", "/admin/settings/", {}, "303 403 403 403 403 403 403 200"),
@@ -242,6 +271,10 @@ ADMIN_TABLES: dict[str, str] = {
     "statuslabel": "list details new edit delete",
     "consenttext": "list details new",
     "portal": "list details edit",
+    "article": "list details new edit delete",
+    "topic": "list details new edit delete",
+    "articlevote": "list details",
+    "searchmiss": "list details delete",
     "outboxmessage": "list details",
     "jobrun": "list details",
     "auditentry": "list details",
@@ -318,6 +351,8 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     contests.contest(contested, "La paie est arrêtée.", maker.viewer("alice"), now)
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     models.JobRun.create(name="closing", started_at=now, outcome="ok")
+    knowledge.vote(knowledge.find(None, "why-no-mail"), True, "", maker.viewer("alice"), now)
+    knowledge.record_miss("licorne bleue", now)
     models.CalendarClosingDay.create(
         calendar=models.Calendar.select().first(), day=now.date(), label_fr="Pont"
     )

@@ -135,6 +135,9 @@ def test_pages_of_strangers(eye: Eye, scene: Scene, world: SimpleNamespace) -> N
     for path in ("/", "/login", "/register", "/register/sent", "/password/forgotten", "/password/forgotten?sent=1",
                  "/help", "/privacy", "/accessibility", f"/password/{scene.link(world.alice)}"):  # fmt: skip
         eye.look(path)
+    for path in ("/articles", "/articles?kind=faq", "/articles?topic=start", "/articles/why-these-fields", "/releases",
+                 "/search?q=mot+de+passe", "/search?q=licorne"):  # fmt: skip
+        eye.look(path)
     eye.look("/password/nothing-like-it", 404)
     eye.look("/nothing-here", 404)
     page.goto("/login")
@@ -153,13 +156,14 @@ def test_pages_of_strangers(eye: Eye, scene: Scene, world: SimpleNamespace) -> N
     page.locator("main form .form-actions button").first.click()
     expect(page.locator(".error-summary")).to_be_visible()
     eye.look()
-    eye.end(15)
+    eye.end(22)
 
 
 def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
     eye.be(world.alice)
     for path in ("/", "/catalogue", "/tickets", "/tickets?list=organisation", "/tickets?q=rien-de-tel", "/account",
-                 "/account/security", "/account/sessions", "/help"):  # fmt: skip
+                 "/account/security", "/account/sessions", "/help", "/articles", "/articles?topic=requests",
+                 "/articles/closes-by-itself", "/announcements", "/search", "/search?q=banque", "/search?q=licorne"):  # fmt: skip
         eye.look(path)
     eye.be(world.bob, locale="en-GB")
     membership = Membership.get(Membership.person == world.alice)
@@ -185,7 +189,7 @@ def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> 
     eye.look("/catalogue")
     eye.look("/requests/new/incident", 403)
     eye.look("/tickets")
-    eye.end(21)
+    eye.end(28)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

@@ -11,6 +11,7 @@ from peewee import IntegrityError
 
 from models import (
     TABLES,
+    Article,
     Attachment,
     CalendarClosingDay,
     ClosingRule,
@@ -32,6 +33,7 @@ from models import (
     TeamMember,
     Ticket,
     TicketBlock,
+    Topic,
     UtcField,
     db,
     is_sqlite,
@@ -82,6 +84,11 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
         (PriorityContest, {"decided_at": NOW}),
     ],
     "priority_contest_reasoned": [(PriorityContest, {"reason": ""})],
+    "article_kind_known": [(Article, {"kind": "poem"})],
+    "article_audience_known": [(Article, {"audience": "nobody"})],
+    "article_state_known": [(Article, {"state": "lost"})],
+    "article_titled": [(Article, {"title_fr": "", "title_en": ""})],
+    "article_published_dated": [(Article, {"state": "published", "published_at": None})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
@@ -177,6 +184,8 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (PriorityContest, ("ticket",)),
     (TicketBlock, ("blocker", "ticket")),
     (CalendarClosingDay, ("calendar", "day")),
+    (Topic, ("slug",)),
+    (Article, ("slug",)),
 ]
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 
 from views import (
     account,
+    articles,
     assets,
     blocking,
     bulk,
@@ -24,6 +25,7 @@ from views import (
     mail_actions,
     pages,
     requests,
+    search,
     session,
     tickets,
     uploads,
@@ -47,6 +49,11 @@ PUBLIC_ENDPOINTS = frozenset(
         "pages.accessibility",
         "pages.privacy",
         "pages.healthz",
+        "articles.index",
+        "articles.show",
+        "articles.announcements",
+        "articles.releases",
+        "search.index",
     }
 )
 
@@ -70,6 +77,8 @@ BLUEPRINTS = (
     desk.blueprint,
     contests.blueprint,
     bulk.blueprint,
+    articles.blueprint,
+    search.blueprint,
 )
 
 

@@ -7,19 +7,24 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 import presenters
-from domain import catalogue, closing, lifecycle, lists
+from domain import catalogue, closing, knowledge, lifecycle, lists
 from views import current
 
 blueprint = Blueprint("home", __name__)
 
 SHOWN = 8
+NEWS = 3
 
 
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
     """Home of customers; staff go to the desk; strangers are told what this is and where to sign in."""
     if not current_user.is_authenticated:
-        return render_template("home/welcome.html", categories=catalogue.categories_with_forms())
+        return render_template(
+            "home/welcome.html",
+            categories=catalogue.categories_with_forms(),
+            news=knowledge.newest(None, knowledge.DATED, NEWS),
+        )
     viewer = current.viewer()
     if viewer.is_agent:
         return redirect(url_for("desk.index"), 303)
@@ -33,6 +38,8 @@ def index() -> ResponseReturnValue:
         yours=yours,
         ours=ours,
         words=words,
+        news=knowledge.newest(viewer, knowledge.DATED, NEWS),
+        feed=knowledge.feed(viewer, current.now(), NEWS),
         turns={
             row.id: presenters.turn_words(
                 row.status,

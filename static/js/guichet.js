@@ -410,3 +410,20 @@ if (keys) {
     if (act && act()) event.preventDefault();
   });
 }
+
+// "/" leads to the search box, unless somebody is writing: then it is a sign like any other.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (document.querySelector("dialog[open]")) return;
+  if (event.target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]")) return;
+  const box = all("#q-top, #search-q, #articles-q").find((field) => field.offsetParent);
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+for (const button of all("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_admin import Admin
 
+from views.admin.articles import ArticleView, ArticleVoteView, SearchMissView, TopicView
 from views.admin.calendars import CalendarClosingDayView, CalendarView
 from views.admin.catalogue import (
     CategoryView,
@@ -55,6 +56,10 @@ VIEWS = (
     ScaleLevelView,
     StatusLabelView,
     ConsentTextView,
+    ArticleView,
+    TopicView,
+    ArticleVoteView,
+    SearchMissView,
     SettingsView,
     PortalView,
     OutboxMessageView,

@@ -1028,4 +1028,5 @@ TABLE_WORDS: dict[str, Any] = {
     "ScaleLevel": _l("levels"),
     "Consent": _l("consents"),
     "CalendarClosingDay": _l("closing days"),
+    "Article": _l("articles"),
 }
