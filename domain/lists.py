@@ -686,7 +686,7 @@ def numbered(viewer: Viewer, typed: str) -> str | None:
 # ---- Everywhere --------------------------------------------------------------------------------------
 
 # Look-alikes are looked for among at most that many of the newest requests that share a word.
-LOOK_ALIKES_READ = 200
+LOOK_ALIKES_READ = 100
 
 
 def _everywhere(viewer: Viewer) -> list[str]:
@@ -716,7 +716,7 @@ def anywhere(viewer: Viewer, q: str, limit: int) -> tuple[list[Row], bool]:
 def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
     """Open requests of one's organisations whose subject is about the same thing (REQ-10), the likest first.
 
-    Half of the telling words must be shared, and two at least unless the subject has only one. Two queries.
+    Half of the telling words must be shared, and two at least unless the subject has only one. Three queries.
     """
     sought = search.telling(subject)
     owners = [f"o{rights.organisation_id}" for rights in viewer.memberships]
@@ -725,11 +725,17 @@ def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
     ids = search.matching_ids(" ".join(sought), belongs=owners, any_word=True, limit=LOOK_ALIKES_READ)
     if not ids:
         return []
-    query = policies.visible_tickets(viewer).where(
-        Ticket.id.in_(ids) & Ticket.status.in_(lifecycle.OPEN_STATUSES)
-    )
+    seen = policies.visible_tickets(viewer)
     least = max(min(2, len(sought)), (len(sought) + 1) // 2)
-    shared = [(len(set(sought) & set(search.words(row.summary))), row) for row in _fetch(*_rows(query).sql())]
-    alike = [(count, row) for count, row in shared if count >= least]
-    alike.sort(key=lambda pair: (-pair[0], -pair[1].id))
-    return [row for _shared, row in alike[:limit]]
+    wanted = set(sought)
+    # Only subjects are read of the many, whole rows of the few that are shown.
+    subjects = seen.where(Ticket.id.in_(ids) & Ticket.status.in_(lifecycle.OPEN_STATUSES))
+    shared = [
+        (len(wanted.intersection(search.words(summary))), key)
+        for key, summary in subjects.select(Ticket.id, Ticket.summary).tuples()
+    ]
+    best = sorted((pair for pair in shared if pair[0] >= least), reverse=True)[:limit]
+    if not best:
+        return []
+    place = {key: at for at, (_shared, key) in enumerate(best)}
+    return sorted(_fetch(*_rows(seen.where(Ticket.id.in_(list(place)))).sql()), key=lambda row: place[row.id])
