@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -93,10 +96,13 @@ def serve() -> None:
     import waitress
 
     settings = _settings()
+    _give_memory_back()
     with db.connection_context():
-        made = _prepare(settings.demo)
-    remembered = _remember_demo_sign_ins(settings, made)
-    _print_welcome(settings, remembered)
+        _prepare(False)
+        is_empty = not Person.select().exists()
+    if settings.demo and is_empty:
+        _make_demo_apart(settings)
+    _print_welcome(settings, _remember_demo_sign_ins(settings, []))
     if settings.jobs:
         import jobs
 
@@ -113,6 +119,47 @@ def serve() -> None:
         threads=settings.threads,
         **SERVER,
     )
+
+
+# Names of mallopt(3): the size from which memory is the system's own, and how many heaps threads have between them.
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+
+
+def _give_memory_back() -> None:
+    """Let what a password's hash takes (19 MB) go back to the system after it.
+
+    The C library would keep it, once for each thread that ever checked a password. One that knows no mallopt() is left
+    as it is.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
+        mallopt(_M_ARENA_MAX, 2)
+
+
+def _make_demo_apart(settings: Settings) -> None:
+    """Make the demo world in a process of its own: the memory that it takes ends with it.
+
+    Raises ClickException when it could not be made; the reason is printed.
+    """
+    # No connection may be shared by two processes.
+    db.close_all()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with db.connection_context():
+                _remember_demo_sign_ins(settings, _prepare(True))
+            db.close_all()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    if os.waitpid(child, 0)[1]:
+        raise click.ClickException("The demo world could not be made.")
 
 
 def _remember_demo_sign_ins(settings: Settings, made: list[tuple[str, str, str]]) -> str:
