@@ -897,7 +897,7 @@ class Life(RuleBasedStateMachine):
                 self.model.split(case, who, place, copies, lambda: self.team_names[made.team_id])
             ),
             lambda: splitting.split(
-                Ticket(id=key), row, "Autre chose", self.viewers[who], self.now, store=None,
+                Ticket.get_by_id(key), row, "Autre chose", self.viewers[who], self.now, store=None,
                 idempotency_key=word, with_cc=copies,
             ),
         )  # fmt: skip
