@@ -851,20 +851,41 @@ class Life(RuleBasedStateMachine):
 
     # ---- Handing on --------------------------------------------------------------------------------------
 
-    @rule(who=writers, number=which, to=people, stays=st.booleans(), seen=seen, twice=st.booleans())
-    def hand_over(self, who: str, number: int, to: str, stays: bool, seen: str | None, twice: bool) -> None:
+    @rule(
+        who=st.sampled_from((None, "sam", *plain.PEOPLE)),
+        number=which,
+        to=st.sampled_from((None, None, None, *plain.PEOPLE)),
+        stays=st.booleans(),
+        seen=seen,
+        twice=st.booleans(),
+    )
+    def hand_over(
+        self, who: str | None, number: int, to: str | None, stays: bool, seen: str | None, twice: bool
+    ) -> None:
+        """Mostly by its requester, to a colleague who can have it: chance alone seldom finds one."""
         key, case = self._case(number, LIVING)
+        fit = [
+            name
+            for name in plain.CUSTOMERS
+            if name != case.requester and self.model.approved(name, case.organisation)
+        ]
+        who, to = who or case.requester, to or (fit or list(plain.PEOPLE))[-1]
+        self._hand_over(key, case, who, to, stays, seen)
+        if twice:
+            self._hand_over(key, case, who, to, stays, None)
+
+    def _hand_over(
+        self, key: int, case: plain.Case, who: str, to: str, stays: bool, seen: str | None
+    ) -> None:
         version = self._version(key, seen)
-        for _ in range(1 + twice):
-            self._try(
-                "handover",
-                lambda: self.model.handover(case, who, to, stays, seen == "old"),  # noqa: B023
-                lambda: handover.handover(
-                    Ticket(id=key), self.ids[plain.address(to)], self.viewers[who], self.now,
-                    keep_me=stays, seen=version,
-                ),
-            )  # fmt: skip
-            version, seen = None, None
+        self._try(
+            "handover",
+            lambda: self.model.handover(case, who, to, stays, seen == "old"),
+            lambda: handover.handover(
+                Ticket(id=key), self.ids[plain.address(to)], self.viewers[who], self.now,
+                keep_me=stays, seen=version,
+            ),
+        )  # fmt: skip
 
     @rule(who=desk, number=which, other=which, seen=seen)
     def merge(self, who: str, number: int, other: int, seen: str | None) -> None:
