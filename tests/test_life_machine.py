@@ -1,9 +1,12 @@
-"""Any order of anything that anybody can do to requests, held against a model after each step (LIFE-1 to LIFE-17, REQ-4).
+"""Any order of anything that anybody can do to requests, held against a model after each step (LIFE-1 to LIFE-18, REQ-4).
 
 Each example lives in one transaction that is undone at its end, so that a step costs milliseconds. The short form has
 the same cases each time; the long one has new ones for each number of shard, and with LIFE_SEED=n for each n.
 
-A verb that is added to the product gets a rule here and a method in tests/support/life_model.py: see "Verbs to come".
+A verb that is added to the product gets a rule here and a method in tests/support/life_model.py, and its name in VERBS.
+Each rule is who, which request, one _try() with the model's verb and the domain's. A move of its own stands in the table
+of life_model.py; an event that changes status, assignee, priority or requester says so in its data, so that the history
+replays. Many requests at once (bulk.py) are not here: each of them goes through the verbs that are.
 """
 
 from __future__ import annotations
