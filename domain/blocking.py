@@ -193,6 +193,9 @@ def carry_over(merged: Ticket, into: Ticket, by: Viewer, now: datetime) -> None:
     """
     from domain import audit
 
+    if into.status in lifecycle.ENDED:
+        # A solved one ends nothing any more: what waited for it would wait for ever.
+        return
     for row in _living(TicketBlock.blocker == merged.id):
         twice = (TicketBlock.ticket == row.ticket_id) & (TicketBlock.blocker == into.id)
         if row.ticket_id == into.id or _living(twice) or _waits_for(into.id, row.ticket_id):

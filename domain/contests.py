@@ -249,7 +249,11 @@ def on_priority(ticket: Ticket, value: str, by: Viewer, now: datetime, reason: s
         return None
     if not may_decide(by, _lowered_by(ticket)):
         raise NotNow("priority-contested", number=ticket.number)
-    return decide(ticket, "restored", reason, by, now) if value == row.before else None
+    level = _level(ticket, value)
+    if value != row.before or level is None or level.position > ticket.priority_position:
+        # A more pressing level than the former one was retained meanwhile: coming down to it lowers, as anything else.
+        return None
+    return decide(ticket, "restored", reason, by, now)
 
 
 # ---- Parts of the above ------------------------------------------------------------------------------

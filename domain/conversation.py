@@ -209,7 +209,8 @@ def tested(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempot
                 raise NotAllowed("move-not-yours")
             check_testing(ticket)
         if body.strip():
-            move_to = lifecycle.reopen_target(ticket) if by.is_staff else None
+            # Whoever of the desk says so with words has it: it does not wait for an agent.
+            move_to = "in_progress" if by.is_staff else None
             reply(ticket, body, by, now, idempotency_key=idempotency_key, works=True, move_to=move_to)
             return lifecycle.fresh(ticket.id)
         return lifecycle.move(ticket, lifecycle.reopen_target(ticket), by, now, works=True)

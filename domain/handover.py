@@ -114,6 +114,8 @@ def handover(
             return ticket
         check(ticket, by)
         lifecycle.check_version(ticket, seen)
+        if person_id == ticket.requester_id:
+            raise Invalid("handover-unknown", field="person")
         heir = _colleague(ticket.organisation_id, person_id)
         _hand(ticket, heir, by, now, reason=reason, keeps=keep_me)
     return ticket

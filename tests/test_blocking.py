@@ -686,6 +686,13 @@ def test_a_request_that_takes_in_what_it_waits_for_goes_on(world: Any, pair: Any
     assert again(third).status == "in_progress" and again(into).status == "blocked"
 
 
+def test_nothing_waits_for_a_merge_into_what_is_solved_already(world: Any, pair: Any) -> None:
+    into = put_in(send(world, summary="Le même sujet"), "resolved", assignee=world.ines)
+    hold(pair.theirs, pair.first, world.sam)
+    joining.merge(pair.first, into.number, see(world.sam), LATER)
+    assert again(pair.theirs).status == "in_progress" and living(pair.theirs) == 0
+
+
 def test_a_request_that_waited_for_both_waits_for_the_one_that_goes_on_once(world: Any, pair: Any) -> None:
     into = put_in(send(world, summary="Le même sujet"), "in_progress", assignee=world.ines)
     hold(pair.theirs, pair.first, world.sam)

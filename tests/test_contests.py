@@ -256,6 +256,18 @@ def test_a_supervisor_may_retain_a_third_level_and_decide_afterwards(world: Any,
     assert contests.decide(contested, "restored", "", see(world.vera), NOW).priority == "1"
 
 
+def test_a_supervisor_who_comes_down_to_the_former_level_gets_it_and_decides_afterwards(
+    world: Any, contested: Ticket
+) -> None:
+    lifecycle.set_priority(contested, "1", see(world.vera), NOW)
+    assert (
+        lifecycle.set_priority(contested, "2", see(world.vera), NOW, reason="Un seul poste.").priority == "2"
+    )
+    row = contests.of_ticket(contested)
+    assert row is not None and row.decided_at is None
+    assert contests.decide(contested, "restored", "", see(world.vera), NOW).priority == "2"
+
+
 def test_everything_else_of_the_request_goes_on(world: Any, contested: Ticket) -> None:
     sam = see(world.sam)
     lifecycle.take(contested, sam, NOW)

@@ -130,6 +130,12 @@ def test_words_go_with_it_once_whatever_the_number_of_presses(world: Any, ticket
     assert again(ticket).status == "in_progress"
 
 
+def test_whoever_of_the_desk_says_that_it_works_with_words_has_it(world: Any) -> None:
+    free = put_in(send(world), "customer_testing")
+    conversation.tested(free, see(world.sam), LATER, body="Vu au téléphone.", idempotency_key=key())
+    assert (again(free).status, again(free).assignee_id) == ("in_progress", world.sam.id)
+
+
 def test_only_what_is_under_test_is_tested(world: Any, ticket: Ticket) -> None:
     for status, code in (
         ("in_progress", "not-testing"), ("resolved", "not-testing"), ("waiting_customer", "not-testing"),

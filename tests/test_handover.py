@@ -228,6 +228,13 @@ def test_only_a_living_colleague_who_may_open_requests_gets_it(world: Any) -> No
     assert again(ticket).requester_id == plain.id
 
 
+def test_nobody_hands_a_request_to_the_one_whose_it_is(world: Any) -> None:
+    ticket = send(world)
+    for by in (world.alice, world.bob, world.sam):
+        assert refused(lambda: hand(ticket, world.alice, by)) == (Invalid, "handover-unknown", "person")  # noqa: B023
+    assert on(ticket) == {}
+
+
 @pytest.mark.parametrize("status", ["closed", "expired"])
 def test_what_is_over_is_not_handed_over(world: Any, status: str) -> None:
     ticket = put_in(send(world), status)

@@ -1,9 +1,12 @@
-"""Any order of anything that anybody can do to requests, held against a model after each step (LIFE-1 to LIFE-17, REQ-4).
+"""Any order of anything that anybody can do to requests, held against a model after each step (LIFE-1 to LIFE-18, REQ-4).
 
 Each example lives in one transaction that is undone at its end, so that a step costs milliseconds. The short form has
 the same cases each time; the long one has new ones for each number of shard, and with LIFE_SEED=n for each n.
 
-A verb that is added to the product gets a rule here and a method in tests/support/life_model.py: see "Verbs to come".
+A verb that is added to the product gets a rule here and a method in tests/support/life_model.py, and its name in VERBS.
+Each rule is who, which request, one _try() with the model's verb and the domain's. A move of its own stands in the table
+of life_model.py; an event that changes status, assignee, priority or requester says so in its data, so that the history
+replays. Many requests at once (bulk.py) are not here: each of them goes through the verbs that are.
 """
 
 from __future__ import annotations
@@ -27,14 +30,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from domain import (
     audit,
+    blocking,
     closing,
     contacts,
+    contests,
     conversation,
     deletion,
+    handover,
+    joining,
     lifecycle,
     notifications,
     policies,
     requests,
+    splitting,
 )
 from domain.refusals import Refusal
 from models import OutboxMessage, Ticket, db, is_sqlite
@@ -98,7 +106,7 @@ def fill_small(url: str) -> None:
         rows[name] = Person.create(
             email=plain.address(name), username=plain.address(name), full_name=name.title(), created_at=now,
             email_verified_at=now, first_signed_in_at=now, staff_role=staff if name in plain.STAFF else None,
-            is_supervisor=name == "vera", language="en" if name in ("bob", "erin", "ines") else "fr",
+            is_supervisor=name in plain.SUPERVISORS, language="en" if name in ("bob", "erin", "ines") else "fr",
         )  # fmt: skip
     for slug in plain.ORGANISATIONS:
         Organisation.create(
@@ -237,7 +245,8 @@ class Life(RuleBasedStateMachine):
         return ask(
             "SELECT (SELECT max(id) FROM ticket_event), (SELECT max(id) FROM outbox_message), "
             "(SELECT max(id) FROM message), (SELECT sum(version) FROM ticket), (SELECT count(*) FROM participant), "
-            "(SELECT sum(version) FROM deletion), (SELECT max(id) FROM audit_entry), (SELECT count(*) FROM ticket)"
+            "(SELECT sum(version) FROM deletion), (SELECT max(id) FROM audit_entry), (SELECT count(*) FROM ticket), "
+            "(SELECT max(id) FROM ticket_block), (SELECT count(*) FROM priority_contest)"
         )
 
     def _version(self, key: int, seen: str | None) -> int | None:
@@ -274,6 +283,7 @@ class Life(RuleBasedStateMachine):
         self._submit("alice", "acme", "alice", "organisation", False, None, None, False)
         self._submit("charlie", "globex", "charlie", "organisation", False, None, None, False)
         self._submit("alice", "acme", "alice", "organisation", False, None, None, True)
+        self._submit("bob", "acme", "bob", "only_me", False, None, None, False)
 
     # ---- Opening -----------------------------------------------------------------------------------------
 
@@ -353,8 +363,15 @@ class Life(RuleBasedStateMachine):
             act,
         )
         if made:
-            keep[0](made[0].id)
-            self.numbers.append(made[0].id)
+            self._keep(made[0].id, keep[0](made[0].id))
+
+    def _keep(self, key: int, case: plain.Case) -> None:
+        """A request was made: under the number that comes after the last one."""
+        case.number = self._number(key)
+        if self.numbers:
+            before = self.model.cases[self.numbers[-1]].number
+            assert int(case.number.split("-")[1]) == int(before.split("-")[1]) + 1
+        self.numbers.append(key)
 
     def _number(self, key: int) -> str:
         return str(ask(f"SELECT number FROM ticket WHERE id = {self.mark}", key)[0][0])
@@ -524,7 +541,11 @@ class Life(RuleBasedStateMachine):
         seen=seen,
     )
     def set_priority(self, who: str, number: int, value: str, reason: str, seen: str | None) -> None:
-        key, case = self._case(number, LIVING)
+        self._set_priority(*self._case(number, LIVING), who, value, reason, seen)
+
+    def _set_priority(
+        self, key: int, case: plain.Case, who: str, value: str, reason: str, seen: str | None
+    ) -> None:
         version = self._version(key, seen)
         self._try(
             "set_priority",
@@ -673,14 +694,18 @@ class Life(RuleBasedStateMachine):
         who=st.sampled_from(("bob", "erin", "root", "root", "alice", "sam")),
         person=customers,
         organisation=st.sampled_from(plain.ORGANISATIONS),
+        to=st.one_of(st.none(), customers),
     )
-    def remove_member(self, who: str, person: str, organisation: str) -> None:
+    def remove_member(self, who: str, person: str, organisation: str, to: str | None = None) -> None:
         row = self._membership(person, organisation)
         self._try(
             "remove_member",
-            lambda: self.model.remove_member(who, person, organisation),
-            lambda: contacts.remove_approval(row, self.viewers[who], self.now, reason="Parti."),
-        )
+            lambda: self.model.remove_member(who, person, organisation, to),
+            lambda: contacts.remove_approval(
+                row, self.viewers[who], self.now, reason="Parti.",
+                hand_to=self.ids[plain.address(to)] if to else None,
+            ),
+        )  # fmt: skip
         self._read_rights(person)
 
     @rule(
@@ -772,14 +797,213 @@ class Life(RuleBasedStateMachine):
             self._carry_out(key, case, "sam")
         self._jobs(1)
 
-    # ---- Verbs to come -----------------------------------------------------------------------------------
-    # Blocking: block, unblock, and what goes on by itself when the other request ends (LIFE-9).
-    # Escalating: escalate with a reference, and come back (LIFE-11).
-    # Handing on: merge, split, hand over to a colleague (LIFE-16, LIFE-18).
-    # Contesting a priority: contest once, decide (LIFE-10).
-    # Each is a rule as those above: who, which request, one _try() with the model's verb and the domain's. A move of
-    # its own stands in the table of life_model.py; an event that changes status, assignee or priority says so in its
-    # data ("from", "to", "assignee", "after"), so that the history replays.
+    # ---- What waits for another one ----------------------------------------------------------------------
+
+    @rule(who=desk, number=which, other=which, seen=seen)
+    def block(self, who: str, number: int, other: int, seen: str | None) -> None:
+        key, case = self._case(number, LIVING)
+        self._block(key, case, who, self._case(other, LIVING)[1], seen)
+
+    def _block(
+        self, key: int, case: plain.Case, who: str, other: plain.Case | None, seen: str | None
+    ) -> None:
+        version = self._version(key, seen)
+        keep: list[Callable[[int], None]] = []
+        row = self._try(
+            "block",
+            lambda: keep.append(self.model.block(case, who, other, self.now, seen == "old")),
+            lambda: blocking.block(
+                Ticket(id=key), other.number if other else "SUP-1", self.viewers[who], self.now,
+                component="Export", seen=version,
+            ),
+        )  # fmt: skip
+        if row is not None:
+            keep[0](row.id)
+
+    @rule(who=desk, number=which, place=st.integers(0, 2), seen=seen)
+    def unblock(self, who: str, number: int, place: int, seen: str | None) -> None:
+        key, case = self._case(number, lambda case: case.status == "blocked")
+        version = self._version(key, seen)
+        rows = ask(f"SELECT id FROM ticket_block WHERE ticket_id = {self.mark} ORDER BY id DESC", key)
+        row = rows[place][0] if place < len(rows) else -1
+        self._try(
+            "unblock",
+            lambda: self.model.unblock(case, who, row, row != -1, self.now, seen == "old"),
+            lambda: blocking.unblock(Ticket(id=key), row, self.viewers[who], self.now, seen=version),
+        )
+
+    @rule(
+        number=which,
+        other=which,
+        third=which,
+        end=st.sampled_from(("resolved", "closed", "merged", "unblocked", None)),
+    )
+    def wait_for_one_another(self, number: int, other: int, third: int, end: str | None) -> None:
+        """One waits for another, perhaps for two; then what it waits for ends in one way or another."""
+        (key, case), (end_key, ends) = self._case(number, LIVING), self._case(other, LIVING)
+        if ends.status == "resolved":
+            self._reply(end_key, ends, ends.requester, None, None)
+        self._block(key, case, "sam", ends, None)
+        self._block(key, case, "vera", self._case(third, LIVING)[1], None)
+        if end in ("resolved", "closed"):
+            self._move(end_key, ends, "ines", end, None)
+        elif end == "merged":
+            self._merge(end_key, ends, "sam", self._case(third)[1], None)
+        elif end == "unblocked":
+            self.unblock("sam", number, 0, None)
+
+    # ---- Handing on --------------------------------------------------------------------------------------
+
+    @rule(
+        who=st.sampled_from((None, "sam", *plain.PEOPLE)),
+        number=which,
+        to=st.sampled_from((None, None, None, *plain.PEOPLE)),
+        stays=st.booleans(),
+        seen=seen,
+        twice=st.booleans(),
+    )
+    def hand_over(
+        self, who: str | None, number: int, to: str | None, stays: bool, seen: str | None, twice: bool
+    ) -> None:
+        """Mostly by its requester, to a colleague who can have it: chance alone seldom finds one."""
+        key, case = self._case(number, LIVING)
+        fit = [
+            name
+            for name in plain.CUSTOMERS
+            if name != case.requester and self.model.approved(name, case.organisation)
+        ]
+        who, to = who or case.requester, to or (fit or list(plain.PEOPLE))[-1]
+        self._hand_over(key, case, who, to, stays, seen)
+        if twice:
+            self._hand_over(key, case, who, to, stays, None)
+
+    def _hand_over(
+        self, key: int, case: plain.Case, who: str, to: str, stays: bool, seen: str | None
+    ) -> None:
+        version = self._version(key, seen)
+        self._try(
+            "handover",
+            lambda: self.model.handover(case, who, to, stays, seen == "old"),
+            lambda: handover.handover(
+                Ticket(id=key), self.ids[plain.address(to)], self.viewers[who], self.now,
+                keep_me=stays, seen=version,
+            ),
+        )  # fmt: skip
+
+    @rule(who=desk, number=which, other=which, seen=seen)
+    def merge(self, who: str, number: int, other: int, seen: str | None) -> None:
+        key, case = self._case(number, lambda case: LIVING(case) and case.procedure is None)
+        near = lambda found: LIVING(found) and found.organisation == case.organisation  # noqa: E731
+        self._merge(key, case, who, self._case(other, near)[1], seen)
+
+    def _merge(self, key: int, case: plain.Case, who: str, into: plain.Case, seen: str | None) -> None:
+        version = self._version(key, seen)
+        self._try(
+            "merge",
+            lambda: self.model.merge(case, who, into, self.now, seen == "old"),
+            lambda: joining.merge(Ticket(id=key), into.number, self.viewers[who], self.now, seen=version),
+        )
+
+    @rule(who=desk, number=which, place=st.integers(0, 2), copies=st.booleans())
+    def split(self, who: str, number: int, place: int, copies: bool) -> None:
+        if len(self.numbers) >= MOST_REQUESTS:
+            return
+        key, case = self._case(number)
+        rows = ask(
+            f"SELECT id FROM message WHERE ticket_id = {self.mark} AND kind = 'reply' ORDER BY id", key
+        )
+        row = rows[place][0] if place < len(rows) else -1
+        keep: list[Callable[[int], plain.Case]] = []
+        word = self._key()
+        made = self._try(
+            "split",
+            lambda: keep.append(
+                self.model.split(case, who, place, copies, lambda: self.team_names[made.team_id])
+            ),
+            lambda: splitting.split(
+                Ticket.get_by_id(key), row, "Autre chose", self.viewers[who], self.now, store=None,
+                idempotency_key=word, with_cc=copies,
+            ),
+        )  # fmt: skip
+        if made is not None:
+            self._keep(made.id, keep[0](made.id))
+
+    # ---- A priority that is contested --------------------------------------------------------------------
+
+    @rule(who=writers, number=which, reason=st.sampled_from(("Tout est arrêté.", "Tout est arrêté.", "")))
+    def contest(self, who: str, number: int, reason: str) -> None:
+        self._contest(*self._case(number, lambda case: case.lowered and LIVING(case)), who, reason)
+
+    def _contest(self, key: int, case: plain.Case, who: str, reason: str) -> None:
+        self._try(
+            "contest",
+            lambda: self.model.contest(case, who, reason),
+            lambda: contests.contest(Ticket(id=key), reason, self.viewers[who], self.now),
+        )
+
+    @rule(
+        who=st.sampled_from(("vera", "ines", *plain.PEOPLE)),
+        number=which,
+        outcome=st.sampled_from(("restored", "kept", "kept", "neither")),
+        answer=st.sampled_from(("Vu ensemble.", "")),
+        lowers=st.sampled_from((None, "sam", "vera")),
+    )
+    def decide(self, who: str, number: int, outcome: str, answer: str, lowers: str | None) -> None:
+        """Perhaps after it was lowered and contested: chance alone seldom comes so far."""
+        key, case = self._case(number, lambda case: case.contest if lowers is None else LIVING(case))
+        if lowers is not None:
+            self._set_priority(key, case, lowers, "3", "Un seul poste.", None)
+            self._contest(key, case, case.requester, "Tout est arrêté.")
+            self._set_priority(key, case, "ines", "1" if outcome == "kept" else "4", "Vu.", None)
+            self._set_priority(key, case, "sam", "2", "Vu.", None)
+        self._try(
+            "decide",
+            lambda: self.model.decide(case, who, outcome, answer),
+            lambda: contests.decide(Ticket(id=key), outcome, answer, self.viewers[who], self.now),
+        )
+
+    # ---- Escalating, testing -----------------------------------------------------------------------------
+
+    @rule(
+        who=desk,
+        number=which,
+        to=st.sampled_from((*plain.ESCALATIONS, "blocked")),
+        reference=st.sampled_from(("", "RPC-88", "ÉVO 7")),
+        seen=seen,
+    )
+    def escalate(self, who: str, number: int, to: str, reference: str, seen: str | None) -> None:
+        key, case = self._case(number, LIVING)
+        version = self._version(key, seen)
+        self._try(
+            "escalate",
+            lambda: self.model.escalate(case, who, to, self.now, reference, seen == "old"),
+            lambda: lifecycle.escalate(
+                Ticket(id=key), to, self.viewers[who], self.now, reference=reference, seen=version
+            ),
+        )
+
+    @rule(who=writers, number=which, words=st.booleans(), where=st.sampled_from((None, "", "Recette 2")))
+    def tested(self, who: str, number: int, words: bool, where: str | None) -> None:
+        """Perhaps just after it was given to be tested, in a named environment."""
+        key, case = self._case(
+            number, LIVING if where is not None else lambda case: case.status == "customer_testing"
+        )
+        if where is not None:
+            self._try(
+                "move",
+                lambda: self.model.move(case, "sam", "customer_testing", self.now, environment=where),
+                lambda: lifecycle.move(
+                    Ticket(id=key), "customer_testing", self.viewers["sam"], self.now, environment=where
+                ),
+            )
+        self._try(
+            "tested",
+            lambda: self.model.tested(case, who, self.now, words),
+            lambda: conversation.tested(
+                Ticket(id=key), self.viewers[who], self.now, body="Rien à dire." if words else "",
+                idempotency_key=self._key(),
+            ),
+        )  # fmt: skip
 
     # ---- Time --------------------------------------------------------------------------------------------
 
@@ -869,12 +1093,17 @@ class Life(RuleBasedStateMachine):
 
     def _rows(self) -> None:
         rows = ask(
-            "SELECT id, status, assignee_id, team_id, priority, act_at, closes_at, reminders_sent, extended_times "
-            "FROM ticket"
+            "SELECT id, status, assignee_id, team_id, priority, act_at, closes_at, reminders_sent, extended_times, "
+            "requester_id, escalation_reference, test_environment, merged_into_id, close_reason FROM ticket"
         )
         assert len(rows) == len(self.model.cases)
-        for key, status, assignee, team, priority, act_at, closes_at, reminded, kept in rows:
+        for key, status, assignee, team, priority, act_at, closes_at, reminded, kept, *more in rows:
             case = self.model.cases[key]
+            requester, reference, environment, into, reason = more
+            assert self.names[requester] == case.requester
+            assert (reference, environment) == (case.reference, case.environment)
+            assert self.model.cases.get(into) is case.merged_into
+            assert (reason == "merged") == (case.merged_into is not None)
             assert status == case.status
             assert self.names.get(assignee) == case.assignee
             assert (self.team_names[team], priority) == (case.team, case.priority)
@@ -882,6 +1111,8 @@ class Life(RuleBasedStateMachine):
             assert instant(act_at) == (plan[0] if plan else None)
             assert instant(closes_at) == (plan[-1] if plan else None)
             assert (reminded, kept) == (case.reminders_sent, case.kept_open)
+        waiting = ask("SELECT id, ticket_id, blocker_id FROM ticket_block WHERE ended_at IS NULL")
+        assert {key: tuple(map(self.model.cases.get, pair)) for key, *pair in waiting} == self.model.blocks
         copies: dict[int, set[tuple[str, str]]] = {key: set() for key in self.model.cases}
         found = ask("SELECT ticket_id, email, role FROM participant")
         for key, email, role in found:
@@ -919,8 +1150,13 @@ class Life(RuleBasedStateMachine):
             assert previous == self.ends.get(ticket, "")
             self.ends[ticket] = digest
             if kind == "ticket:created":
-                first = "2" if self.model.cases[ticket].procedure is None else None
-                self.replayed[ticket] = {"status": "registered", "assignee": None, "priority": first}
+                requester, first = self.model.cases[ticket].first
+                self.replayed[ticket] = {
+                    "status": "registered",
+                    "assignee": None,
+                    "priority": first,
+                    "requester": requester,
+                }
                 continue
             state = self.replayed[ticket]
             if "from" in data:
@@ -934,7 +1170,10 @@ class Life(RuleBasedStateMachine):
                 state["assignee"] = data["assignee"]
             if data.get("took"):
                 state["assignee"] = actor
-            if kind in ("ticket:priority_changed", "ticket:priority_lowered"):
+            if kind == "ticket:handed_over":
+                assert self.names[data["before"]] == state["requester"]
+                state["requester"] = self.names[data["person_id"]]
+            if kind in ("ticket:priority_changed", "ticket:priority_lowered", "ticket:priority_decided"):
                 assert data["before"] == state["priority"]
                 state["priority"] = data["after"]
         for key, case in self.model.cases.items():
@@ -942,6 +1181,7 @@ class Life(RuleBasedStateMachine):
             assert state["status"] == case.status, "the history does not tell the status"
             assert self.names.get(state["assignee"]) == case.assignee, "the history does not tell who has it"
             assert state["priority"] == case.priority, "the history does not tell the priority"
+            assert state["requester"] == case.requester, "the history does not tell whose it is"
 
     def _mails(self) -> None:
         """What was added to the outbox: one for each event and reader, and for nobody who may not know."""
@@ -960,6 +1200,7 @@ class Life(RuleBasedStateMachine):
             case = self.model.cases[ticket]
             name = self.names.get(self.ids.get(recipient, 0))
             tied = {case.requester, case.procedure.second if case.procedure else None}
+            tied.add(case.contest.by if case.contest else None)
             assert name in tied, f"{recipient} is told of {template} and may not know"
 
 
@@ -999,7 +1240,8 @@ def nothing_left(database: Any) -> Iterator[None]:
 
 VERBS = (
     "submit reply note works reopen keep_open move close assign release take set_team set_priority add_cc remove_cc "
-    "collaborate confirm second call cancel carry_out remove_member approve attach sent skipped swept deletions_swept"
+    "collaborate confirm second call cancel carry_out remove_member approve attach sent skipped swept deletions_swept "
+    "block unblock handover merge split contest decide escalate tested"
 ).split()
 
 

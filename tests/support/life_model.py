@@ -22,7 +22,7 @@ STATUSES = (
 )  # fmt: skip
 
 # From each status (a line) to each status (a column, in the order above), who may: s the desk, c a customer who may
-# answer, r a closing rule. Verbs that come later and bring moves of their own change this table by hand.
+# answer, r a closing rule or the end of a block. Verbs that bring moves of their own change this table by hand.
 _MOVES = """
 registered             .  s  s  s   s  s   .  s  s  s  s  s   .   sc
 qualified              .  .  s  s   s  s   .  s  s  s  s  s   .   sc
@@ -31,7 +31,7 @@ waiting_customer       .  sc sc .   s  s   .  s  s  s  s  s   .   scr
 waiting_engineering    .  s  s  s   .  s   .  s  s  s  s  s   .   sc
 customer_testing       .  sc sc s   s  .   sr s  s  s  s  s   .   sc
 awaiting_rollback      .  s  s  s   s  s   .  s  s  s  s  s   sr  sc
-blocked                .  s  s  s   s  s   .  .  s  s  s  s   .   sc
+blocked                .  sr sr s   s  s   .  .  s  s  s  s   .   sc
 escalated_l2           .  s  s  s   s  s   .  s  .  s  s  s   .   sc
 escalated_product      .  s  s  s   s  s   .  s  s  .  s  s   .   sc
 escalated_development  .  s  s  s   s  s   .  s  s  s  .  s   .   sc
@@ -46,6 +46,12 @@ MOVES: dict[tuple[str, str], str] = {
 }
 OVER = ("closed", "expired")
 AWAITING = ("waiting_customer", "customer_testing", "resolved")
+# What waits for a request in one of these goes on (LIFE-9).
+ENDED = ("resolved", *OVER)
+# How a reference begins that nobody gave (LIFE-11).
+ESCALATIONS = {"escalated_l2": "N2", "escalated_product": "SPC", "escalated_development": "RPC"}
+# As long as the page speaks of the test, it says where it was to be (LIFE-7).
+UNDER_TEST = ("customer_testing", "awaiting_rollback", "expired")
 
 
 def may_move(origin: str, target: str, actor: str) -> bool:
@@ -106,6 +112,7 @@ DELETION_ANSWER_DAYS = 5
 # ---- Who ---------------------------------------------------------------------------------------------
 
 AGENTS = frozenset({"sam", "ines", "vera", "root"})
+SUPERVISORS = frozenset({"vera", "ines"})
 STAFF = AGENTS | {"marc"}
 CUSTOMERS = ("alice", "bob", "dana", "charlie", "erin")
 PEOPLE = (*CUSTOMERS, "sam", "ines", "vera", "root", "marc")
@@ -144,6 +151,16 @@ class Procedure:
 
 
 @dataclass
+class Contest:
+    """A lowered priority with which a customer does not agree (LIFE-10)."""
+
+    before: str
+    lowered_by: str
+    by: str
+    decided: bool = False
+
+
+@dataclass(eq=False)
 class Case:
     """One request as it should be."""
 
@@ -165,6 +182,23 @@ class Case:
     replies: int = 1
     notes: int = 0
     procedure: Procedure | None = None
+    number: str = ""
+    # Who wrote each message that the customer reads, the first one included.
+    authors: list[str] = field(default_factory=list)
+    reference: str = ""
+    environment: str = ""
+    merged_into: Case | None = None
+    # Each time the priority was lowered: from which, by whom.
+    lowered: list[tuple[str, str]] = field(default_factory=list)
+    contest: Contest | None = None
+    # Who handed it over last.
+    handed_by: str | None = None
+    # As it was opened: what the history begins with.
+    first: tuple[str, str | None] = ("", None)
+
+    def __post_init__(self) -> None:
+        self.first = (self.requester, self.priority)
+        self.authors = self.authors or [self.opened_by]
 
     @property
     def reminders_sent(self) -> int:
@@ -186,6 +220,8 @@ class Model:
         # The role that the row of somebody who was removed still bears.
         self.former: dict[tuple[str, str], str] = {}
         self.cases: dict[int, Case] = {}
+        # Which block of the portal (its key): who waits, and for which.
+        self.blocks: dict[int, tuple[Case, Case]] = {}
 
     # Rights
 
@@ -235,7 +271,15 @@ class Model:
         unit, steps, _target = RULES.get(case.status, ("days", (), ""))
         case.plan = [after(local_day(now), count, unit) for count in steps]
 
-    def _go(self, case: Case, target: str, who: str | None, now: datetime) -> None:
+    def _go(
+        self,
+        case: Case,
+        target: str,
+        who: str | None,
+        now: datetime,
+        reference: str = "",
+        environment: str = "",
+    ) -> None:
         """Take a move of the table, or refuse it."""
         actor = "r" if who is None else "s" if who in STAFF else "c"
         if not may_move(case.status, target, actor):
@@ -249,15 +293,48 @@ class Model:
             if target == "resolved":
                 raise No(409)
             procedure.state = "cancelled"
-        case.status = target
+        self._become(case, target, now, reference, environment)
+
+    def _become(
+        self, case: Case, target: str, now: datetime, reference: str = "", environment: str = ""
+    ) -> None:
+        """Everything that follows from another status, whatever brought it."""
+        origin, case.status = case.status, target
         self._restart(case, now)
+        case.reference = ""
+        if target in ESCALATIONS:
+            case.reference = reference or f"{ESCALATIONS[target]}-{case.number.split('-')[1]}"
+        if target == "customer_testing":
+            case.environment = environment
+        elif target not in UNDER_TEST:
+            case.environment = ""
+        if origin == "blocked":
+            self.blocks = {key: pair for key, pair in self.blocks.items() if pair[0] is not case}
+        if target in ENDED and origin not in ENDED:
+            for key in [key for key, pair in self.blocks.items() if pair[1] is case]:
+                self._let_go(key, now)
+
+    def _let_go(self, key: int, now: datetime) -> None:
+        """One block ends; after the last one the request goes on."""
+        case, _blocker = self.blocks.pop(key)
+        if case.status == "blocked" and not self.blockers(case):
+            self._become(case, self._back_to_work(case), now)
+
+    def blockers(self, case: Case) -> list[Case]:
+        return [blocker for waiting, blocker in self.blocks.values() if waiting is case]
+
+    def waits_for(self, case: Case, other: Case) -> bool:
+        """Directly or through others."""
+        return any(found is other or self.waits_for(found, other) for found in self.blockers(case))
 
     def _back_to_work(self, case: Case) -> str:
         return "in_progress" if case.assignee else "qualified"
 
     # Conversation
 
-    def reply(self, case: Case, who: str, now: datetime, move_to: str | None, stale: bool) -> None:
+    def reply(
+        self, case: Case, who: str, now: datetime, move_to: str | None, stale: bool, environment: str = ""
+    ) -> None:
         self._known(who, case)
         if case.status == "closed":
             raise No(409)
@@ -273,15 +350,16 @@ class Model:
             target = move_to
         elif case.status in ("registered", "qualified"):
             target = "in_progress"
-        self._said(case, who, now, target)
+        self._said(case, who, now, target, environment)
 
-    def _said(self, case: Case, who: str, now: datetime, target: str) -> None:
+    def _said(self, case: Case, who: str, now: datetime, target: str, environment: str = "") -> None:
         origin = case.status
         if target != origin:
-            self._go(case, target, who, now)
+            self._go(case, target, who, now, environment=environment)
         if who in STAFF and case.assignee is None and origin != "expired":
             case.assignee = who
         case.replies += 1
+        case.authors.append(who)
         self._restart(case, now)
 
     def note(self, case: Case, who: str) -> None:
@@ -309,6 +387,19 @@ class Model:
         self.verdict(case, who)
         self._said(case, who, now, "in_progress" if who in STAFF else self._back_to_work(case))
 
+    def tested(self, case: Case, who: str, now: datetime, words: bool) -> None:
+        """The change works where it was tested: the team goes on."""
+        self._known(who, case)
+        if not self.writes(who, case):
+            raise No(403)
+        if case.status != "customer_testing":
+            raise No(409)
+        if words:
+            # Whoever of the desk says so with words has the request, and works on it.
+            self._said(case, who, now, "in_progress" if who in STAFF else self._back_to_work(case))
+        else:
+            self._go(case, self._back_to_work(case), who, now)
+
     def keep_open(self, case: Case, who: str, now: datetime) -> None:
         self._known(who, case)
         if not self.writes(who, case):
@@ -325,7 +416,9 @@ class Model:
 
     # The desk
 
-    def move(self, case: Case, who: str, target: str, now: datetime, stale: bool = False) -> None:
+    def move(
+        self, case: Case, who: str, target: str, now: datetime, stale: bool = False, environment: str = ""
+    ) -> None:
         if who in STAFF:
             self._at_desk(who, case)
         else:
@@ -335,7 +428,18 @@ class Model:
         if stale:
             raise No(409)
         if target != case.status:
-            self._go(case, target, who, now)
+            self._go(case, target, who, now, environment=environment)
+
+    def escalate(self, case: Case, who: str, target: str, now: datetime, reference: str, stale: bool) -> None:
+        if target not in ESCALATIONS:
+            raise No(422)
+        self._at_desk(who, case)
+        if stale:
+            raise No(409)
+        if target != case.status:
+            self._go(case, target, who, now, reference=reference)
+        elif reference:
+            case.reference = reference
 
     def assign(self, case: Case, who: str, to: str | None, now: datetime, stale: bool = False) -> None:
         self._at_desk(who, case)
@@ -347,11 +451,9 @@ class Model:
             return
         case.assignee = to
         if to is not None and case.status in ("registered", "qualified"):
-            case.status = "in_progress"
-            self._restart(case, now)
+            self._become(case, "in_progress", now)
         elif to is None and case.status == "in_progress":
-            case.status = "qualified"
-            self._restart(case, now)
+            self._become(case, "qualified", now)
 
     def take(self, case: Case, who: str, now: datetime, fresh: bool) -> None:
         self._at_desk(who, case)
@@ -371,8 +473,7 @@ class Model:
         if case.assignee is not None and case.assignee not in TEAMS[team]:
             case.assignee = None
             if case.status == "in_progress":
-                case.status = "qualified"
-                self._restart(case, now)
+                self._become(case, "qualified", now)
 
     def set_priority(self, case: Case, who: str, value: str, reason: str, stale: bool) -> None:
         self._at_desk(who, case)
@@ -382,7 +483,175 @@ class Model:
             raise No(422)
         if case.priority is not None and value > case.priority and not reason:
             raise No(422)
+        if value == case.priority:
+            return
+        contest = case.contest
+        if contest is not None and not contest.decided and not self._decides(who, contest):
+            raise No(409)
+        if case.priority is not None and value > case.priority:
+            case.lowered.append((case.priority, who))
+        elif contest is not None and value == contest.before:
+            # What was taken away is given back: that is the decision.
+            contest.decided = True
         case.priority = value
+
+    # A priority that is contested (LIFE-10)
+
+    def _decides(self, who: str, contest: Contest) -> bool:
+        return who in SUPERVISORS and who != contest.lowered_by
+
+    def contest(self, case: Case, who: str, reason: str) -> None:
+        self._known(who, case)
+        if who in STAFF or not (
+            self.approved(who, case.organisation)
+            or (who == case.requester and self.role(who, case.organisation) is not None)
+        ):
+            raise No(403)
+        taken = [pair for pair in case.lowered if case.priority is not None and pair[0] < case.priority]
+        if case.status in OVER or case.contest is not None or not taken:
+            raise No(409)
+        if not reason:
+            raise No(422)
+        case.contest = Contest(*taken[-1], who)
+
+    def decide(self, case: Case, who: str, outcome: str, answer: str) -> None:
+        self._at_desk(who, case)
+        contest = case.contest
+        if contest is None:
+            raise No(409)
+        if not self._decides(who, contest):
+            raise No(403)
+        if contest.decided or case.status in OVER:
+            raise No(409)
+        if outcome not in ("restored", "kept") or (outcome == "kept" and not answer):
+            raise No(422)
+        contest.decided = True
+        if outcome == "restored" and case.priority is not None:
+            case.priority = min(case.priority, contest.before)
+
+    # What waits for another one (LIFE-9)
+
+    def block(
+        self, case: Case, who: str, other: Case | None, now: datetime, stale: bool
+    ) -> Callable[[int], None]:
+        """Returns what keeps the block once its key is known."""
+        self._at_desk(who, case)
+        if other is None or other is case or self.waits_for(other, case):
+            raise No(422)
+        if stale:
+            raise No(409)
+        if other.status in ENDED or other in self.blockers(case):
+            raise No(422)
+        if case.status != "blocked":
+            self._go(case, "blocked", who, now)
+
+        def keep(key: int) -> None:
+            self.blocks[key] = (case, other)
+
+        return keep
+
+    def unblock(self, case: Case, who: str, key: int, over: bool, now: datetime, stale: bool) -> None:
+        """`over`: a block of this request that ended."""
+        self._at_desk(who, case)
+        if stale:
+            raise No(409)
+        if key in self.blocks and self.blocks[key][0] is case:
+            self._let_go(key, now)
+        else:
+            raise No(409 if over else 404)
+
+    # Handing on (LIFE-16, LIFE-18)
+
+    def _under_way(self, case: Case) -> bool:
+        return case.procedure is not None and case.procedure.state not in ("carried_out", "cancelled")
+
+    def _follower(self, email: str, organisation: str) -> tuple[str, str]:
+        """What somebody of a merged request becomes on the one that goes on."""
+        inside = any(address(name) == email and there == organisation for name, there in self.members)
+        return email, "collaborator" if inside else "cc"
+
+    def merge(self, case: Case, who: str, into: Case | None, now: datetime, stale: bool) -> None:
+        self._at_desk(who, case)
+        if case.status in OVER or self._under_way(case):
+            raise No(409)
+        if into is None or into is case or into.organisation != case.organisation:
+            raise No(422)
+        if into.status in OVER or self._under_way(into):
+            raise No(422)
+        if stale:
+            raise No(409)
+        follow = {email for email, role in into.copies if role != "reader"} | {address(into.requester)}
+        come = [email for email, role in case.copies if role != "reader"]
+        if self.role(case.requester, case.organisation) is not None:
+            come.append(address(case.requester))
+        joined = {self._follower(email, case.organisation) for email in come if email not in follow}
+        known = follow | {email for email, _role in joined}
+        joined |= {(email, role) for email, role in case.copies if role == "reader" and email not in known}
+        into.copies |= joined
+        # What waits for it waits for the one that goes on, where that makes sense.
+        for key, (waiting, blocker) in self.blocks.items():
+            if blocker is not case or waiting is into or into in self.blockers(waiting):
+                continue
+            if into.status not in ENDED and not self.waits_for(into, waiting):
+                self.blocks[key] = (waiting, into)
+        self._go(case, "closed", who, now)
+        case.merged_into = into
+
+    def split(
+        self, case: Case, who: str, place: int, with_copies: bool, team: Callable[[], str]
+    ) -> Callable[[int], Case]:
+        """Returns what keeps the new request once its key is known."""
+        self._at_desk(who, case)
+        if not 0 <= place < len(case.authors):
+            raise No(404)
+        author = case.authors[place]
+        inside = author not in STAFF and self.role(author, case.organisation) is not None
+        requester = author if inside else case.requester
+
+        def keep(key: int) -> Case:
+            made = Case(
+                case.organisation, requester, who, case.audience, case.shared, case.priority, team(), authors=[author]
+            )  # fmt: skip
+            if with_copies:
+                made.copies |= {copy for copy in case.copies if copy[1] != "reader"}
+            if case.audience == "people":
+                made.copies |= {copy for copy in case.copies if copy[1] == "reader"}
+                if self.role(case.requester, case.organisation) is not None:
+                    made.copies.add((address(case.requester), "reader"))
+            made.copies = {copy for copy in made.copies if copy[0] != address(requester)}
+            self.cases[key] = made
+            return made
+
+        return keep
+
+    def _may_have(self, who: str, organisation: str) -> bool:
+        return who not in STAFF and self.approved(who, organisation)
+
+    def handover(self, case: Case, who: str, to: str, keep: bool, stale: bool) -> None:
+        if to == case.requester and case.handed_by == who:
+            return
+        if who in STAFF:
+            self._at_desk(who, case)
+        else:
+            self._known(who, case)
+            role = self.role(who, case.organisation)
+            if role != "administrator" and (role is None or who != case.requester):
+                raise No(403)
+        if case.status in OVER or self._agreed_to(case) or stale:
+            raise No(409)
+        if to == case.requester or not self._may_have(to, case.organisation):
+            raise No(422)
+        self._hand(case, to, who, keep)
+
+    def _agreed_to(self, case: Case) -> bool:
+        return case.procedure is not None and case.procedure.state in ("confirmed", "waiting", "ready")
+
+    def _hand(self, case: Case, to: str, who: str, keep: bool) -> None:
+        former, case.requester, case.handed_by = case.requester, to, who
+        case.copies = {copy for copy in case.copies if copy[0] != address(to)}
+        follows = any((address(former), role) in case.copies for role in ("cc", "collaborator"))
+        if keep and not follows and self.role(former, case.organisation) is not None:
+            case.copies.add((address(former), "collaborator"))
 
     # Copies
 
@@ -449,7 +718,8 @@ class Model:
             raise No(403)
         if follows is not None:
             self._known(who, follows)
-            if follows.status not in OVER:
+            # A merged one goes on elsewhere.
+            if follows.status not in OVER or follows.merged_into is not None:
                 raise No(409)
             if not self.approved(who, follows.organisation):
                 raise No(403)
@@ -479,7 +749,7 @@ class Model:
     def _keeps_list(self, who: str, organisation: str) -> bool:
         return who == "root" or self.role(who, organisation) == "administrator"
 
-    def remove_member(self, who: str, person: str, organisation: str) -> None:
+    def remove_member(self, who: str, person: str, organisation: str, to: str | None = None) -> None:
         pair = (person, organisation)
         if (pair not in self.members and pair not in self.former) or not self._keeps_list(who, organisation):
             raise No(404)
@@ -489,10 +759,15 @@ class Model:
         if role == "administrator" and who != "root":
             raise No(403)
         if pair in self.members:
+            if to is not None and (to == person or not self._may_have(to, organisation)):
+                raise No(422)
             self.former[pair] = self.members.pop(pair)
             for case in self.cases.values():
                 if case.organisation == organisation:
                     case.copies = {copy for copy in case.copies if copy[0] != address(person)}
+                    if to is None or case.requester != person or case.status in OVER or self._agreed_to(case):
+                        continue
+                    self._hand(case, to, who, False)
 
     def approve(self, who: str, person: str, organisation: str) -> None:
         pair = (person, organisation)
@@ -562,7 +837,7 @@ class Model:
 
     def call(self, case: Case, who: str, now: datetime, noted: bool) -> None:
         procedure = self._begun(who, case)
-        if who != "vera":
+        if who not in SUPERVISORS:
             raise No(403)
         if procedure.second == who and procedure.state != "cancelled":
             return
