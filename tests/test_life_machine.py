@@ -608,8 +608,11 @@ class Life(RuleBasedStateMachine):
             lambda: conversation.add_cc(Ticket(id=key), email, self.viewers[who], self.now),
         )
 
-    @rule(who=writers, number=which, place=st.integers(0, 2))
-    def remove_cc(self, who: str, number: int, place: int) -> None:
+    @rule(who=writers, number=which, place=st.integers(0, 2), first=st.booleans())
+    def remove_cc(self, who: str, number: int, place: int, first: bool) -> None:
+        """Perhaps just after somebody was put in copy."""
+        if first:
+            self.add_cc("sam", number, OUTSIDER)
         key, case = self._case(number, lambda case: case.copies and LIVING(case))
         rows = ask(
             f"SELECT id, email, role FROM participant WHERE ticket_id = {self.mark} AND role <> 'reader' ORDER BY id",
