@@ -148,6 +148,14 @@ def test_each_mail_has_its_three_templates_and_each_folder_its_mail():
         }
 
 
+def stuck_together(text):
+    """Sentences without a space between them."""
+    text = re.sub(r"(?s)<style.*?</style>|https?://\S+", "", text)
+    return [
+        piece for piece in re.split(r"<[^>]*>|\n", text) if re.search(r"[a-zà-ÿ0-9)][.!?][A-ZÀ-Ý]", piece)
+    ]
+
+
 def test_every_mail_reads_well_in_both_languages(every_mail):
     assert set(every_mail) == set(mailer.MAILS)
     for template, row in every_mail.items():
@@ -164,6 +172,7 @@ def test_every_mail_reads_well_in_both_languages(every_mail):
             assert "<main>" in made.html, where
             assert not re.search(r"%\(|\{\{|\{%|None|Undefined", made.text + made.html), where
             assert "<" not in made.text, where
+            assert not stuck_together(made.html) + stuck_together(made.text), where
             for link in links_of(made.html):
                 assert link.startswith(BASE + "/"), f"{where}: {link}"
             for link in re.findall(r"https?://\S+", made.text):
@@ -253,7 +262,7 @@ REMINDED = {
     "customer_testing": (
         "À tester avant la fin du mercredi 25 novembre",
         "est prêt",
-        "le changement sera retiré après le mercredi 25 novembre",
+        "le changement sera annulé après le mercredi 25 novembre",
     ),
     "awaiting_rollback": (
         "La demande expire à la fin du vendredi 13 novembre",
