@@ -264,8 +264,8 @@ def keep(stream: BinaryIO, name: str, by: Viewer, now: datetime, store: Store) -
     if Attachment.select().where(mine).count() >= PENDING_MAX:
         raise NotNow("uploads-waiting", limit=PENDING_MAX)
     try:
-        if kind.content == "jpeg" and not settings.get("photo_details"):
-            stream = cast(BinaryIO, pictures.Untold(stream))
+        if kind.content in pictures.TELLING_CONTENTS and not settings.get("photo_details"):
+            stream = cast(BinaryIO, pictures.Untold(stream, kind.content))
         stored = store.put(stream, max_bytes())
     except OSError as error:
         if error.errno == errno.EFBIG:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 CHUNK_BYTES = 64 * 1024
@@ -23,6 +24,12 @@ _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 # Segments that speak of the photo rather than draw it: Exif and XMP (APP1), IPTC (APP13), comments.
 _TELLING = frozenset({0xE1, 0xED, 0xFE})
 _ORIENTATION = 0x0112
+# The like of them in the other two: texts, Exif, hour of the last change; Exif and XMP.
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_TELLING = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
+_WEBP_TELLING = frozenset({b"EXIF", b"XMP "})
+# More than this about one picture is no camera's: it is not held in memory.
+TELLING_MAX = 4 * 1024 * 1024
 
 
 # ---- How large -----------------------------------------------------------------------------------------------
@@ -86,14 +93,18 @@ def _jpeg_pixels(file: BinaryIO) -> int:
 
 
 class Untold:
-    """A JPEG as it is read, without what it tells of its maker: place, hour, device, person, small copies.
+    """A picture as it is read, without what it tells of its maker: place, hour, device, person, small copies.
 
-    The picture is the same to the bit, and so is the way up; what is no JPEG passes unchanged. Reads like a file,
-    in pieces, so that a large photo never stands in memory.
+    The picture is the same to the bit, and so is the way up; what is not what it should be passes unchanged. Reads
+    like a file, in pieces, so that a large photo never stands in memory.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._pieces = _without_what_it_tells(stream)
+    def __init__(self, stream: BinaryIO, content: str = "jpeg") -> None:
+        """Arguments: stream, the picture at its start; content, one of TELLING_CONTENTS.
+
+        Raises KeyError for any other content.
+        """
+        self._pieces = _READERS[content](_Held(stream))
         self._rest = b""
 
     def read(self, size: int = -1) -> bytes:
@@ -107,68 +118,154 @@ class Untold:
         return given
 
 
-def _without_what_it_tells(stream: BinaryIO) -> Iterator[bytes]:
-    held = bytearray()
+class _Held:
+    """The bytes of a stream that were read and not yet given on."""
 
-    def has(count: int) -> bool:
-        while len(held) < count:
-            chunk = stream.read(CHUNK_BYTES)
+    def __init__(self, stream: BinaryIO) -> None:
+        self.bytes = bytearray()
+        self._stream = stream
+
+    def has(self, count: int) -> bool:
+        """Whether so many bytes are here, after reading on as far as it takes."""
+        while len(self.bytes) < count:
+            chunk = self._stream.read(CHUNK_BYTES)
             if not chunk:
                 return False
-            held.extend(chunk)
+            self.bytes.extend(chunk)
         return True
 
-    def taken(count: int) -> bytes:
-        given = bytes(held[:count])
-        del held[:count]
+    def taken(self, count: int) -> bytes:
+        """The first bytes, which are then no longer here."""
+        given = bytes(self.bytes[:count])
+        del self.bytes[:count]
         return given
 
-    def everything() -> Iterator[bytes]:
-        yield taken(len(held))
-        while chunk := stream.read(CHUNK_BYTES):
+    def passed(self, count: int) -> Iterator[bytes]:
+        """So many bytes, or as many as there are, in pieces."""
+        while count > 0 and (self.bytes or self.has(1)):
+            piece = self.taken(min(count, CHUNK_BYTES))
+            count -= len(piece)
+            yield piece
+
+    def everything(self) -> Iterator[bytes]:
+        """All that is left, in pieces."""
+        yield self.taken(len(self.bytes))
+        while chunk := self._stream.read(CHUNK_BYTES):
             yield chunk
 
-    if not has(2) or held[:2] != b"\xff\xd8":
-        yield from everything()
+
+def _jpeg_untold(held: _Held) -> Iterator[bytes]:
+    if not held.has(2) or held.bytes[:2] != b"\xff\xd8":
+        yield from held.everything()
         return
-    yield taken(2)
+    yield held.taken(2)
     turned = False
-    while has(2) and held[0] == 0xFF:
-        mark = held[1]
+    while held.has(2) and held.bytes[0] == 0xFF:
+        mark = held.bytes[1]
         if mark == 0xFF:
-            del held[:1]
+            held.taken(1)
         elif mark == _END:
             # What follows the end of a photo is a second picture or a film, with a place of its own.
-            yield taken(2)
+            yield held.taken(2)
             return
         elif mark in _WITHOUT_LENGTH:
-            yield taken(2)
+            yield held.taken(2)
         else:
-            if not has(4) or (length := struct.unpack(">H", held[2:4])[0]) < 2 or not has(2 + length):
+            if not held.has(4):
                 break
-            segment = taken(2 + length)
+            (length,) = struct.unpack(">H", held.bytes[2:4])
+            if length < 2 or not held.has(2 + length):
+                break
+            segment = held.taken(2 + length)
             if mark in _TELLING or (mark == 0xE2 and segment[4:8] == b"MPF\0"):
                 if not turned and (way_up := _orientation(segment)):
-                    yield _only_orientation(way_up)
+                    body = b"Exif\0\0" + _only_orientation(way_up)
+                    yield b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
                     turned = True
             else:
                 yield segment
             if mark == _START_OF_SCAN:
-                while (found := _END_OF_SCAN.search(held)) is None:
+                while (found := _END_OF_SCAN.search(held.bytes)) is None:
                     # The last byte may be the first half of a mark.
-                    yield taken(max(len(held) - 1, 0))
-                    if not has(2):
+                    yield held.taken(max(len(held.bytes) - 1, 0))
+                    if not held.has(2):
                         break
                 else:
-                    yield taken(found.start())
-    yield from everything()
+                    yield held.taken(found.start())
+    yield from held.everything()
+
+
+def _png_untold(held: _Held) -> Iterator[bytes]:
+    if not held.has(8) or held.bytes[:8] != _PNG_START:
+        yield from held.everything()
+        return
+    yield held.taken(8)
+    while held.has(8):
+        length, kind = struct.unpack(">I4s", held.bytes[:8])
+        whole = 12 + length
+        if kind in _PNG_TELLING:
+            way_up = 0
+            if kind == b"eXIf" and length <= TELLING_MAX and held.has(whole):
+                way_up = _way_up(bytes(held.bytes[8 : 8 + length]))
+            if way_up:
+                body = b"eXIf" + _only_orientation(way_up)
+                yield struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+            for _piece in held.passed(whole):
+                pass
+        else:
+            yield from held.passed(whole)
+        if kind == b"IEND":
+            # What stands behind the end of a picture is none of it.
+            return
+    yield from held.everything()
+
+
+def _webp_untold(held: _Held) -> Iterator[bytes]:
+    """The size of the whole stands at its start: what tells is blanked in its place, not taken out."""
+    if not held.has(12) or held.bytes[:4] != b"RIFF" or held.bytes[8:12] != b"WEBP":
+        yield from held.everything()
+        return
+    left = int.from_bytes(held.bytes[4:8], "little") - 4
+    yield held.taken(12)
+    while left >= 8 and held.has(8):
+        kind, length = struct.unpack("<4sI", held.bytes[:8])
+        # Chunks begin at even places.
+        whole = 8 + length + length % 2
+        if kind in _WEBP_TELLING:
+            yield held.taken(8)
+            said = b""
+            if kind == b"EXIF" and length <= TELLING_MAX and held.has(length):
+                told = bytes(held.bytes[:length]).removeprefix(b"Exif\0\0")
+                if way_up := _way_up(told):
+                    said = _only_orientation(way_up)[:length]
+            yield said
+            skip = len(said)
+            for piece in held.passed(whole - 8):
+                yield bytes(max(len(piece) - skip, 0))
+                skip = max(skip - len(piece), 0)
+        else:
+            yield from held.passed(whole)
+        left -= whole
+    # What stands behind the end of a picture is none of it.
+
+
+_READERS: dict[str, Callable[[_Held], Iterator[bytes]]] = {
+    "jpeg": _jpeg_untold,
+    "png": _png_untold,
+    "webp": _webp_untold,
+}
+# Contents that can tell of their maker.
+TELLING_CONTENTS = frozenset(_READERS)
 
 
 def _orientation(segment: bytes) -> int:
     """Which way up an Exif segment says that the photo is: 2 to 8; 0 when it does not say, or says as it is."""
     if segment[4:10] != b"Exif\0\0":
         return 0
-    tiff = segment[10:]
+    return _way_up(segment[10:])
+
+
+def _way_up(tiff: bytes) -> int:
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 10:
         return 0
@@ -184,6 +281,4 @@ def _orientation(segment: bytes) -> int:
 
 
 def _only_orientation(way_up: int) -> bytes:
-    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, _ORIENTATION, 3, 1, way_up, 0, 0)
-    body = b"Exif\0\0" + tiff
-    return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, _ORIENTATION, 3, 1, way_up, 0, 0)
