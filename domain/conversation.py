@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from domain import audit, closing, lifecycle, notifications, policies, search
+from domain import audit, closing, drafts, lifecycle, notifications, policies, search
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Message, Participant, Person, Ticket, db
 
@@ -94,6 +94,7 @@ def reply(
             idempotency_key=idempotency_key,
         )
         files.claim(attachment_keys, ticket, message, by)
+        drafts.sent(idempotency_key, by)
         origin = ticket.status
         target = "closed" if works else _target_after_reply(ticket, by, move_to)
         # The silence clock starts anew, and so do the reminders (LIFE-14).
@@ -240,6 +241,7 @@ def note(
             idempotency_key=idempotency_key,
         )
         files.claim(attachment_keys, ticket, message, by, internal=True)
+        drafts.sent(idempotency_key, by)
         search.index_ticket(ticket.id)
         event = audit.record_event(ticket, "ticket:noted", by, now, public=False, message_id=message.id)
         notifications.tell(event, ticket, now, by)

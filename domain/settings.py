@@ -69,6 +69,7 @@ DEFAULTS: dict[str, Choice] = {
     "files_max": Choice(10, int, "Files in one message", 1, 50),
     "file_max_mb": Choice(25, int, "Largest file, in megabytes", 1, 200),
     "file_kinds": Choice(FILE_KINDS, list, "Kinds of file that are taken"),
+    "draft_days": Choice(30, int, "Days that an unfinished text is kept", 1, 365),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
     "deletion_second": Choice(
         "approved", ("approved", "administrator", "none"), "Who confirms a deletion as the second person"

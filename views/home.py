@@ -8,7 +8,7 @@ from flask_login import current_user
 
 import presenters
 from domain import catalogue, closing, lifecycle, lists
-from views import current
+from views import current, drafts
 
 blueprint = Blueprint("home", __name__)
 
@@ -32,6 +32,7 @@ def index() -> ResponseReturnValue:
         yours=yours,
         ours=lists.current(viewer, lifecycle.TEAM_STATUSES, SHOWN),
         words=words,
+        unfinished=drafts.unfinished(drafts.SHOWN),
         turns={
             row.id: presenters.turn_words(
                 row.status,
