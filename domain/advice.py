@@ -26,7 +26,7 @@ VAGUE_WORDS = frozenset(
 # More words than that say something, whatever they are.
 VAGUE_MOST_WORDS = 8
 # Signs such as SQL or VPN are written in capitals by everybody: a subject is shouted from this many letters on.
-SHOUTED_LEAST_LETTERS = 10
+SHOUTED_LEAST_LETTERS = 12
 LOOKED_AT_CHARACTERS = 20_000
 
 _ERROR = re.compile(

@@ -132,7 +132,7 @@ def keep(
     Returns the draft, or None when nothing is written any more. The last save counts; when it replaces another text
     that its page had not seen, that text is kept in `earlier`, with `earlier_at` equal to now.
     Raises Missing, NotAllowed and NotNow for a place where this person cannot write, NotNow("draft-sent") for a form
-    that was sent meanwhile, Invalid("draft-too-long"), NotNow("drafts-many") and, with status 429, NotNow("draft-pace").
+    that was sent meanwhile, Invalid("draft-too-long"), NotNow("drafts-many"), and NotNow("draft-pace") with status 429.
     """
     _bounded(data)
     _check_place(place, by)

@@ -256,7 +256,7 @@ def page(
     """The page of a request around the forms that stand on it.
 
     Arguments: start, which half of the composer is open; refused, why the last act was not done; since, the last
-    event that was on the screen when it was tried: the page says what came after; kept, the drafts of the reader when they were
+    event that was on the screen when it was tried: the page says what came after; kept, the drafts of the reader when
     read already, and restored, whether they fill the boxes in; given, forms that were sent, by
     name (reply, note, assignment, team, move, priority, cc).
     """

@@ -485,6 +485,7 @@ SETTING_WORDS: dict[str, Any] = {
     "lock_minutes": _l("Minutes of the temporary lock"),
     "password_min": _l("Shortest password, in characters"),
     "session_idle_minutes_customer": _l("Minutes without activity before a customer is signed out"),
+    "draft_days": _l("Days that an unfinished text is kept"),
     "session_hours_customer": _l("Longest session of a customer, in hours"),
     "session_idle_minutes_staff": _l("Minutes without activity before staff are signed out"),
     "session_hours_staff": _l("Longest session of staff, in hours"),
