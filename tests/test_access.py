@@ -19,7 +19,7 @@ WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
 
 # (endpoint, method, address, what is sent, statuses for each of WHO in that order). Several rows for one endpoint are
 # several samples. An address is filled in with: {n} alice's request with a file, {closed} a closed one of hers, {theirs}
-# charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet; {copy} somebody in
+# charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet, {draft} a draft of hers; {copy} somebody in
 # copy of {n}; {solved} one of hers with a solution, {button} the link of a mail about it; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
 TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Open to everybody                                                    anon dana alice bob char sam ines root
@@ -263,6 +263,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "file": made.file.key,
         "internal": made.internal.key,
         "pending": made.pending.key,
+        "draft": made.draft.id,
         "copy": made.copy.id,
         "solved": solved.number,
         "button": button,

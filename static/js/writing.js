@@ -298,7 +298,7 @@ class Sending {
       if (part - told >= 25 && part < 100 && Date.now() - toldAt > 3000) {
         told = part;
         toldAt = Date.now();
-        zone.say(fill(words.progress, { name: file.name, part }));
+        zone.say(fill(words.progress, { name: file.name, part: `${part} %` }));
       }
     });
     request.addEventListener("load", () => {
