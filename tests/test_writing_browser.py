@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from domain import policies
 from models import Attachment, Draft, Ticket
@@ -66,7 +68,7 @@ def test_the_toolbar_writes_and_can_be_undone(page: Any) -> None:
         area.press("Control+a")
         page.click(f"#request [data-act={act}]")
         assert area.input_value() == text
-    page.focus("#request [data-act=bold]")
+    page.focus("#request [data-act=code]")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('[data-editor]') === null"), "one stop for the whole bar"
     page.focus("#request [data-act=code]")
@@ -82,7 +84,7 @@ def test_a_picture_put_into_the_text_stands_there_once_sent(page: Any, kind: str
     page.fill("#summary", "Écran des congés coupé")
     page.fill("#description", "Voici :")
     put_in(page, kind, "image.png" if kind == "paste" else "écran.png")
-    page.wait_for_function("/\\\\(file:/.test(document.getElementById('description').value)")
+    expect(page.locator("#description")).to_have_value(re.compile(r"\(file:"))
     row = Attachment.select().order_by(Attachment.id.desc()).first()
     text = page.input_value("#description")
     assert text.startswith("Voici :\n![") and f"](file:{row.key})" in text
@@ -94,10 +96,9 @@ def test_a_picture_put_into_the_text_stands_there_once_sent(page: Any, kind: str
     assert page.evaluate("document.querySelector('.prose img').naturalWidth") == 1
 
 
-def test_files_are_listed_removed_and_sent_again_after_a_fault(page: Any, watch: Any) -> None:
-    watch.allow("uploads")
+def test_files_are_listed_removed_and_sent_again_after_a_fault(page: Any) -> None:
     page.goto(FORM)
-    page.route("**/uploads", lambda route: route.abort())
+    page.route("**/uploads", lambda route: route.abort("aborted"))
     page.set_input_files("#attachments", {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"une ligne"})
     again = page.locator("[data-files-of=attachments] li .btn-secondary")
     again.wait_for()
@@ -115,7 +116,7 @@ def test_a_draft_is_restored_in_another_browser_and_put_away(
 ) -> None:
     page.goto(FORM)
     page.fill("#summary", "Problème")
-    page.wait_for_function("document.querySelector('[data-draft-said]').textContent !== ''")
+    expect(page.locator("[data-draft-said]")).not_to_be_empty()
     page.wait_for_selector("[data-advice=summary]:not([hidden])")
     assert Draft.get().data["summary"] == ["Problème"]
     other = browser_of(browser_context(viewport=PHONE), live_server, world.alice)
@@ -125,7 +126,7 @@ def test_a_draft_is_restored_in_another_browser_and_put_away(
     other.wait_for_selector("[data-draft-back]:not([hidden])")
     assert other.input_value("#summary") == ""
     other.click("[data-draft-back]")
-    other.wait_for_function("document.getElementById('summary').value === 'Problème'")
+    expect(other.locator("#summary")).to_have_value("Problème")
 
 
 def test_leaving_the_page_keeps_what_was_just_typed(page: Any) -> None:
@@ -169,6 +170,6 @@ def test_writing_breaks_no_rule_of_accessibility(
     desk = browser_of(browser_context(viewport=viewport, color_scheme=scheme), live_server, world.sam)
     desk.goto(f"/desk/tickets/{ticket.number}")
     desk.fill("textarea[data-reply]", "Bonjour")
-    desk.wait_for_function("document.querySelector('.form-reply [data-draft-said]').textContent !== ''")
+    expect(desk.locator(".form-reply [data-draft-said]")).not_to_be_empty()
     axe(desk)
     assert_looks(desk)
