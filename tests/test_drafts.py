@@ -61,7 +61,9 @@ def test_nobody_else_reads_or_changes_a_draft(world: Any) -> None:
 
 def test_a_follow_up_has_a_draft_of_its_own(world: Any) -> None:
     keep(at_acme(world), typed("Neuf"), world.alice)
-    place = Place("form", form_slug="question", organisation_id=world.organisations["acme"].id, follow_up="SUP-1")
+    place = Place(
+        "form", form_slug="question", organisation_id=world.organisations["acme"].id, follow_up="SUP-1"
+    )
     keep(place, typed("Suite"), world.alice)
     assert drafts.of_form("question", see(world.alice)).data["summary"] == ["Neuf"]
     assert drafts.of_form("question", see(world.alice), "SUP-1").data["summary"] == ["Suite"]
@@ -108,11 +110,20 @@ def test_a_change_of_organisation_takes_the_draft_along(world: Any) -> None:
     from models import Membership
 
     Membership.create(
-        person=world.alice, organisation=other, role="contact", can_open=True, can_see_all=True, can_answer=True
+        person=world.alice,
+        organisation=other,
+        role="contact",
+        can_open=True,
+        can_see_all=True,
+        can_answer=True,
     )
     row = keep(at_acme(world), typed(), world.alice)
     moved = keep(
-        Place("form", form_slug="question", organisation_id=other.id), typed(), world.alice, draft_id=row.id, seen=1
+        Place("form", form_slug="question", organisation_id=other.id),
+        typed(),
+        world.alice,
+        draft_id=row.id,
+        seen=1,
     )
     assert (moved.id, moved.organisation_id, Draft.select().count()) == (row.id, other.id, 1)
 
@@ -282,7 +293,9 @@ def test_no_other_picture_is_ever_drawn(app: Any, text: str) -> None:
     assert "z" * 43 not in drawn
 
 
-@pytest.mark.parametrize("alt", ['" onerror="alert(1)', "<script>alert(1)</script>", "'><svg/onload=alert(1)>", "a*b*c`d`"])
+@pytest.mark.parametrize(
+    "alt", ['" onerror="alert(1)', "<script>alert(1)</script>", "'><svg/onload=alert(1)>", "a*b*c`d`"]
+)
 def test_what_describes_a_picture_is_only_words(app: Any, alt: str) -> None:
     for pictures in ((PICTURE,), ()):
         drawn = shown(app, f"![{alt}](file:{KEY})", *pictures)
@@ -309,7 +322,9 @@ def scene(client: Any, world: SimpleNamespace) -> Scene:
     return Scene(client.application, world)
 
 
-def test_a_picture_shows_in_the_thread_to_those_who_may_read_it(client: Any, world: Any, scene: Scene) -> None:
+def test_a_picture_shows_in_the_thread_to_those_who_may_read_it(
+    client: Any, world: Any, scene: Scene
+) -> None:
     mine, secret = scene.upload("alice", "capture.png"), scene.upload("sam", "interne.png")
     ticket = scene.request(
         "alice", description=f"Voici ![mon écran](file:{mine.key})", attachment_keys=[mine.key]
@@ -358,7 +373,10 @@ def test_a_form_typed_in_one_browser_comes_back_in_another(client: Any, app: Any
     page = other.get("/requests/new/incident").text
     assert 'value="Erreur"' in page and "&lt;script&gt;alert(1)" in page and "<script>alert(1)" not in page
     assert KEY in page and "Votre brouillon est de retour" in page
-    assert 'name="consent" type="checkbox" value="y">' in page or "checked" not in page.split('name="consent"')[1][:80]
+    assert (
+        'name="consent" type="checkbox" value="y">' in page
+        or "checked" not in page.split('name="consent"')[1][:80]
+    )
     assert "/drafts" in other.get("/").text
 
 
@@ -392,7 +410,10 @@ def test_the_button_keeps_a_form_without_javascript(client: Any, world: Any) -> 
 def test_a_note_draft_never_comes_back_in_the_reply_box(client: Any, world: Any, scene: Scene) -> None:
     ticket = scene.request("alice")
     client.sign_in(world.sam)
-    assert save(client, f"/tickets/{ticket.number}/drafts/note", body="Strictement entre nous").status_code == 200
+    assert (
+        save(client, f"/tickets/{ticket.number}/drafts/note", body="Strictement entre nous").status_code
+        == 200
+    )
     page = client.get(f"/desk/tickets/{ticket.number}").text
     assert page.count("Strictement entre nous") == 1
     assert "Strictement entre nous" in page.split('id="note-body"')[1][:400]

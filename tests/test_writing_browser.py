@@ -63,14 +63,21 @@ def test_the_toolbar_writes_and_can_be_undone(page: Any) -> None:
         area.press(f"Control+{key}")
         assert area.input_value() == text
         area.fill("un mot")
-    for act, text in (("bullets", "- un mot"), ("numbers", "1. un mot"), ("quote", "> un mot"), ("code", "`un mot`")):
+    for act, text in (
+        ("bullets", "- un mot"),
+        ("numbers", "1. un mot"),
+        ("quote", "> un mot"),
+        ("code", "`un mot`"),
+    ):
         area.fill("un mot")
         area.press("Control+a")
         page.click(f"#request [data-act={act}]")
         assert area.input_value() == text
     page.focus("#request [data-act=code]")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.closest('[data-editor]') === null"), "one stop for the whole bar"
+    assert page.evaluate("document.activeElement.closest('[data-editor]') === null"), (
+        "one stop for the whole bar"
+    )
     page.focus("#request [data-act=code]")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.act") == "picture"
@@ -96,10 +103,13 @@ def test_a_picture_put_into_the_text_stands_there_once_sent(page: Any, kind: str
     assert page.evaluate("document.querySelector('.prose img').naturalWidth") == 1
 
 
-def test_files_are_listed_removed_and_sent_again_after_a_fault(page: Any) -> None:
+def test_files_are_listed_removed_and_sent_again_after_a_fault(page: Any, browser_context: Any) -> None:
+    browser_context.watch.allow("uploads")
     page.goto(FORM)
-    page.route("**/uploads", lambda route: route.abort("aborted"))
-    page.set_input_files("#attachments", {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"une ligne"})
+    page.route("**/uploads", lambda route: route.abort())
+    page.set_input_files(
+        "#attachments", {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"une ligne"}
+    )
     again = page.locator("[data-files-of=attachments] li .btn-secondary")
     again.wait_for()
     page.unroute("**/uploads")
@@ -158,14 +168,18 @@ def test_writing_breaks_no_rule_of_accessibility(
     page = browser_of(context, live_server, world.alice)
     page.goto(FORM)
     page.fill("#summary", "Problème")
-    page.set_input_files("#attachments", {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"une ligne"})
+    page.set_input_files(
+        "#attachments", {"name": "trace.txt", "mimeType": "text/plain", "buffer": b"une ligne"}
+    )
     page.wait_for_selector("[data-advice=summary]:not([hidden])")
     axe(page)
     assert_looks(page)
     page.goto("/drafts")
     axe(page)
     assert_looks(page)
-    ticket = Ticket.select().where((Ticket.status == "in_progress") & (Ticket.assignee == world.sam.id)).first()
+    ticket = (
+        Ticket.select().where((Ticket.status == "in_progress") & (Ticket.assignee == world.sam.id)).first()
+    )
     assert policies.can_see(policies.load_viewer(world.sam.id), ticket)
     desk = browser_of(browser_context(viewport=viewport, color_scheme=scheme), live_server, world.sam)
     desk.goto(f"/desk/tickets/{ticket.number}")
