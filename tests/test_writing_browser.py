@@ -19,11 +19,11 @@ pytestmark = pytest.mark.browser
 FORM = "/requests/new/question"
 # A file that somebody pastes or drops, made inside the page.
 TRANSFER = """(name) => {
-  const bytes = Uint8Array.from(atob('%s'), (c) => c.charCodeAt(0));
+  const bytes = Uint8Array.from(atob('PICTURE'), (c) => c.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, {type: 'image/png'}));
   return transfer;
-}""" % base64.b64encode(PNG).decode()
+}""".replace("PICTURE", base64.b64encode(PNG).decode())
 
 
 def browser_of(context: Any, live_server: Any, person: Any) -> Any:
