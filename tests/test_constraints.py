@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from peewee import IntegrityError
+from peewee import SQL, IntegrityError
 
 from models import (
     TABLES,
@@ -16,6 +16,7 @@ from models import (
     ClosingRule,
     Deletion,
     DeletionConfirmation,
+    Draft,
     LicenceRequest,
     MailAction,
     Membership,
@@ -38,6 +39,8 @@ from models import (
 )
 from tests.conftest import NOW
 from tests.support.casework import answer, key, send, upload
+
+A_TICKET = SQL("(SELECT min(id) FROM ticket)")
 
 # Name of the rule -> the table, and columns that break it.
 BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
@@ -82,6 +85,9 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
         (PriorityContest, {"decided_at": NOW}),
     ],
     "priority_contest_reasoned": [(PriorityContest, {"reason": ""})],
+    "draft_kind_known": [(Draft, {"kind": "sms", "ticket": A_TICKET, "organisation": None})],
+    "draft_has_its_place": [(Draft, {"ticket": A_TICKET})],
+    "draft_form_for_organisation": [(Draft, {"organisation": None})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
@@ -119,6 +125,14 @@ def rows(world: Any) -> None:
         reason="Tout est arrêté.",
         before="1",
         after="3",
+    )
+    Draft.create(
+        person=ticket.requester_id,
+        kind="form",
+        form_slug="question",
+        organisation=ticket.organisation_id,
+        updated_at=NOW,
+        minute_at=NOW,
     )
     MailAction.create(
         token_hash="0" * 64,
