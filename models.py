@@ -991,6 +991,57 @@ MailAction.add_index(MailAction.index(MailAction.ticket, name="mail_action_ticke
 MailAction.add_index(MailAction.index(MailAction.person, name="mail_action_person"))
 
 
+class Draft(Table):
+    """What a person was writing and has not sent: one for each form and organisation, or request and kind (REQ-16)."""
+
+    person = ForeignKeyField(Person, backref="drafts", on_delete="CASCADE", index=False)
+    kind = CharField(max_length=10)
+    form_slug = CharField(max_length=40, default="")
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
+    ticket = ForeignKeyField(Ticket, null=True, on_delete="CASCADE")
+    # The closed request that a new one takes up again; empty for any other.
+    follow_up = CharField(max_length=20, default="")
+    data = JSONField(default=dict)
+    # What the last save replaced without having seen it, or what "start afresh" put away: it can be brought back.
+    earlier = JSONField(null=True)
+    earlier_at = UtcField(null=True)
+    # The key of the form that was being filled in: what was sent with it is no draft any more.
+    idempotency_key = CharField(max_length=64, default="")
+    version = IntegerField(default=1)
+    updated_at = UtcField()
+    # Saves in the minute that began then: a script that saves without end is told to wait.
+    minute_at = UtcField()
+    minute_saves = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            Check("kind IN ('form', 'reply', 'note')", "draft_kind_known"),
+            Check("(kind = 'form') = (ticket_id IS NULL)", "draft_has_its_place"),
+            Check("(kind = 'form') = (organisation_id IS NOT NULL)", "draft_form_for_organisation"),
+        ]
+
+
+# Also "those of this person": the form that is opened, the two boxes of a request, the list of what is unfinished.
+Draft.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS draft_once ON draft "
+        "(person_id, kind, form_slug, COALESCE(organisation_id, 0), COALESCE(ticket_id, 0), follow_up)"
+    )
+)
+# The cleaning deletes those that nobody has touched for long.
+Draft.add_index(Draft.index(Draft.updated_at, name="draft_touched"))
+
+
+class DraftFile(Table):
+    """A pending file that a draft holds: it is kept as long as the draft is."""
+
+    draft = ForeignKeyField(Draft, backref="draft_files", on_delete="CASCADE", index=False)
+    attachment = ForeignKeyField(Attachment, backref="draft_files", on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("draft", "attachment"), True),)
+
+
 class JobRun(Table):
     """One run of a scheduled job: when, how it went, what it did."""
 
@@ -1136,4 +1187,5 @@ TABLES: list[type[Table]] = [
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
     MailAction, JobRun,
     Topic, Article, ArticleVersion, ArticleVote, TopicFollow, SearchMiss,
+    Draft, DraftFile,
 ]  # fmt: skip

@@ -80,6 +80,7 @@ DEFAULTS: dict[str, Choice] = {
     "photo_details": Choice(
         False, bool, "Photos keep what they tell besides the picture: place, hour, device, person"
     ),
+    "draft_days": Choice(30, int, "Days that an unfinished text is kept", 1, 365),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
     "deletion_second": Choice(
         "approved", ("approved", "administrator", "none"), "Who confirms a deletion as the second person"

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from peewee import IntegrityError
+from peewee import SQL, IntegrityError
 
 from models import (
     TABLES,
@@ -17,6 +17,7 @@ from models import (
     ClosingRule,
     Deletion,
     DeletionConfirmation,
+    Draft,
     LicenceRequest,
     MailAction,
     Membership,
@@ -40,6 +41,8 @@ from models import (
 )
 from tests.conftest import NOW
 from tests.support.casework import answer, key, send, upload
+
+A_TICKET = SQL("(SELECT min(id) FROM ticket)")
 
 # Name of the rule -> the table, and columns that break it.
 BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
@@ -89,6 +92,9 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "article_state_known": [(Article, {"state": "lost"})],
     "article_titled": [(Article, {"title_fr": "", "title_en": ""})],
     "article_published_dated": [(Article, {"state": "published", "published_at": None})],
+    "draft_kind_known": [(Draft, {"kind": "sms", "ticket": A_TICKET, "organisation": None})],
+    "draft_has_its_place": [(Draft, {"ticket": A_TICKET})],
+    "draft_form_for_organisation": [(Draft, {"organisation": None})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
@@ -126,6 +132,14 @@ def rows(world: Any) -> None:
         reason="Tout est arrêté.",
         before="1",
         after="3",
+    )
+    Draft.create(
+        person=ticket.requester_id,
+        kind="form",
+        form_slug="question",
+        organisation=ticket.organisation_id,
+        updated_at=NOW,
+        minute_at=NOW,
     )
     MailAction.create(
         token_hash="0" * 64,

@@ -17,7 +17,7 @@ from flask_babel import Babel, force_locale
 from werkzeug.datastructures import MultiDict
 
 from domain import catalogue, files, occasions, policies, requests
-from forms.base import is_vague
+from domain.advice import is_vague
 from forms.requests import REQUEST_FORMS, rows_without_fields
 from forms.requests.billing import checked_vat
 from gateways.files import DiskStore
@@ -696,7 +696,7 @@ def test_a_subject_that_says_something_gets_no_advice(summary):
 
 def test_a_vague_subject_is_never_refused(counter):
     form = counter.fill("question", summary="Problème")
-    assert form.advice
+    assert list(form.hints()) == ["summary"]
     counter.submit(form)
 
 

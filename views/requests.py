@@ -12,11 +12,12 @@ from werkzeug.datastructures import MultiDict
 
 import presenters
 from domain import catalogue, deletion, files, licences, occasions, settings
+from domain import drafts as kept_drafts
 from domain import requests as filing
 from domain.refusals import Invalid, Missing, NotNow
 from forms.base import RequestFields
 from forms.requests import REQUEST_FORMS
-from views import current, receiving
+from views import current, drafts, receiving
 
 blueprint = Blueprint("requests", __name__)
 
@@ -41,6 +42,8 @@ def new(slug: str) -> ResponseReturnValue:
     refused = receiving.receive(form)
     if _rearranged(form):
         return _page(form)
+    if drafts.asked_for():
+        return _keep_draft(form, refused)
     good = form.validate()
     if not good and first is None and (first := _sent_before(form)) is not None:
         # The first click of two was answered meanwhile, and its request took the files: they are not missing.
@@ -92,7 +95,32 @@ def _fresh(occasion: occasions.Occasion) -> RequestFields:
         form = fields(occasion, formdata=typed, data=_follow_up_of(occasion, typed.get("follow_up")))
         form.kept = files.pending(typed.getlist("attachment_keys")[:100], occasion.viewer)
         return form
-    return fields(occasion, data=_follow_up_of(occasion, request.args.get("follow_up")))
+    filled = _follow_up_of(occasion, request.args.get("follow_up"))
+    draft = drafts.form_to_show(occasion.form.slug, filled.get("follow_up", ""))
+    if draft is not None and kept_drafts.says_something(draft.data):
+        typed = MultiDict((name, value) for name, values in draft.data.items() for value in values)
+        typed["organisation"] = str(draft.organisation_id)
+        form = fields(occasion, formdata=typed, data=filled)
+        form.kept = files.pending(typed.getlist("attachment_keys")[:100], occasion.viewer)
+        form.restored = True
+    else:
+        form = fields(occasion, data=filled)
+    form.draft = draft
+    return form
+
+
+def _keep_draft(form: RequestFields, refused: int) -> ResponseReturnValue:
+    """The button that keeps a draft: the page comes back filled in, and from any other browser too."""
+    slug = form.occasion.form.slug
+    draft = drafts.keep_form(slug, request.form, form.kept)
+    if refused:
+        return _page(form, refused)
+    if draft is None:
+        return redirect(url_for("requests.new", slug=slug, follow_up=form.follow_up.data or None), 303)
+    drafts.say_kept()
+    return redirect(
+        url_for("requests.new", slug=slug, follow_up=draft.follow_up or None, draft=draft.id), 303
+    )
 
 
 def _follow_up_of(occasion: occasions.Occasion, number: str | None) -> dict[str, Any]:
@@ -150,9 +178,12 @@ def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
         )
         for item in form.kept
     ]
+    draft = form.draft or _draft_of(form)
     page = render_template(
         "requests/new.html",
         form=form,
+        hints=form.hints() if form.restored or status != 200 else {},
+        draft=drafts.shown(draft, url_for("drafts.form", slug=row.slug), form.restored),
         row=row,
         occasion=form.occasion,
         kept=kept,
@@ -164,6 +195,15 @@ def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
         file_kinds=files.accepted_kinds(),
     )
     return page, status
+
+
+def _draft_of(form: RequestFields) -> Any:
+    """The draft that a page sent back still stands for, or None: only a page with something in it can have one."""
+    if form.place is None or not request.form:
+        return None
+    return kept_drafts.of_form(
+        form.occasion.form.slug, form.occasion.viewer, form.follow_up.data or "", form.place.id
+    )
 
 
 def _already_sent(first: Any) -> ResponseReturnValue:

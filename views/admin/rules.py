@@ -121,7 +121,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_l("Closing"), ("keep_open_days", "keep_open_times")),
     (_l("Tests by the customer"), ("test_environment_fr", "test_environment_en")),
     (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size")),
-    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details")),
+    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details", "draft_days")),
     (_l("Deletions"), ("deletion_second", "deletion_answer_days", "deletion_wait_hours")),
 )  # fmt: skip
 
@@ -136,6 +136,7 @@ SETTING_WORDS: dict[str, Any] = {
     "lock_minutes": _l("Minutes of the temporary lock"),
     "password_min": _l("Shortest password, in characters"),
     "session_idle_minutes_customer": _l("Minutes without activity before a customer is signed out"),
+    "draft_days": _l("Days that an unfinished text is kept"),
     "session_hours_customer": _l("Longest session of a customer, in hours"),
     "session_idle_minutes_staff": _l("Minutes without activity before staff are signed out"),
     "session_hours_staff": _l("Longest session of staff, in hours"),
