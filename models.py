@@ -229,6 +229,30 @@ class Kind(Table):
     is_active = BooleanField(default=True)
 
 
+class ProductKind(Table):
+    """A kind of request that is offered for a product. A product without any is offered all kinds (REQ-6)."""
+
+    product = ForeignKeyField(Product, backref="kinds_offered", on_delete="CASCADE", index=False)
+    kind = ForeignKeyField(Kind, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("product", "kind"), True),)
+
+
+class Feature(Table):
+    """A part of a product that a request is about. Without a product or a kind it is offered for any (REQ-6)."""
+
+    slug = CharField(max_length=60, unique=True)
+    product = ForeignKeyField(Product, null=True, backref="features", on_delete="CASCADE")
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE")
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    hint_fr = CharField(max_length=300, default="")
+    hint_en = CharField(max_length=300, default="")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
 class Scale(Table):
     """A priority scale: severity or criticality (REQ-7)."""
 
@@ -492,6 +516,7 @@ class RoutingRule(Table):
     organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
     team = ForeignKeyField(Team, on_delete="RESTRICT")
     is_active = BooleanField(default=True)
+    feature = ForeignKeyField(Feature, null=True, on_delete="CASCADE")
 
 
 class ClosingRule(Table):
@@ -1179,6 +1204,36 @@ class SearchMiss(Table):
     last_at = UtcField()
 
 
+# ---- The guided path ---------------------------------------------------------------------------------
+
+
+class ExtraField(Table):
+    """A question that the guided path asks besides, when the choices made before call for it (REQ-6, REQ-9).
+
+    Empty conditions hold for anything. What is answered is kept with the request in its words of that day.
+    """
+
+    key = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    help_fr = CharField(max_length=300, default="")
+    help_en = CharField(max_length=300, default="")
+    # One line, several lines, or one of `options`: {"value": ..., "fr": ..., "en": ...}.
+    answer = CharField(max_length=10, default="line")
+    options = JSONField(default=list)
+    is_required = BooleanField(default=False)
+    product = ForeignKeyField(Product, null=True, on_delete="CASCADE")
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE")
+    feature = ForeignKeyField(Feature, null=True, on_delete="CASCADE")
+    # The article that says where its value is found.
+    article = ForeignKeyField(Article, null=True, on_delete="SET NULL")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+    class Meta:
+        constraints = [Check("answer IN ('line', 'text', 'choice')", "extra_field_answer_known")]
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1188,4 +1243,5 @@ TABLES: list[type[Table]] = [
     MailAction, JobRun,
     Topic, Article, ArticleVersion, ArticleVote, TopicFollow, SearchMiss,
     Draft, DraftFile,
+    ProductKind, Feature, ExtraField,
 ]  # fmt: skip

@@ -2190,3 +2190,47 @@ def advice(code: str, written: counsel.Written, example: str) -> str:
         "version-missing": lambda: _("Name the version of your product: it stands under Help, About."),
     }
     return said[code]()
+
+
+# ---- The guided path -------------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "setting-words": lambda d: _(
+        "Choose among %(words)s; %(needed)s is always there.",
+        words=", ".join(d.get("words", ())),
+        needed=", ".join(d.get("needed", ())),
+    ),
+    "extra-key": lambda d: _(
+        "“%(key)s” cannot be the key of a question: small letters, digits and _, at most 40, and none of the names "
+        "that every form uses.",
+        key=d.get("key", ""),
+    ),
+    "extra-options": lambda d: _("A choice needs two answers or more."),
+    "extra-options-many": lambda d: _("At most %(most)s answers.", most=d.get("most", 0)),
+}
+
+
+def guided_step(step: str) -> str:
+    """A step of the guided path in one or two words."""
+    return {
+        "product": _("Product"),
+        "kind": _("Kind"),
+        "feature": _("Feature"),
+        "priority": _("Priority"),
+        "details": _("Description"),
+        "files": _("Files and copies"),
+        "recap": _("Review"),
+    }[step]
+
+
+def guided_title(step: str) -> str:
+    """What a step of the guided path asks."""
+    return {
+        "product": _("Which product is it about?"),
+        "kind": _("What kind of request is it?"),
+        "feature": _("Which feature is concerned?"),
+        "priority": _("How much does it hold you up?"),
+        "details": _("Describe your request"),
+        "files": _("Files, and who follows it"),
+        "recap": _("Read it once more, then send it"),
+    }[step]

@@ -58,6 +58,8 @@ class Submission:
     language: str = "fr"
     kind_slug: str | None = None
     product_id: int | None = None
+    # Read by the rules that say which team gets it; what it is called is among the answers.
+    feature_id: int | None = None
     priority: str | None = None
     audience: str = "organisation"
     audience_people: Sequence[int] = ()
@@ -209,6 +211,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             product_id=submission.product_id,
             kind=kind_slug,
             organisation_id=submission.organisation_id,
+            feature_id=submission.feature_id,
         )
         ticket, message = write(
             submission.description,

@@ -276,9 +276,7 @@ def show(number: str) -> ResponseReturnValue:
         noted = drafts.fill_message(note, kept.get("note"))
         restored = answered or noted
         start = "note" if noted and not answered else start
-    return page(
-        ticket, reply=reply, note=note, start=start, decision=decision, kept=kept, restored=restored
-    )
+    return page(ticket, reply=reply, note=note, start=start, decision=decision, kept=kept, restored=restored)
 
 
 def page(

@@ -12,8 +12,10 @@ from werkzeug.datastructures import MultiDict
 
 import presenters
 from domain import advice, catalogue, drafts, files, reading
+from domain.catalogue import GUIDED
 from domain.drafts import BROUGHT_BACK_WITHIN, Place
 from domain.refusals import Missing
+from domain.settings import GUIDED_STEPS
 from forms.fields import FORBIDDEN
 from forms.requests import REQUEST_FORMS
 from models import Draft, Ticket
@@ -61,8 +63,13 @@ def _number(text: str | None) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _form_place(slug: str, data: dict[str, list[str]]) -> Place:
-    """For which organisation: the one chosen on the page, the first one when the page asks nothing."""
+def typed(sent: MultiDict[str, str]) -> dict[str, list[str]]:
+    """All that was sent, as a draft keeps it. The caller says which of it are answers."""
+    return {name: [_value(value) for value in values] for name, values in sent.lists()}
+
+
+def form_place(slug: str, data: dict[str, list[str]]) -> Place:
+    """Where a form is kept: for the organisation chosen on the page, the first one when the page asks nothing."""
     chosen = _number((data.get("organisation") or [""])[0])
     opens = current.viewer().opens_for
     return Place(
@@ -73,7 +80,8 @@ def _form_place(slug: str, data: dict[str, list[str]]) -> Place:
     )
 
 
-def _keep(place: Place, data: dict[str, list[str]]) -> Draft | None:
+def keep(place: Place, data: dict[str, list[str]]) -> Draft | None:
+    """Keep what was typed, as the page knows the draft. Raises what drafts.keep() raises."""
     return drafts.keep(
         place,
         data,
@@ -88,14 +96,14 @@ def keep_form(slug: str, sent: MultiDict[str, str], kept: list[Any]) -> Draft | 
     """Keep a request form at the press of its button. kept: the rows of the files received."""
     data = of_form(slug, sent)
     data["attachment_keys"] = [row.key for row in kept]
-    return _keep(_form_place(slug, data), data)
+    return keep(form_place(slug, data), data)
 
 
 def keep_message(kind: str, ticket: Ticket, sent: MultiDict[str, str], kept: list[Any]) -> Draft | None:
     """Keep a reply or a note at the press of its button."""
     data = of_message(sent)
     data["attachment_keys"] = [row.key for row in kept]
-    return _keep(Place(kind, ticket=ticket), data)
+    return keep(Place(kind, ticket=ticket), data)
 
 
 def asked_for() -> bool:
@@ -214,6 +222,12 @@ def unfinished(limit: int = drafts.DRAFTS_MAX) -> list[SimpleNamespace]:
 
 
 def _page_of(draft: Draft, ticket: Ticket | None) -> str:
+    if draft.kind == "form" and draft.form_slug == GUIDED:
+        step = (draft.data.get("step") or [""])[0]
+        follow_up = draft.follow_up or None
+        if step not in GUIDED_STEPS:
+            return url_for("guided.start", follow_up=follow_up)
+        return url_for("guided.step", step=step, follow_up=follow_up)
     if draft.kind == "form":
         return url_for(
             "requests.new", slug=draft.form_slug, follow_up=draft.follow_up or None, draft=draft.id
@@ -239,7 +253,7 @@ def form(slug: str) -> ResponseReturnValue:
     if slug not in REQUEST_FORMS:
         abort(404)
     data = of_form(slug, request.form)
-    row = _keep(_form_place(slug, data), data)
+    row = keep(form_place(slug, data), data)
 
     def first(name: str) -> str:
         return (data.get(name) or [""])[0]
@@ -252,7 +266,7 @@ def form(slug: str) -> ResponseReturnValue:
         with_files=bool(data.get("attachment_keys")),
     )
     example = presenters.localized(catalogue.form(slug), "example")
-    return _kept(
+    return kept(
         row,
         advice={
             found.field: presenters.advice(found.code, written, example) for found in advice.advise(written)
@@ -266,10 +280,11 @@ def message(number: str, kind: str) -> ResponseReturnValue:
     ticket = reading.load(current.viewer(), number)
     if ticket is None:
         raise Missing()
-    return _kept(_keep(Place(kind, ticket=ticket), of_message(request.form)))
+    return kept(keep(Place(kind, ticket=ticket), of_message(request.form)))
 
 
-def _kept(row: Draft | None, **more: Any) -> ResponseReturnValue:
+def kept(row: Draft | None, **more: Any) -> ResponseReturnValue:
+    """What the script of the page is told about its draft. more: what it is told besides."""
     if row is None:
         return jsonify(draft="", version=0, said="", afresh="", back="", **more)
     replaced = row.earlier_at == row.updated_at
@@ -293,16 +308,24 @@ def start_afresh(draft: int) -> ResponseReturnValue:
     row = drafts.own(draft, viewer)
     data = None
     if "idempotency_key" in request.form:
-        data = (
-            of_form(row.form_slug, request.form)
-            if row.kind == "form" and row.form_slug in REQUEST_FORMS
-            else None
-        )
-        data = of_message(request.form) if row.kind != "form" else data
+        data = _on_the_page(row)
     row = drafts.start_afresh(draft, viewer, current.now(), data)
     if request.form.get("from") == "list":
         return redirect(url_for("drafts.index"), 303)
     return _to_its_page(row)
+
+
+def _on_the_page(row: Draft) -> dict[str, list[str]] | None:
+    """The draft as the page that was sent has it, None when it is that of a form which is no more."""
+    if row.kind != "form":
+        return of_message(request.form)
+    if row.form_slug == GUIDED:
+        # A page of the guided path has one step of it only.
+        return {
+            **row.data,
+            **{name: values for name, values in typed(request.form).items() if name in row.data},
+        }
+    return of_form(row.form_slug, request.form) if row.form_slug in REQUEST_FORMS else None
 
 
 @blueprint.post("/drafts/<int:draft>/return")

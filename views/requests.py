@@ -25,17 +25,19 @@ blueprint = Blueprint("requests", __name__)
 @blueprint.route("/requests/new/<slug>", methods=["GET", "POST"])
 def new(slug: str) -> ResponseReturnValue:
     """The form of one kind of request; a POST without a named button sends it."""
+    if slug == catalogue.GUIDED:
+        return redirect(url_for("guided.start", follow_up=request.args.get("follow_up")), 303)
     if slug not in REQUEST_FORMS:
         abort(404)
     row = catalogue.form(slug)
     viewer = current.viewer()
     if not viewer.may_open_requests:
-        return _whom_to_ask(row, viewer)
+        return whom_to_ask_page(row, viewer)
     occasion = occasions.Occasion(row, viewer, current.now())
     if request.method in ("GET", "HEAD"):
         return _page(_fresh(occasion))
     form = REQUEST_FORMS[slug](
-        occasion, formdata=request.form, data=_follow_up_of(occasion, request.form.get("follow_up"))
+        occasion, formdata=request.form, data=follow_up_of(occasion, request.form.get("follow_up"))
     )
     first = _sent_before(form)
     form.sent_before = first is not None
@@ -60,7 +62,7 @@ def new(slug: str) -> ResponseReturnValue:
         form.form_errors.append(presenters.refusal(fault))
         return _page(form, fault.status)
     except Invalid as fault:
-        _by_its_field(form, fault)
+        by_its_field(form, fault)
         return _page(form, 422)
     if submission.licence is not None:
         licences.fill_in(ticket, current.store(), current.now())
@@ -92,10 +94,10 @@ def _fresh(occasion: occasions.Occasion) -> RequestFields:
             for name, values in held.items()
             for value in (values if isinstance(values, list) else [values])
         )
-        form = fields(occasion, formdata=typed, data=_follow_up_of(occasion, typed.get("follow_up")))
+        form = fields(occasion, formdata=typed, data=follow_up_of(occasion, typed.get("follow_up")))
         form.kept = files.pending(typed.getlist("attachment_keys")[:100], occasion.viewer)
         return form
-    filled = _follow_up_of(occasion, request.args.get("follow_up"))
+    filled = follow_up_of(occasion, request.args.get("follow_up"))
     draft = drafts.form_to_show(occasion.form.slug, filled.get("follow_up", ""))
     if draft is not None and kept_drafts.says_something(draft.data):
         typed = MultiDict((name, value) for name, values in draft.data.items() for value in values)
@@ -123,7 +125,7 @@ def _keep_draft(form: RequestFields, refused: int) -> ResponseReturnValue:
     )
 
 
-def _follow_up_of(occasion: occasions.Occasion, number: str | None) -> dict[str, Any]:
+def follow_up_of(occasion: occasions.Occasion, number: str | None) -> dict[str, Any]:
     """What the first request fills in. A number that is foreign or unknown is a page that does not exist (S06)."""
     if not number:
         return {}
@@ -161,7 +163,7 @@ def _sent_before(form: RequestFields) -> Any:
 # ---- Answers ---------------------------------------------------------------------------------------------
 
 
-def _by_its_field(form: RequestFields, fault: Invalid) -> None:
+def by_its_field(form: RequestFields, fault: Invalid) -> None:
     """Put what the domain refused by the field it is about."""
     field = form[fault.field] if fault.field and fault.field in form else None
     if field is None:
@@ -172,12 +174,6 @@ def _by_its_field(form: RequestFields, fault: Invalid) -> None:
 
 def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
     row = form.occasion.form
-    kept = [
-        SimpleNamespace(
-            id=item.key, name=item.name, detail=presenters.file_size(item.size), icon=files.icon(item)
-        )
-        for item in form.kept
-    ]
     draft = form.draft or _draft_of(form)
     page = render_template(
         "requests/new.html",
@@ -186,15 +182,32 @@ def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
         draft=drafts.shown(draft, url_for("drafts.form", slug=row.slug), form.restored),
         row=row,
         occasion=form.occasion,
-        kept=kept,
         points=form.points() + len(form.form_errors),
-        include=[line.strip() for line in presenters.localized(row, "include").splitlines() if line.strip()],
-        files_max=settings.get("files_max"),
-        file_max_mb=settings.get("file_max_mb"),
-        max_bytes=files.max_bytes(),
-        file_kinds=files.accepted_kinds(),
+        include=to_include(row),
+        **about_files(form),
     )
     return page, status
+
+
+def to_include(row: Any) -> list[str]:
+    """What the row of a form asks to be told, one thing on a line."""
+    return [line.strip() for line in presenters.localized(row, "include").splitlines() if line.strip()]
+
+
+def about_files(form: RequestFields) -> dict[str, Any]:
+    """What the page says of files: those received before, and what is taken."""
+    return {
+        "kept": [
+            SimpleNamespace(
+                id=item.key, name=item.name, detail=presenters.file_size(item.size), icon=files.icon(item)
+            )
+            for item in form.kept
+        ],
+        "files_max": settings.get("files_max"),
+        "file_max_mb": settings.get("file_max_mb"),
+        "max_bytes": files.max_bytes(),
+        "file_kinds": files.accepted_kinds(),
+    }
 
 
 def _draft_of(form: RequestFields) -> Any:
@@ -211,7 +224,7 @@ def _already_sent(first: Any) -> ResponseReturnValue:
     return render_template("requests/already_sent.html", ticket=first), 409
 
 
-def _whom_to_ask(row: Any, viewer: Any) -> ResponseReturnValue:
+def whom_to_ask_page(row: Any, viewer: Any) -> ResponseReturnValue:
     """The page of somebody who may not open requests: it names who may (ACC-3)."""
     return render_template(
         "requests/whom_to_ask.html",

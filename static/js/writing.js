@@ -597,3 +597,19 @@ for (const place of all("[data-draft]")) {
     if (event.persisted) leaving = false;
   });
 }
+
+// ---- A button that waits for what it needs ---------------------------------------------------------------------
+
+for (const button of all("[data-needs]")) {
+  const form = button.form;
+  const needed = button.dataset.needs.split(" ").map((name) => form.elements[name]).filter(Boolean);
+  const said = form.querySelector("[data-needs-said]");
+  const look = () => {
+    const waits = needed.some((field) => !field.value.trim());
+    button.disabled = waits;
+    if (said) said.hidden = !waits;
+  };
+  form.addEventListener("input", look);
+  window.addEventListener("pageshow", look);
+  look();
+}
