@@ -159,9 +159,8 @@ def route(
     """The team that gets a request: the first active rule, by position, whose conditions all hold (REQ-12).
 
     Arguments: slugs of the category, form and kind, ids of the product, feature and organisation; None matches only
-    rules
-    that say nothing about it. Rules whose team is switched off are passed over. Without any rule that matches, the
-    first active team by position gets it. One query, two without a match.
+    rules that say nothing about it. Rules whose team is switched off are passed over. Without any rule that matches,
+    the first active team by position gets it. One query, two without a match.
     Raises Missing("no-team") for a portal without active teams.
     """
     rule = (

@@ -18,6 +18,9 @@ from models import (
     Deletion,
     DeletionConfirmation,
     Draft,
+    ExtraField,
+    Feature,
+    Kind,
     LicenceRequest,
     MailAction,
     Membership,
@@ -29,6 +32,7 @@ from models import (
     Portal,
     PriorityContest,
     Product,
+    ProductKind,
     ScaleLevel,
     Table,
     TeamMember,
@@ -95,6 +99,7 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "draft_kind_known": [(Draft, {"kind": "sms", "ticket": A_TICKET, "organisation": None})],
     "draft_has_its_place": [(Draft, {"ticket": A_TICKET})],
     "draft_form_for_organisation": [(Draft, {"organisation": None})],
+    "extra_field_answer_known": [(ExtraField, {"answer": "song"})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
@@ -141,6 +146,8 @@ def rows(world: Any) -> None:
         updated_at=NOW,
         minute_at=NOW,
     )
+    kind = Kind.select().first()
+    ProductKind.create(product=Product.select().first(), kind=kind)
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,
@@ -200,6 +207,9 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (CalendarClosingDay, ("calendar", "day")),
     (Topic, ("slug",)),
     (Article, ("slug",)),
+    (Feature, ("slug",)),
+    (ExtraField, ("key",)),
+    (ProductKind, ("product", "kind")),
 ]
 
 

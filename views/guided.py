@@ -90,6 +90,10 @@ class Walk:
         """The address of a step."""
         return url_for("guided.step", step=step, follow_up=self.follow_up or None, **more)
 
+    def start(self) -> str:
+        """The address that goes on where the draft stands, or begins."""
+        return url_for("guided.start", follow_up=self.follow_up or None)
+
 
 def names_of(step: str, path: guided.Path) -> tuple[str, ...]:
     """The fields of a step that a draft keeps."""
@@ -167,6 +171,13 @@ def _reachable(walk: Walk, step: str) -> str:
 
 def _received(walk: Walk, step: str) -> ResponseReturnValue:
     """The buttons of a step: keep what was typed, then go where the button leads."""
+    if "again" in request.form:
+        if walk.draft is not None:
+            kept_drafts.start_afresh(walk.draft.id, walk.viewer, current.now(), walk.data)
+        return redirect(walk.start(), 303)
+    if "draft_back" in request.form and walk.draft is not None:
+        kept_drafts.bring_back(walk.draft.id, walk.viewer, current.now())
+        return redirect(walk.start(), 303)
     if step not in walk.path.steps:
         return redirect(walk.url(_reachable(walk, walk.path.steps[-1])), 303)
     form = walk.form(step)
@@ -199,16 +210,25 @@ def _received(walk: Walk, step: str) -> ResponseReturnValue:
     if stays or target != step:
         if drafts.asked_for():
             drafts.say_kept()
-        return redirect(walk.url(target), 303)
+        more = (
+            {"from": walk.path.steps[-1]}
+            if _coming_from_the_end(walk) and target != walk.path.steps[-1]
+            else {}
+        )
+        return redirect(walk.url(target, **more), 303)
     return _page(walk, form, step, 422)
 
 
 def _next(walk: Walk, step: str) -> str | None:
-    """Where a step leads on; None where the request is sent. From the recap one goes back to the recap."""
-    last = walk.path.steps[-1]
-    if request.form.get("from") == last and step != last and _reachable(walk, last) == last:
-        return last
+    """Where a step leads on; None where the request is sent. From the recap one goes back to it, by what the change asks anew."""
+    if _coming_from_the_end(walk) and step != walk.path.steps[-1]:
+        return _reachable(walk, walk.path.steps[-1])
     return walk.path.following(step)
+
+
+def _coming_from_the_end(walk: Walk) -> bool:
+    """True for somebody who changes a step from the recap."""
+    return request.values.get("from") == walk.path.steps[-1]
 
 
 def _shown(step: str, path: guided.Path) -> set[str]:
@@ -294,7 +314,7 @@ def _page(walk: Walk, form: Guided, step: str, status: int = 200) -> ResponseRet
         sends=following is None,
         back=presenters.guided_step(before) if before else "",
         onward=presenters.guided_step(following) if following else "",
-        coming_from=request.values.get("from", ""),
+        coming_from=path.steps[-1] if _coming_from_the_end(walk) else "",
         hints=form.hints() if step == "details" and walk.draft is not None else {},
         draft=shown,
         row=walk.row,
