@@ -102,7 +102,7 @@ def lacks_the_message(written: Written) -> bool:
 
 
 # Forms about a product, where the answer depends on the version (REQ-9).
-PRODUCT_FORMS = frozenset({"patch", "standard-help"})
+PRODUCT_FORMS = frozenset({"patch", "standard-help", "guided"})
 
 
 def lacks_the_version(written: Written) -> bool:

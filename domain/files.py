@@ -12,7 +12,7 @@ import re
 import secrets
 import struct
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
@@ -257,6 +257,14 @@ def without_references(text: str, say: Callable[[str], str] = str) -> str:
     Arguments: say, makes the words that stand there of the description.
     """
     return REFERENCE.sub(lambda found: say(found[1]), text) if "(file:" in text else text
+
+
+def with_other_keys(text: str, keys: Mapping[str, str]) -> str:
+    """A text whose pictures are copies: each reference names the file that stands for the former one.
+
+    Arguments: keys, former key -> new key; a key that is not among them stays.
+    """
+    return REFERENCE.sub(lambda found: f"![{found[1]}](file:{keys.get(found[2], found[2])})", text)
 
 
 # ---- From the upload to the request ----------------------------------------------------------------------

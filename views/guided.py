@@ -36,12 +36,14 @@ class Walk:
         self.viewer = current.viewer()
         self.row = catalogue.form(GUIDED)
         self.occasion = occasions.Occasion(self.row, self.viewer, current.now())
-        self.follow_up = request.values.get("follow_up", "")[:20]
+        # What was typed when the session ended comes back on the page it was typed in (REQ-16).
+        sent = drafts.typed(request.form) if request.method == "POST" else _held()
+        self.follow_up = (request.values.get("follow_up") or (sent.get("follow_up") or [""])[0])[:20]
         self.first = requests.follow_up_of(self.occasion, self.follow_up)
         self.draft: Draft | None = kept_drafts.of_form(GUIDED, self.viewer, self.follow_up)
         self.data = self._data()
-        if request.method == "POST" and step in settings.GUIDED_STEPS:
-            self._lay_over(step)
+        if step in settings.GUIDED_STEPS and sent:
+            self._lay_over(step, sent)
         self.path = guided.path(self.row, {name: self.value(name) for name in CHOICES})
 
     def value(self, name: str) -> str:
@@ -55,9 +57,8 @@ class Walk:
         data["organisation"] = [str(self.draft.organisation_id)]
         return data
 
-    def _lay_over(self, step: str) -> None:
+    def _lay_over(self, step: str, sent: dict[str, list[str]]) -> None:
         """What this page sends takes the place of what the draft had in the fields of this step."""
-        sent = drafts.typed(request.form)
         before = guided.path(self.row, {name: self.value(name) for name in CHOICES})
         shown = names_of(step, before)
         kept = {name: values for name, values in self.data.items() if name not in shown}
@@ -93,6 +94,13 @@ class Walk:
     def start(self) -> str:
         """The address that goes on where the draft stands, or begins."""
         return url_for("guided.start", follow_up=self.follow_up or None)
+
+
+def _held() -> dict[str, list[str]]:
+    return {
+        name: [str(value) for value in (values if isinstance(values, list) else [values])]
+        for name, values in (current.held() or {}).items()
+    }
 
 
 def names_of(step: str, path: guided.Path) -> tuple[str, ...]:
@@ -220,7 +228,10 @@ def _received(walk: Walk, step: str) -> ResponseReturnValue:
 
 
 def _next(walk: Walk, step: str) -> str | None:
-    """Where a step leads on; None where the request is sent. From the recap one goes back to it, by what the change asks anew."""
+    """Where a step leads on; None where the request is sent.
+
+    Who comes from the recap goes back to it, by way of what the change asks anew.
+    """
     if _coming_from_the_end(walk) and step != walk.path.steps[-1]:
         return _reachable(walk, walk.path.steps[-1])
     return walk.path.following(step)
