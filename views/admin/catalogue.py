@@ -345,7 +345,6 @@ class ExtraFieldView(Offered):
         "kind",
         "feature",
         "is_required",
-        "position",
         "is_active",
     )
     list_joins = (ExtraField.product, ExtraField.kind, ExtraField.feature, ExtraField.article)
