@@ -425,3 +425,66 @@ def test_a_text_too_long_for_a_draft_is_refused_and_stays_on_the_page(client: An
     page = client.submit(at("details"), **{**WRITTEN, "steps": "m" * 210_000})
     assert page.status_code == 422 and "m" * 1000 in page.text
     assert "steps" not in Draft.get().data
+
+
+# ---- The screens of its rows ------------------------------------------------------------------------------
+
+
+def test_an_admin_adds_a_question_and_a_feature(client: Any, world: Any) -> None:
+    client.sign_in(world.root)
+    made = client.submit(
+        "/admin/feature/new/",
+        name_fr="Kiosque",
+        name_en="Kiosk",
+        slug="kiosk",
+        product=str(Product.get(slug="time").id),
+        position="5",
+    )
+    assert made.status_code == 303
+    kiosk = Feature.get(Feature.slug == "kiosk")
+    asked = {
+        "name_fr": "Étage",
+        "name_en": "Floor",
+        "answer": "choice",
+        "feature": str(kiosk.id),
+        "position": "1",
+    }
+    for key, options, said in (
+        ("summary", "Un | One\nDeux | Two", "ne peut pas être la clé"),
+        ("floor", "Un | One", "deux réponses au moins"),
+        ("floor", "Un\nDeux | Two", "demande les deux langues"),
+        ("floor", "Un | One\nUne | One", "y figure deux fois"),
+    ):
+        refused = client.submit("/admin/extrafield/new/", key=key, options=options, **asked)
+        assert refused.status_code == 422 and said in refused.text.replace("\u202f", " "), (key, options)
+    assert (
+        client.submit(
+            "/admin/extrafield/new/", key="floor", options="Rez-de-chaussée | Ground\nUn | First", **asked
+        ).status_code
+        == 303
+    )
+    row = ExtraField.get(ExtraField.key == "floor")
+    assert row.options == [
+        {"value": "ground", "fr": "Rez-de-chaussée", "en": "Ground"},
+        {"value": "first", "fr": "Un", "en": "First"},
+    ]
+    assert "floor" in [extra.key for extra in path(product="time", kind="question", feature="kiosk").extras]
+    # Deleting the feature is refused while a question or a rule names it.
+    page = client.get(f"/admin/feature/delete/?id={kiosk.id}")
+    assert "champ" in page.text.lower()
+
+
+def test_an_admin_chooses_the_steps_and_routes_by_feature(client: Any, world: Any) -> None:
+    client.sign_in(world.root)
+    refused = client.submit("/admin/settings/", guided_steps="product\nrecap")
+    assert refused.status_code == 422 and "details y figure toujours" in refused.text
+    assert client.submit("/admin/settings/", guided_steps="recap\ndetails\nproduct").status_code == 303
+    settings.forget()
+    assert settings.get("guided_steps") == ["product", "details", "recap"]
+    hours, billing = Feature.get(Feature.slug == "hours"), Team.get(Team.slug == "billing")
+    saved = client.submit(
+        "/admin/routingrule/new/", position="1", feature=str(hours.id), team=str(billing.id), is_active="y"
+    )
+    assert saved.status_code == 303
+    assert catalogue.route(category="general", form="guided", feature_id=hours.id).slug == "billing"
+    assert "Saisie des heures" in client.get("/admin/routingrule/").text

@@ -21,7 +21,7 @@ CUSTOMER = {
     "/requests/new/question": 7,
     "/requests/new/incident": 8,
     "/requests/new/licence": 8,
-    "/requests/guided/product": 9,
+    "/requests/guided/product": 8,
     "/tickets": 5,
     "/tickets?list=cc": 5,
     "/tickets?list=organisation": 5,

@@ -150,13 +150,13 @@ def step(step: str) -> ResponseReturnValue:
         abort(404)
     if not current.viewer().may_open_requests:
         return requests.whom_to_ask_page(catalogue.form(GUIDED))
-    first = filing.sent_before(request.form.get("idempotency_key", ""), current.viewer())
-    if first is not None:
-        # The second press of the last button, or a page that is older than the request made of it.
-        return redirect(url_for("tickets.show", number=first.number), 303)
-    walk = Walk(step)
     if request.method == "POST":
-        return _received(walk, step)
+        first = filing.sent_before(request.form.get("idempotency_key", ""), current.viewer())
+        if first is not None:
+            # The second press of the last button, or a page that is older than the request made of it.
+            return redirect(url_for("tickets.show", number=first.number), 303)
+        return _received(Walk(step), step)
+    walk = Walk(step)
     reachable = _reachable(walk, step)
     if reachable != step:
         return redirect(walk.url(reachable), 303)

@@ -275,6 +275,7 @@ class ProductKindView(Rows):
         "kind": RowSelect(_l("Kind"), rows=choices_of(Kind)),
     }
     default_order = (ProductKind.product,)
+    empty_help = _l("Every product offers all kinds.")
     can_edit = False
 
     def row_label(self, row: Any) -> str:
