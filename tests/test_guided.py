@@ -59,6 +59,13 @@ def choose(client: Any, *steps: tuple[str, Mapping[str, str]]) -> None:
         assert page.status_code == 303, f"{step}: {page.text}"
 
 
+def made() -> Any:
+    """The guided requests of this test: the demo world has one already."""
+    return Ticket.select().where(
+        Ticket.form_slug == "guided", Ticket.organisation == Organisation.get(slug="acme")
+    )
+
+
 def to_the_recap(client: Any, **changes: Any) -> None:
     choose(client, *CHOICES, ("details", {**WRITTEN, **changes}), ("files", {}))
 
@@ -180,13 +187,9 @@ def test_the_path_leads_to_the_same_request_as_a_form(client: Any, world: Any) -
         assert said in recap.text
     assert "Étape 6 sur 6" in recap.text
     refused = client.submit(at("recap"))
-    assert (
-        refused.status_code == 422
-        and "error-summary" in refused.text
-        and not Ticket.select().where(Ticket.form_slug == "guided").exists()
-    )
+    assert refused.status_code == 422 and "error-summary" in refused.text and not made().exists()
     sent = client.submit(at("recap"), consent="y")
-    ticket = Ticket.get(Ticket.form_slug == "guided")
+    ticket = made().get()
     assert (sent.status_code, sent.headers["Location"]) == (303, f"/tickets/{ticket.number}")
     assert (ticket.product.slug, ticket.kind_slug, ticket.priority_asked, ticket.team.slug) == (
         "time",
@@ -205,7 +208,7 @@ def test_the_path_leads_to_the_same_request_as_a_form(client: Any, world: Any) -
     # The last button pressed twice, or an old page, leads to the one request.
     again = client.send(recap, consent="y")
     assert (again.status_code, again.headers["Location"]) == (303, f"/tickets/{ticket.number}")
-    assert Ticket.select().where(Ticket.form_slug == "guided").count() == 1
+    assert made().count() == 1
 
 
 def test_what_the_answers_were_called_stays_with_the_request(client: Any, world: Any) -> None:
@@ -214,7 +217,7 @@ def test_what_the_answers_were_called_stays_with_the_request(client: Any, world:
     client.submit(at("recap"), consent="y")
     ExtraField.update(name_fr="Milieu", name_en="Surroundings").execute()
     Feature.delete().where(Feature.slug == "hours").execute()
-    page = client.get(f"/tickets/{Ticket.get(Ticket.form_slug == 'guided').number}")
+    page = client.get(f"/tickets/{made().get().number}")
     assert "Environnement" in page.text and "Saisie des heures" in page.text and "Milieu" not in page.text
 
 
@@ -324,7 +327,7 @@ def test_files_wait_with_the_draft_and_go_with_the_request(client: Any, world: A
     recap = client.get(at("recap")).text
     assert "capture.png" in recap and "bob@acme.example" in recap
     client.submit(at("recap"), consent="y")
-    ticket = Ticket.get(Ticket.form_slug == "guided")
+    ticket = made().get()
     assert [row.name for row in ticket.attachments] == ["capture.png"]
     assert [row.email for row in ticket.participants] == ["bob@acme.example"]
 
@@ -353,7 +356,7 @@ def test_the_steps_may_be_seven_or_five_without_a_recap(client: Any, world: Any)
     assert "Étape 5 sur 5" in last.text and "Envoyer la demande" in last.text
     sent = client.send(last, consent="y")
     assert sent.headers["Location"].startswith("/tickets/")
-    assert Ticket.get(Ticket.form_slug == "guided").priority_asked == "2"
+    assert made().get().priority_asked == "2"
 
 
 def test_a_product_that_left_meanwhile_is_asked_again_before_sending(client: Any, world: Any) -> None:
@@ -363,7 +366,24 @@ def test_a_product_that_left_meanwhile_is_asked_again_before_sending(client: Any
     Product.update(is_active=False).where(Product.slug == "time").execute()
     refused = client.send(page, consent="y")
     assert refused.status_code == 422 and 'href="#product-0"' in refused.text
-    assert not Ticket.select().where(Ticket.form_slug == "guided").exists()
+    assert not made().exists()
+    # What has to be chosen anew is asked, and then the recap comes back.
+    mended = client.send(refused, product="expenses")
+    assert mended.headers["Location"] == at("feature") + "?from=recap"
+    assert client.submit(at("feature") + "?from=recap", feature="unsure").headers["Location"] == at("recap")
+    assert client.submit(at("recap"), consent="y").headers["Location"].startswith("/tickets/")
+    ticket = made().get()
+    assert ticket.product.slug == "expenses" and "feature" not in {answer["key"] for answer in ticket.answers}
+
+
+def test_an_organisation_of_others_keeps_and_sends_nothing(client: Any, world: Any) -> None:
+    client.sign_in(world.alice)
+    page = client.get(at("product"))
+    token = token_of(client)
+    key = page.text.split('name="idempotency_key"')[1].split('value="')[1].split('"')[0]
+    sent = {"csrf_token": token, "idempotency_key": key, "product": "time"}
+    refused = client.post(at("product"), data={**sent, "organisation": str(world.organisations["globex"].id)})
+    assert refused.status_code == 403 and Draft.select().count() == 0
 
 
 def test_a_path_that_is_switched_off_is_not_there(client: Any, world: Any) -> None:
@@ -381,7 +401,7 @@ def test_a_closed_guided_request_is_taken_up_again_by_the_same_path(client: Any,
     client.sign_in(world.alice)
     to_the_recap(client)
     client.submit(at("recap"), consent="y")
-    first = Ticket.get(Ticket.form_slug == "guided")
+    first = made().get()
     Ticket.update(status="closed", closed_at=NOW).where(Ticket.id == first.id).execute()
     start = client.get(f"/requests/new/guided?follow_up={first.number}")
     assert start.headers["Location"] == f"/requests/guided?follow_up={first.number}"

@@ -242,6 +242,12 @@ def _coming_from_the_end(walk: Walk) -> bool:
     return request.values.get("from") == walk.path.steps[-1]
 
 
+def _leads_to_the_end(walk: Walk, step: str) -> bool:
+    """True for a step that is shown because of the recap: somebody changes it, or it was not right when sent."""
+    sent_there = request.method == "POST" and (request.view_args or {}).get("step") == walk.path.steps[-1]
+    return step != walk.path.steps[-1] and (_coming_from_the_end(walk) or sent_there)
+
+
 def _shown(step: str, path: guided.Path) -> set[str]:
     """The names of the fields on the page of a step."""
     names = {"attachments" if name == "attachment_keys" else name for name in names_of(step, path)}
@@ -325,7 +331,8 @@ def _page(walk: Walk, form: Guided, step: str, status: int = 200) -> ResponseRet
         sends=following is None,
         back=presenters.guided_step(before) if before else "",
         onward=presenters.guided_step(following) if following else "",
-        coming_from=path.steps[-1] if _coming_from_the_end(walk) else "",
+        action=walk.url(step),
+        coming_from=path.steps[-1] if _leads_to_the_end(walk, step) else "",
         hints=form.hints() if step == "details" and walk.draft is not None else {},
         draft=shown,
         row=walk.row,
