@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts
+from domain import accounts, files
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
@@ -281,6 +282,17 @@ class PortalWords:
         return str(choices.get("accent"))
 
 
+def _file_limits() -> SimpleNamespace:
+    """What zones for files say before anything is sent: how many, how large, of which kinds."""
+    kinds = files.accepted_kinds()
+    return SimpleNamespace(
+        most=choices.get("files_max"),
+        megabytes=choices.get("file_max_mb"),
+        kinds=", ".join(kinds),
+        accept=",".join(f".{kind}" for kind in kinds),
+    )
+
+
 def csp_nonce() -> str:
     """The nonce of this answer, for its scripts."""
     if "nonce" not in g:
@@ -301,6 +313,7 @@ def _templates(app: Flask) -> None:
     _quick_words(app)
     app.jinja_env.globals.update(
         static_url=assets.static_url,
+        file_limits=_file_limits,
         csp_nonce=csp_nonce,
         has_endpoint=has_endpoint,
         once=_once(app),

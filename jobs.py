@@ -24,7 +24,7 @@ from flask.cli import AppGroup, with_appcontext
 
 import config
 import mailer
-from domain import accounts, closing, deletion, files, mail_actions, notifications
+from domain import accounts, closing, deletion, drafts, files, mail_actions, notifications
 from gateways import smtp
 from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
 
@@ -90,9 +90,9 @@ def sweep_uploads(app: Flask, now: datetime) -> int:
 
 
 def clean_sessions(app: Flask, now: datetime) -> int:
-    """Forget ended sessions, old links, failed sign-ins, and texts held for a sign-in. Returns how many rows."""
+    """Forget ended sessions, old links, failed sign-ins, held texts, old drafts. Returns how many rows."""
     held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
-    return int(held) + accounts.sweep(now) + mail_actions.sweep(now)
+    return int(held) + accounts.sweep(now) + mail_actions.sweep(now) + drafts.sweep(now)
 
 
 class Job(NamedTuple):
@@ -117,7 +117,10 @@ JOBS: tuple[Job, ...] = (
     ),
     Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
     Job(
-        "sessions", 86400, clean_sessions, "forget ended sessions, old links, held texts and failed sign-ins"
+        "sessions",
+        86400,
+        clean_sessions,
+        "forget ended sessions, old links, held texts, drafts and failed sign-ins",
     ),
 )
 

@@ -37,6 +37,7 @@ from domain import (
     closing,
     contests,
     deletion,
+    files,
     lifecycle,
     mail_actions,
     policies,
@@ -320,17 +321,22 @@ class _MailBody(HTMLParser):
         self.out.append(escape(data, quote=False))
 
 
+def _in_words(markdown: str) -> str:
+    """The text of a message for a mail: its pictures are on the page, behind sign-in, and named here."""
+    return files.without_references(markdown[:BODY_MAX_CHARACTERS], presenters.picture_words)
+
+
 def body_html(markdown: str) -> Markup:
     """A message as HTML for a mail, from the same renderer as the page."""
     rewriter = _MailBody()
-    rewriter.feed(str(presenters.markdown(markdown[:BODY_MAX_CHARACTERS])))
+    rewriter.feed(str(presenters.markdown(_in_words(markdown))))
     rewriter.close()
     return Markup("".join(rewriter.out))  # noqa: S704  (every piece is escaped or of a fixed list)
 
 
 def body_text(markdown: str) -> str:
     """A message as plain text: as it was typed, without control characters."""
-    text = markdown[:BODY_MAX_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    text = _in_words(markdown).replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     return "\n".join(_without_controls(line).rstrip() for line in text.split("\n")).strip("\n")
 
 
@@ -478,7 +484,7 @@ def _message(to: Reader) -> dict[str, Any]:
     if message is None or message.kind != "reply" or message.ticket_id != to.row.ticket_id:
         raise Skipped("no-message")
     carries = bool(settings.get("mail_carries_text"))
-    files = (
+    with_it = (
         Attachment.select()
         .where((Attachment.message == message.id) & (Attachment.is_internal == False))  # noqa: E712
         .count()
@@ -490,8 +496,8 @@ def _message(to: Reader) -> dict[str, Any]:
         "side": message.side,
         "text": body_text(message.body) if carries else "",
         "html": body_html(message.body) if carries else "",
-        "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", files)
-        if files
+        "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", with_it)
+        if with_it
         else "",
     }
 

@@ -229,6 +229,30 @@ class Kind(Table):
     is_active = BooleanField(default=True)
 
 
+class ProductKind(Table):
+    """A kind of request that is offered for a product. A product without any is offered all kinds (REQ-6)."""
+
+    product = ForeignKeyField(Product, backref="kinds_offered", on_delete="CASCADE", index=False)
+    kind = ForeignKeyField(Kind, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("product", "kind"), True),)
+
+
+class Feature(Table):
+    """A part of a product that a request is about. Without a product or a kind it is offered for any (REQ-6)."""
+
+    slug = CharField(max_length=60, unique=True)
+    product = ForeignKeyField(Product, null=True, backref="features", on_delete="CASCADE")
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE")
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    hint_fr = CharField(max_length=300, default="")
+    hint_en = CharField(max_length=300, default="")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
 class Scale(Table):
     """A priority scale: severity or criticality (REQ-7)."""
 
@@ -492,6 +516,7 @@ class RoutingRule(Table):
     organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
     team = ForeignKeyField(Team, on_delete="RESTRICT")
     is_active = BooleanField(default=True)
+    feature = ForeignKeyField(Feature, null=True, on_delete="CASCADE")
 
 
 class ClosingRule(Table):
@@ -991,6 +1016,57 @@ MailAction.add_index(MailAction.index(MailAction.ticket, name="mail_action_ticke
 MailAction.add_index(MailAction.index(MailAction.person, name="mail_action_person"))
 
 
+class Draft(Table):
+    """What a person was writing and has not sent: one for each form and organisation, or request and kind (REQ-16)."""
+
+    person = ForeignKeyField(Person, backref="drafts", on_delete="CASCADE", index=False)
+    kind = CharField(max_length=10)
+    form_slug = CharField(max_length=40, default="")
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
+    ticket = ForeignKeyField(Ticket, null=True, on_delete="CASCADE")
+    # The closed request that a new one takes up again; empty for any other.
+    follow_up = CharField(max_length=20, default="")
+    data = JSONField(default=dict)
+    # What the last save replaced without having seen it, or what "start afresh" put away: it can be brought back.
+    earlier = JSONField(null=True)
+    earlier_at = UtcField(null=True)
+    # The key of the form that was being filled in: what was sent with it is no draft any more.
+    idempotency_key = CharField(max_length=64, default="")
+    version = IntegerField(default=1)
+    updated_at = UtcField()
+    # Saves in the minute that began then: a script that saves without end is told to wait.
+    minute_at = UtcField()
+    minute_saves = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            Check("kind IN ('form', 'reply', 'note')", "draft_kind_known"),
+            Check("(kind = 'form') = (ticket_id IS NULL)", "draft_has_its_place"),
+            Check("(kind = 'form') = (organisation_id IS NOT NULL)", "draft_form_for_organisation"),
+        ]
+
+
+# Also "those of this person": the form that is opened, the two boxes of a request, the list of what is unfinished.
+Draft.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS draft_once ON draft "
+        "(person_id, kind, form_slug, COALESCE(organisation_id, 0), COALESCE(ticket_id, 0), follow_up)"
+    )
+)
+# The cleaning deletes those that nobody has touched for long.
+Draft.add_index(Draft.index(Draft.updated_at, name="draft_touched"))
+
+
+class DraftFile(Table):
+    """A pending file that a draft holds: it is kept as long as the draft is."""
+
+    draft = ForeignKeyField(Draft, backref="draft_files", on_delete="CASCADE", index=False)
+    attachment = ForeignKeyField(Attachment, backref="draft_files", on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("draft", "attachment"), True),)
+
+
 class JobRun(Table):
     """One run of a scheduled job: when, how it went, what it did."""
 
@@ -1128,6 +1204,36 @@ class SearchMiss(Table):
     last_at = UtcField()
 
 
+# ---- The guided path ---------------------------------------------------------------------------------
+
+
+class ExtraField(Table):
+    """A question that the guided path asks besides, when the choices made before call for it (REQ-6, REQ-9).
+
+    Empty conditions hold for anything. What is answered is kept with the request in its words of that day.
+    """
+
+    key = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    help_fr = CharField(max_length=300, default="")
+    help_en = CharField(max_length=300, default="")
+    # One line, several lines, or one of `options`: {"value": ..., "fr": ..., "en": ...}.
+    answer = CharField(max_length=10, default="line")
+    options = JSONField(default=list)
+    is_required = BooleanField(default=False)
+    product = ForeignKeyField(Product, null=True, on_delete="CASCADE")
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE")
+    feature = ForeignKeyField(Feature, null=True, on_delete="CASCADE")
+    # The article that says where its value is found.
+    article = ForeignKeyField(Article, null=True, on_delete="SET NULL")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+    class Meta:
+        constraints = [Check("answer IN ('line', 'text', 'choice')", "extra_field_answer_known")]
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1136,4 +1242,6 @@ TABLES: list[type[Table]] = [
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
     MailAction, JobRun,
     Topic, Article, ArticleVersion, ArticleVote, TopicFollow, SearchMiss,
+    Draft, DraftFile,
+    ProductKind, Feature, ExtraField,
 ]  # fmt: skip

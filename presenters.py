@@ -16,7 +16,8 @@ from flask_babel import gettext as _
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-from domain import closing, search, settings
+from domain import advice as counsel
+from domain import closing, files, search, settings
 from domain.closing_preview import Day, Preview, Story
 from domain.closing_rules import REMINDER, WORKING_DAYS, Explanation
 from domain.refusals import Refusal
@@ -131,11 +132,54 @@ LONG_TEXT = 4_000
 @lru_cache(maxsize=4)
 def _renderer(links: bool, tables: bool) -> MarkdownIt:
     made = MarkdownIt("js-default", {"html": False, "linkify": False, "breaks": True}).disable("image")
+    # Pictures of the portal alone: an address elsewhere is never fetched, so that no text can tell who reads it.
+    made.inline.ruler.before("link", "picture", _reference)
+    made.add_render_rule("picture", _draw)
     if not links:
         made.disable(["link", "reference"])
     if not tables:
         made.disable("table")
     return made
+
+
+class Picture(NamedTuple):
+    """A picture that may stand in a text: its key, its address on the portal, its name."""
+
+    key: str
+    url: str
+    name: str
+
+
+def _reference(state: Any, silent: bool) -> bool:
+    """The rule of the renderer for `![what it shows](file:KEY)`."""
+    if state.src[state.pos] != "!":
+        return False
+    found = files.REFERENCE.match(state.src, state.pos)
+    if found is None or found.end() > state.posMax:
+        return False
+    if not silent:
+        token = state.push("picture", "img", 0)
+        token.content = found[1]
+        token.meta = {"key": found[2]}
+    state.pos = found.end()
+    return True
+
+
+def _draw(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
+    """The picture when it belongs to this text, else what describes it: an unknown key and a foreign one look alike."""
+    token = tokens[at]
+    picture = env.get("pictures", {}).get(token.meta["key"])
+    if picture is None:
+        return f"<em>{escape(picture_words(token.content, missing=True))}</em>"
+    return f'<img src="{escape(picture.url)}" alt="{escape(token.content.strip() or picture.name)}">'
+
+
+def picture_words(description: str, missing: bool = False) -> str:
+    """What stands in a text for a picture that is not shown there. missing: it is not to be had."""
+    name = " ".join(description.split())
+    if missing:
+        return _("(picture not available: %(name)s)", name=name) if name else _("(picture not available)")
+    return _("(picture, on the page: %(name)s)", name=name) if name else _("(picture, on the page)")
 
 
 def _renderer_for(text: str) -> MarkdownIt:
@@ -151,11 +195,16 @@ def _only_whole_addresses(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def markdown(text: str) -> Markup:
+def markdown(text: str, pictures: Iterable[Picture] = ()) -> Markup:
     """Markdown as typed by a person, as safe HTML: no raw HTML, links only to http, https and mailto.
 
+    Arguments: pictures, the files that may stand where the text refers to them; a reference to any other is said in
+    words. No picture comes from elsewhere.
     Rendered by one library and sanitised by another, so that neither stands alone. Headings start at h3.
     """
+    if "(file:" in text:
+        # What stands there depends on the reader and on the language: nothing of it is remembered.
+        return _render(text, tuple(pictures))
     return _remembered(text) if len(text) <= LONG_TEXT else _remembered_long(text)
 
 
@@ -166,17 +215,25 @@ def _addresses_and_paths(tag: str, name: str, value: str) -> str | None:
     return _only_whole_addresses(tag, name, value)
 
 
-def _render(text: str, inside: bool = False) -> Markup:
-    html = _renderer_for(text).render(text)
+def _render(text: str, pictures: tuple[Picture, ...] = (), *, inside: bool = False) -> Markup:
+    html = _renderer_for(text).render(text, {"pictures": {picture.key: picture for picture in pictures}})
+    addresses = {picture.url for picture in pictures}
+    links = _addresses_and_paths if inside else _only_whole_addresses
+
+    def known(tag: str, name: str, value: str) -> str | None:
+        if tag == "img" and name == "src":
+            return value if value in addresses else None
+        return links(tag, name, value)
+
     for level in (3, 2, 1):
         html = html.replace(f"<h{level}>", f"<h{level + 2}>").replace(f"</h{level}>", f"</h{level + 2}>")
     html = html.replace("<h6>", "<h5>").replace("</h6>", "</h5>")
     return Markup(  # noqa: S704  (sanitised on this very line)
         nh3.clean(
             html,
-            tags=_TAGS,
-            attributes={"a": {"href"}, "ol": {"start"}},
-            attribute_filter=_addresses_and_paths if inside else _only_whole_addresses,
+            tags=_TAGS | {"img"} if addresses else _TAGS,
+            attributes={"a": {"href"}, "ol": {"start"}, "img": {"src", "alt"}},
+            attribute_filter=known,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
         )
@@ -2068,3 +2125,112 @@ def handed_words(handed: Any, former: str, heir: str) -> str:
             )
         )
     return " ".join(said)
+
+
+# ---- Drafts and advice ---------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "draft-sent": lambda d: _("This was sent: there is no draft of it any more."),
+    "draft-too-long": lambda d: _("This is too long to be kept as a draft. It stays in this page."),
+    "drafts-many": lambda d: ngettext(
+        "%(num)s unfinished text is kept: send it or put it away first.",
+        "%(num)s unfinished texts are kept: send or put away some of them first.",
+        d.get("limit", 0),
+    ),
+    "draft-pace": lambda d: _("Kept too often in the last minute: the draft is kept again in a moment."),
+    "draft-nothing-earlier": lambda d: _("There is nothing to bring back."),
+}
+
+
+def draft_time(moment: datetime, now: datetime) -> str:
+    """When a draft was kept, for a sentence: the hour alone on the same day ("14 h 32"), else day and hour."""
+    local = moment.astimezone(_zone())
+    if local.date() != now.astimezone(_zone()).date():
+        return when(moment, "short")
+    return _time_fr(local) if language() == "fr" else format_time(local, "HH:mm", locale="en_GB")
+
+
+def draft_kept(moment: datetime, now: datetime) -> str:
+    """The calm line under a form: its text is kept."""
+    return _("Draft kept, %(time)s", time=draft_time(moment, now))
+
+
+def draft_place(found: Any, form_name: str, organisation: str) -> str:
+    """What an unfinished text is, in a list. found: a domain.drafts.Unfinished."""
+    if found.draft.kind == "form":
+        if found.draft.follow_up:
+            return _("%(form)s, follow-up of %(number)s", form=form_name, number=found.draft.follow_up)
+        return (
+            _("%(form)s, for %(organisation)s", form=form_name, organisation=organisation)
+            if organisation
+            else form_name
+        )
+    if found.draft.kind == "note":
+        return _("Internal note on %(number)s", number=found.ticket.number)
+    return _("Answer on %(number)s", number=found.ticket.number)
+
+
+def advice(code: str, written: counsel.Written, example: str) -> str:
+    """One piece of advice in words. example: that of the form, in the reader's language, or empty."""
+    rather = (
+        _("Rather: “%(example)s”", example=example)
+        if example
+        else _("Name the screen, the message and who is affected.")
+    )
+    said = {
+        "too-general": lambda: (
+            _("“%(summary)s” could be any request.", summary=written.summary) + " " + rather
+        ),
+        "one-word": lambda: _("One word says little: where, and what happens there?") + " " + rather,
+        "capitals": lambda: _("Small letters are easier to read, and are answered just as fast."),
+        "message-missing": lambda: _(
+            "Copy the whole text of the message between quotes, or paste a screenshot of the whole window: "
+            "that often saves a question."
+        ),
+        "version-missing": lambda: _("Name the version of your product: it stands under Help, About."),
+    }
+    return said[code]()
+
+
+# ---- The guided path -------------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "setting-words": lambda d: _(
+        "Choose among %(words)s; %(needed)s is always there.",
+        words=", ".join(d.get("words", ())),
+        needed=", ".join(d.get("needed", ())),
+    ),
+    "extra-key": lambda d: _(
+        "“%(key)s” cannot be the key of a question: small letters, digits and _, at most 40, and none of the names "
+        "that every form uses.",
+        key=d.get("key", ""),
+    ),
+    "extra-options": lambda d: _("A choice needs two answers or more."),
+    "extra-options-many": lambda d: _("At most %(most)s answers.", most=d.get("most", 0)),
+}
+
+
+def guided_step(step: str) -> str:
+    """A step of the guided path in one or two words."""
+    return {
+        "product": _("Product"),
+        "kind": _("Kind"),
+        "feature": _("Feature"),
+        "priority": _("Priority"),
+        "details": _("Description"),
+        "files": _("Files and copies"),
+        "recap": _("Review"),
+    }[step]
+
+
+def guided_title(step: str) -> str:
+    """What a step of the guided path asks."""
+    return {
+        "product": _("Which product is it about?"),
+        "kind": _("What kind of request is it?"),
+        "feature": _("Which feature is concerned?"),
+        "priority": _("How much does it hold you up?"),
+        "details": _("Describe your request"),
+        "files": _("Files, and who follows it"),
+        "recap": _("Read it once more, then send it"),
+    }[step]

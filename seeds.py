@@ -450,12 +450,13 @@ class _World:
     def _submit(self, story: Story, index: int, now: datetime) -> None:
         by = self.viewers[story.who]
         organisation = by.memberships[0].organisation_id
+        keys = self._keep(story.files, by, now)
         submission = requests.Submission(
             form_slug=story.form,
             organisation_id=organisation,
             requester_id=by.id,
             summary=story.summary,
-            description=story.body,
+            description=_with_picture(story.body, keys),
             idempotency_key=f"demo-request-{index:04d}",
             language=by.language,
             kind_slug=story.kind,
@@ -470,7 +471,7 @@ class _World:
             ],
             named_people=[{"full_name": name, "employee_number": number} for name, number in story.people],
             licence=self._licence(story, now),
-            attachment_keys=self._keep(story.files, by, now),
+            attachment_keys=keys,
             consented=True,
             follow_up_of=self.tickets[story.follow_up_of].number if story.follow_up_of else None,
         )
@@ -558,6 +559,13 @@ class _World:
             files.keep(io.BytesIO(made_file(name, now.date())), name, by, now, self.store).key
             for name in names
         )
+
+
+def _with_picture(body: str, keys: Sequence[str]) -> str:
+    """A text whose picture, written (file:1), is the first of these files; without files it is left out."""
+    if keys:
+        return body.replace("(file:1)", f"(file:{keys[0]})")
+    return "\n\n".join(part for part in body.split("\n\n") if "(file:1)" not in part)
 
 
 def made_password() -> str:
@@ -1576,5 +1584,24 @@ STORIES: tuple[Story, ...] = (
         "Dans le planning, la page saute à janvier dès que je valide une absence.",
         [Step(16, "claire", "hand:hugo", "Je suis en congé à partir de demain.")],
         product="time",
+    ),
+    # By the guided path, with a picture in the text.
+    Story(
+        12,
+        "omar",
+        "guided",
+        "Pointeuse de l’entrepôt : les badges passent, rien n’arrive dans les feuilles",
+        "Depuis ce matin, la pointeuse affiche « reçu », mais les feuilles restent vides :\n\n"
+        "![La fenêtre des feuilles, vide](file:1)\n\nLes autres sites ne sont pas touchés.",
+        [Step(7, "ines", "reply", "Merci pour l’image. Je regarde la synchronisation de cette borne.")],
+        product="time",
+        severity="3",
+        kind="incident",
+        answers=[
+            ("feature", "Fonction", "Feature", "Pointeuses"),
+            ("environment", "Environnement", "Environment", "Production"),
+            ("version", "Version", "Version", "9.2"),
+        ],
+        files=("feuilles-vides.png",),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from domain import audit, closing, lifecycle, notifications, policies, search
+from domain import audit, closing, drafts, lifecycle, notifications, policies, search
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Membership, Message, Participant, Person, Ticket, db
 
@@ -97,6 +97,7 @@ def reply(
             idempotency_key=idempotency_key,
         )
         files.claim(attachment_keys, ticket, message, by)
+        drafts.sent(idempotency_key, by)
         origin, environment_before = ticket.status, ticket.test_environment
         target = _target_after_reply(ticket, by, move_to)
         if works and origin != "customer_testing":
@@ -287,6 +288,7 @@ def note(
             idempotency_key=idempotency_key,
         )
         files.claim(attachment_keys, ticket, message, by, internal=True)
+        drafts.sent(idempotency_key, by)
         search.index_ticket(ticket.id)
         event = audit.record_event(ticket, "ticket:noted", by, now, public=False, message_id=message.id)
         notifications.tell(event, ticket, now, by)

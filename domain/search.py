@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import snowballstemmer
 
+from domain import files
 from models import Article, Message, Participant, Ticket, TicketEvent, db, is_sqlite
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "’": "'"})
@@ -136,7 +137,8 @@ def index_ticket(ticket_id: int) -> None:
     public.extend(str(answer.get("value", "")) for answer in answers or () if isinstance(answer, dict))
     public.extend(_references(ticket_id))
     for kind, body in Message.select(Message.kind, Message.body).where(Message.ticket == ticket_id).tuples():
-        (internal if kind == "note" else public).append(body)
+        # The keys of pictures are no words.
+        (internal if kind == "note" else public).append(files.without_references(body))
     people = (
         Participant.select(Participant.person)
         .where((Participant.ticket == ticket_id) & Participant.person.is_null(False))

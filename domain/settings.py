@@ -25,7 +25,13 @@ class Choice(NamedTuple):
     meaning: str
     least: int | None = None
     most: int | None = None
+    # For a list: the only words that it may hold, each once, and those that it must hold.
+    words: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
 
+
+# Every step that the guided path can have, in its order (REQ-6).
+GUIDED_STEPS = ("product", "kind", "feature", "priority", "details", "files", "recap")
 
 FILE_KINDS = (
     "png jpg jpeg gif webp pdf docx xlsx pptx odt ods doc xls "
@@ -79,6 +85,14 @@ DEFAULTS: dict[str, Choice] = {
     "file_kinds": Choice(FILE_KINDS, list, "Kinds of file that are taken"),
     "photo_details": Choice(
         False, bool, "Photos keep what they tell besides the picture: place, hour, device, person"
+    ),
+    "draft_days": Choice(30, int, "Days that an unfinished text is kept", 1, 365),
+    "guided_steps": Choice(
+        ["product", "kind", "feature", "details", "files", "recap"],
+        list,
+        "Steps of the guided path",
+        words=GUIDED_STEPS,
+        needed=("details",),
     ),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
     "deletion_second": Choice(
@@ -144,6 +158,10 @@ def check(key: str, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise Invalid("setting-unknown-choice", field=key)
         value = [str(item).strip() for item in value if str(item).strip()]
+        if choice.words:
+            if not set(choice.needed) <= set(value) <= set(choice.words):
+                raise Invalid("setting-words", field=key, words=choice.words, needed=choice.needed)
+            value = [word for word in choice.words if word in value]
     elif not isinstance(value, str) or len(value) > 300:
         raise Invalid("setting-text", field=key)
     return value

@@ -19,7 +19,7 @@ WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
 
 # (endpoint, method, address, what is sent, statuses for each of WHO in that order). Several rows for one endpoint are
 # several samples. An address is filled in with: {n} alice's request with a file, {closed} a closed one of hers, {theirs}
-# charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet; {copy} somebody in
+# charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet, {draft} a draft of hers; {copy} somebody in
 # copy of {n}; {solved} one of hers with a solution, {testing} one that she has to test; {blocked} one of charlie's that waits for {n}, by {block}; {button} the link of a mail about it; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
 TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Open to everybody                                                    anon dana alice bob char sam ines root
@@ -157,6 +157,24 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("files.show", "GET", "/files/{internal}/interne.png", {}, "303 404 404 404 404 200 200 200"),
     ("files.show", "GET", "/files/{pending}/brouillon.png", {}, "303 404 200 404 404 404 404 404"),
     ("uploads.create", "POST", "/uploads", {}, "303 422 422 422 422 422 422 422"),
+    ("guided.start", "GET", "/requests/guided", {}, "303 403 303 303 303 403 403 403"),
+    ("guided.step", "GET", "/requests/guided/product", {}, "303 403 200 200 200 403 403 403"),
+    ("guided.step", "GET", "/requests/guided/recap", {}, "303 403 303 303 303 403 403 403"),
+    ("guided.step", "GET", "/requests/guided/product?follow_up={closed}", {}, "303 403 200 200 404 403 403 403"),
+    ("guided.step", "GET", "/requests/guided/nothing", {}, "303 404 404 404 404 404 404 404"),
+    ("guided.step", "POST", "/requests/guided/product", {}, "303 403 422 422 422 403 403 403"),
+    ("guided.step", "POST", "/requests/guided/nothing", {}, "303 404 404 404 404 404 404 404"),
+    ("guided.draft", "POST", "/requests/guided/product/draft", {"product": "time"}, "303 403 200 200 200 403 403 403"),
+    ("guided.draft", "POST", "/requests/guided/nothing/draft", {"product": "time"}, "303 404 404 404 404 404 404 404"),
+    ("drafts.index", "GET", "/drafts", {}, "303 200 200 200 200 200 200 200"),
+    ("drafts.form", "POST", "/requests/new/incident/draft", {"summary": "Un"}, "303 403 200 200 200 403 403 403"),
+    ("drafts.form", "POST", "/requests/new/nothing/draft", {"summary": "Un"}, "303 404 404 404 404 404 404 404"),
+    ("drafts.message", "POST", "/tickets/{n}/drafts/reply", {"body": "Un"}, "303 404 200 200 404 200 200 200"),
+    ("drafts.message", "POST", "/tickets/{n}/drafts/note", {"body": "Un"}, "303 404 403 403 404 200 200 200"),
+    ("drafts.message", "POST", "/tickets/{theirs}/drafts/reply", {"body": "Un"}, "303 404 404 404 200 200 200 200"),
+    ("drafts.message", "POST", "/tickets/{closed}/drafts/reply", {"body": "Un"}, "303 404 409 409 404 409 409 409"),
+    ("drafts.start_afresh", "POST", "/drafts/{draft}/afresh", {}, "303 404 303 404 404 404 404 404"),
+    ("drafts.bring_back", "POST", "/drafts/{draft}/return", {}, "303 404 303 404 404 404 404 404"),
     ("uploads.remove", "POST", "/uploads/{pending}/removal", {}, "303 404 200 404 404 404 404 404"),
     # The desk
     ("desk.index", "GET", "/desk", {}, "303 403 403 403 403 200 200 200"),
@@ -266,6 +284,9 @@ ADMIN_TABLES: dict[str, str] = {
     "requestform": "list details edit",
     "kind": "list details new edit delete",
     "product": "list details new edit delete",
+    "productkind": "list details new delete",
+    "feature": "list details new edit delete",
+    "extrafield": "list details new edit delete",
     "scale": "list details new edit delete",
     "scalelevel": "list details new edit delete",
     "statuslabel": "list details new edit delete",
@@ -363,6 +384,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "file": made.file.key,
         "internal": made.internal.key,
         "pending": made.pending.key,
+        "draft": made.draft.id,
         "copy": made.copy.id,
         "solved": solved.number,
         "testing": testing.number,

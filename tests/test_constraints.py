@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from peewee import IntegrityError
+from peewee import SQL, IntegrityError
 
 from models import (
     TABLES,
@@ -17,6 +17,10 @@ from models import (
     ClosingRule,
     Deletion,
     DeletionConfirmation,
+    Draft,
+    ExtraField,
+    Feature,
+    Kind,
     LicenceRequest,
     MailAction,
     Membership,
@@ -28,6 +32,7 @@ from models import (
     Portal,
     PriorityContest,
     Product,
+    ProductKind,
     ScaleLevel,
     Table,
     TeamMember,
@@ -40,6 +45,8 @@ from models import (
 )
 from tests.conftest import NOW
 from tests.support.casework import answer, key, send, upload
+
+A_TICKET = SQL("(SELECT min(id) FROM ticket)")
 
 # Name of the rule -> the table, and columns that break it.
 BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
@@ -89,6 +96,10 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "article_state_known": [(Article, {"state": "lost"})],
     "article_titled": [(Article, {"title_fr": "", "title_en": ""})],
     "article_published_dated": [(Article, {"state": "published", "published_at": None})],
+    "draft_kind_known": [(Draft, {"kind": "sms", "ticket": A_TICKET, "organisation": None})],
+    "draft_has_its_place": [(Draft, {"ticket": A_TICKET})],
+    "draft_form_for_organisation": [(Draft, {"organisation": None})],
+    "extra_field_answer_known": [(ExtraField, {"answer": "song"})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
@@ -127,6 +138,16 @@ def rows(world: Any) -> None:
         before="1",
         after="3",
     )
+    Draft.create(
+        person=ticket.requester_id,
+        kind="form",
+        form_slug="question",
+        organisation=ticket.organisation_id,
+        updated_at=NOW,
+        minute_at=NOW,
+    )
+    kind = Kind.select().first()
+    ProductKind.create(product=Product.select().first(), kind=kind)
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,
@@ -186,6 +207,9 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (CalendarClosingDay, ("calendar", "day")),
     (Topic, ("slug",)),
     (Article, ("slug",)),
+    (Feature, ("slug",)),
+    (ExtraField, ("key",)),
+    (ProductKind, ("product", "kind")),
 ]
 
 

@@ -23,6 +23,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "catalogue/index.html",
         categories=[(category, forms) for category, forms in offered if forms],
+        guided=catalogue.offers_guided_path(),
         may_open=viewer.may_open_requests,
         whom_to_ask=[] if viewer.may_open_requests else occasions.whom_to_ask(viewer),
     )

@@ -26,6 +26,7 @@ from domain import (
     policies,
     reading,
 )
+from domain import drafts as kept_drafts
 from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.contests import DecisionForm
 from forms.conversation import CopyForm
@@ -42,7 +43,7 @@ from forms.desk import (
     whole_number,
 )
 from models import Ticket
-from views import current, receiving, tickets
+from views import current, drafts, receiving, tickets
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
@@ -240,7 +241,9 @@ def index() -> ResponseReturnValue:
         number = lists.numbered(current.viewer(), asked.q)
         if number:
             return redirect(url_for("desk.show", number=number), 303)
-    return render_template("desk/index.html", **beside(name, asked))
+    return render_template(
+        "desk/index.html", unfinished=drafts.unfinished(drafts.SHOWN), **beside(name, asked)
+    )
 
 
 # ---- One request -------------------------------------------------------------------------------------
@@ -265,7 +268,15 @@ def show(number: str) -> ResponseReturnValue:
         decision.outcome.data, decision.answer.data = (
             (held.get(name) or [""])[0] for name in ("outcome", "answer")
         )
-    return page(ticket, reply=reply, note=note, start=start, decision=decision)
+    kept = kept_drafts.of_ticket(ticket, current.viewer())
+    restored = False
+    if not held:
+        # Each kind comes back in its own box: a note never waits in the one that customers read.
+        answered = drafts.fill_message(reply, kept.get("reply"))
+        noted = drafts.fill_message(note, kept.get("note"))
+        restored = answered or noted
+        start = "note" if noted and not answered else start
+    return page(ticket, reply=reply, note=note, start=start, decision=decision, kept=kept, restored=restored)
 
 
 def page(
@@ -275,15 +286,19 @@ def page(
     start: str = "reply",
     refused: str = "",
     since: int | None = None,
+    kept: dict[str, Any] | None = None,
+    restored: bool = False,
     **given: Any,
 ) -> ResponseReturnValue:
     """The page of a request around the forms that stand on it.
 
     Arguments: start, which half of the composer is open; refused, why the last act was not done; since, the last
-    event that was on the screen when it was tried: the page says what came after; given, forms that were sent, by
-    name (reply, note, assignment, team, move, priority, block, escalation, cc).
+    event that was on the screen when it was tried: the page says what came after; kept, the drafts of the reader when
+    read already, and restored, whether they fill the boxes in; given, forms that were sent, by name (reply, note,
+    assignment, team, move, priority, block, escalation, cc).
     """
     viewer, now = current.viewer(), current.now()
+    kept = kept_drafts.of_ticket(ticket, viewer) if kept is None else kept
     default = "mine" if ticket.assignee_id == viewer.id else ("all" if ticket.assignee_id else "unassigned")
     name, asked = asked_queue(_queue_args(), default)
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
@@ -347,6 +362,7 @@ def page(
             can_change_cc=policies.can_change_cc(viewer, ticket),
             is_mine=ticket.assignee_id == viewer.id,
             start=start,
+            drafts=drafts.of_ticket_shown(kept, ticket, restored),
             beside=urlencode(left["here"]) if "queue" in _queue_args() else "",
             refused=refused,
             changed=[
@@ -523,6 +539,15 @@ def _any_status(field: Any) -> None:
     offer(field, [("", "")] + [(key, key) for key in lifecycle.STATUSES])
 
 
+def _keep_draft(kind: str, ticket: Ticket, form: Any) -> ResponseReturnValue:
+    """The button that keeps an answer or a note without sending it."""
+    drafts.keep_message(kind, ticket, request.form, form.kept)
+    if form.errors:
+        return page(ticket, 422, start=kind, **{kind: form})
+    drafts.say_kept()
+    return back(ticket)
+
+
 @blueprint.post("/tickets/<number>/replies")
 def replies(number: str) -> ResponseReturnValue:
     """Answer the customer, and move the request in the same step (LIFE-3)."""
@@ -530,6 +555,8 @@ def replies(number: str) -> ResponseReturnValue:
     form = DeskReplyForm()
     _any_status(form.status)
     receiving.receive(form)
+    if drafts.asked_for():
+        return _keep_draft("reply", ticket, form)
     if receiving.removes(form) or not form.validate_on_submit():
         return page(ticket, 200 if receiving.removes(form) else 422, reply=form)
     took = ticket.assignee_id is None
@@ -565,6 +592,8 @@ def notes(number: str) -> ResponseReturnValue:
     ticket = tickets.load(number)
     form = DeskNoteForm()
     receiving.receive(form)
+    if drafts.asked_for():
+        return _keep_draft("note", ticket, form)
     if receiving.removes(form) or not form.validate_on_submit():
         return page(ticket, 200 if receiving.removes(form) else 422, note=form, start="note")
     try:

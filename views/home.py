@@ -8,7 +8,7 @@ from flask_login import current_user
 
 import presenters
 from domain import catalogue, closing, knowledge, lifecycle, lists
-from views import current
+from views import current, drafts
 
 blueprint = Blueprint("home", __name__)
 
@@ -38,6 +38,7 @@ def index() -> ResponseReturnValue:
         yours=yours,
         ours=ours,
         words=words,
+        unfinished=drafts.unfinished(drafts.SHOWN),
         news=knowledge.newest(viewer, knowledge.DATED, NEWS),
         feed=knowledge.feed(viewer, current.now(), NEWS),
         turns={

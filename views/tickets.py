@@ -26,11 +26,12 @@ from domain import (
     policies,
     reading,
 )
+from domain import drafts as kept_drafts
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.contests import ContestForm
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
-from views import acts, current, marks, receiving
+from views import acts, current, drafts, marks, receiving
 
 blueprint = Blueprint("tickets", __name__)
 
@@ -154,6 +155,7 @@ def index() -> ResponseReturnValue:
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),
+        unfinished=drafts.unfinished(drafts.SHOWN),
     )
 
 
@@ -239,16 +241,30 @@ def show(number: str) -> ResponseReturnValue:
     ticket = load(number)
     form = ReplyForm(formdata=None)
     held = current.held()
+    kept = kept_drafts.of_ticket(ticket, current.viewer())
+    restored = False
     if held:
         form.body.data = (held.get("body") or [""])[0]
-    return page(ticket, form)
+    else:
+        restored = drafts.fill_message(form, kept.get("reply"))
+    return page(ticket, form, kept=kept, restored=restored)
 
 
 def page(
-    ticket: Ticket, reply: ReplyForm, status: int = 200, cc: CopyForm | None = None
+    ticket: Ticket,
+    reply: ReplyForm,
+    status: int = 200,
+    cc: CopyForm | None = None,
+    *,
+    kept: dict[str, Any] | None = None,
+    restored: bool = False,
 ) -> ResponseReturnValue:
-    """The page of a request around the forms that stand on it."""
+    """The page of a request around the forms that stand on it.
+
+    Arguments: kept, the drafts of the reader on it, when read already; restored, one of them fills the answer in.
+    """
     viewer = current.viewer()
+    kept = kept_drafts.of_ticket(ticket, viewer) if kept is None else kept
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
     words = presenters.statuses(viewer.is_staff, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug) if ticket.scale_slug else []
@@ -274,6 +290,7 @@ def page(
             form_name=_form_name(ticket.form_slug),
             answers=[answer_words(answer) for answer in ticket.answers],
             reply=reply,
+            drafts=drafts.of_ticket_shown(kept, ticket, restored),
             cc=cc or CopyForm(formdata=None),
             can_reply=policies.can_reply(viewer, ticket),
             can_close=(can_close := policies.can_close(viewer, ticket)),
@@ -349,15 +366,24 @@ def answer_words(answer: dict[str, Any]) -> SimpleNamespace:
     )
 
 
-def file_words(row: Any, viewer: Any) -> SimpleNamespace:
-    """A file as lists and threads show it."""
+def pictures(rows: list[Any]) -> tuple[presenters.Picture, ...]:
+    """The files that may stand in a text that refers to them."""
+    return tuple(
+        presenters.Picture(row.key, f"{url_for('files.show', key=row.key, name=row.name)}?inline=1", row.name)
+        for row in rows
+        if files.is_inline(row)
+    )
+
+
+def file_words(row: Any, viewer: Any, placed: bool = False) -> SimpleNamespace:
+    """A file as lists and threads show it. placed: it stands in the text already, and is only named below."""
     address = url_for("files.show", key=row.key, name=row.name)
     return SimpleNamespace(
         url=address,
         name=row.name,
         detail=presenters.file_size(row.size),
         icon=files.icon(row),
-        thumb=f"{address}?inline=1" if files.is_inline(row) else None,
+        thumb=f"{address}?inline=1" if files.is_inline(row) and not placed else None,
         alt=_("Picture: %(name)s", name=row.name),
         internal=row.is_internal,
     )
@@ -384,7 +410,11 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                 about=_about(message, read, for_team),
                 via=("envelope", _("by mail")) if message.via == "mail" else None,
                 body=message.body,
-                files=[file_words(row, viewer) for row in read.files_of.get(message.id, ())],
+                pictures=_pictures_for(message, read),
+                files=[
+                    file_words(row, viewer, placed=row.key in message.body)
+                    for row in read.files_of.get(message.id, ())
+                ],
             )
         )
     for event in read.events:
@@ -401,6 +431,13 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
             )
     items.sort(key=lambda item: (item.at, item.order))
     return items
+
+
+def _pictures_for(message: Any, read: reading.Reading) -> tuple[presenters.Picture, ...]:
+    """The pictures that a message may show: files of its request, those of notes only in a note."""
+    if "(file:" not in message.body:
+        return ()
+    return pictures([row for row in read.files if message.kind == "note" or not row.is_internal])
 
 
 def _moved(event: Any) -> bool:
@@ -435,6 +472,12 @@ def replies(number: str) -> ResponseReturnValue:
     ticket = load(number)
     form = ReplyForm()
     receiving.receive(form)
+    if drafts.asked_for():
+        drafts.keep_message("reply", ticket, request.form, form.kept)
+        if form.errors:
+            return page(ticket, form, 422)
+        drafts.say_kept()
+        return redirect(url_for("tickets.show", number=ticket.number, _anchor="answer"), 303)
     if receiving.removes(form) or not form.validate_on_submit():
         return page(ticket, form, 200 if receiving.removes(form) else 422)
     before = ticket.status

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import presenters
-from domain import accounts, conversation, passwords, search
+from domain import accounts, advice, conversation, passwords, search
 from domain.refusals import Invalid
-from forms import base, fields
+from forms import fields
 from tests.support.scene import Scene, token_of
 from views import redirects
 
@@ -116,7 +116,7 @@ JUDGES: dict[str, Callable[[str], Any]] = {
     "search": search.terms,
     "words of the index": search.words,
     "where to go next": redirects.local_path,
-    "vague": base.is_vague,
+    "vague": advice.is_vague,
     "clean text": lambda text: fields.cleaned(text, lines=True),
     "says something": fields.says_something,
     "password": passwords.normalise,

@@ -118,7 +118,7 @@ class Scene:
 
     def standing(self) -> SimpleNamespace:
         """One of everything that an address of the portal can name."""
-        from domain import conversation
+        from domain import conversation, drafts
         from models import Attachment, Membership, Participant, Ticket
 
         sent = self.upload("alice", "preuve.pdf", PDF)
@@ -131,7 +131,16 @@ class Scene:
         theirs = self.request("charlie")
         members = {row.person_id: row for row in Membership.select()}
         announced, seconding = self.deletion(), self.deletion(confirmed=True)
+        draft = drafts.keep(
+            drafts.Place("form", form_slug="question", organisation_id=ticket.organisation_id),
+            {"summary": [CANARY]},
+            self.viewer("alice"),
+            self.now,
+        )
+        # With something to bring back.
+        drafts.start_afresh(draft.id, self.viewer("alice"), self.now)
         return SimpleNamespace(
+            draft=draft,
             ticket=Ticket.get_by_id(ticket.id),
             closed=Ticket.get_by_id(closed.id),
             theirs=Ticket.get_by_id(theirs.id),

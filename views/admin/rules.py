@@ -17,6 +17,7 @@ from domain import catalogue, settings
 from domain.refusals import Refusal
 from models import (
     Category,
+    Feature,
     Kind,
     Organisation,
     Product,
@@ -29,7 +30,7 @@ from presenters import localized, refusal
 from views import current
 from views.admin import filters
 from views.admin.base import Badge, Rows, Screen, choices_of, give_back
-from views.admin.catalogue import TEAMS, show_active
+from views.admin.catalogue import ANY, TEAMS, show_active
 from views.admin.fields import (
     MOST_INTEGER,
     REQUIRED,
@@ -43,7 +44,6 @@ from views.admin.fields import (
 
 ORGANISATION = Finder("organisation", Organisation.name)
 NO_SUCH_ORGANISATION = _l("No organisation has this name. Choose one of those proposed while you type.")
-ANY = _l("Any")
 
 
 def status_words(statuses: Any) -> list[tuple[str, str]]:
@@ -60,10 +60,12 @@ class RoutingRuleView(Rows):
     section = TEAMS
     icon = "signpost-split"
     list_joins = (
-        RoutingRule.category, RoutingRule.form, RoutingRule.product, RoutingRule.kind, RoutingRule.organisation,
-        RoutingRule.team,
+        RoutingRule.category, RoutingRule.form, RoutingRule.product, RoutingRule.kind, RoutingRule.feature,
+        RoutingRule.organisation, RoutingRule.team,
     )  # fmt: skip
-    column_list = ("position", "category", "form", "product", "kind", "organisation", "team", "is_active")
+    column_list = (
+        "position", "category", "form", "product", "kind", "feature", "organisation", "team", "is_active",
+    )  # fmt: skip
     column_details_list = column_list
     column_sortable_list = ("position",)
     column_filters = (
@@ -73,12 +75,13 @@ class RoutingRuleView(Rows):
         filters.YesNo("active", RoutingRule.is_active, _l("In use")),
     )
     finders = (ORGANISATION,)
-    form_columns = ("position", "category", "form", "product", "kind", "organisation", "team", "is_active")
+    form_columns = column_list
     form_fields = {
         "category": RowSelect(_l("Category"), rows=choices_of(Category), blank=ANY),
         "form": RowSelect(_l("Form"), rows=choices_of(RequestForm), blank=ANY),
         "product": RowSelect(_l("Product"), rows=choices_of(Product), blank=ANY),
         "kind": RowSelect(_l("Kind"), rows=choices_of(Kind), blank=ANY),
+        "feature": RowSelect(_l("Feature"), rows=choices_of(Feature), blank=ANY),
         "organisation": Lookup(
             _l("Organisation"), find=ORGANISATION, missing=NO_SUCH_ORGANISATION, description=_l("Empty: any.")
         ),
@@ -99,7 +102,7 @@ class RoutingRuleView(Rows):
         shown = super().value(row, name)
         return (
             ANY
-            if shown is None and name in ("category", "form", "product", "kind", "organisation")
+            if shown is None and name in ("category", "form", "product", "kind", "feature", "organisation")
             else shown
         )
 
@@ -121,7 +124,8 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_l("Closing"), ("keep_open_days", "keep_open_times")),
     (_l("Tests by the customer"), ("test_environment_fr", "test_environment_en")),
     (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size")),
-    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details")),
+    (_l("Guided path"), ("guided_steps",)),
+    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details", "draft_days")),
     (_l("Deletions"), ("deletion_second", "deletion_answer_days", "deletion_wait_hours")),
 )  # fmt: skip
 
@@ -136,6 +140,7 @@ SETTING_WORDS: dict[str, Any] = {
     "lock_minutes": _l("Minutes of the temporary lock"),
     "password_min": _l("Shortest password, in characters"),
     "session_idle_minutes_customer": _l("Minutes without activity before a customer is signed out"),
+    "draft_days": _l("Days that an unfinished text is kept"),
     "session_hours_customer": _l("Longest session of a customer, in hours"),
     "session_idle_minutes_staff": _l("Minutes without activity before staff are signed out"),
     "session_hours_staff": _l("Longest session of staff, in hours"),
@@ -151,6 +156,7 @@ SETTING_WORDS: dict[str, Any] = {
     "files_max": _l("Files in one message"),
     "file_max_mb": _l("Largest file, in megabytes"),
     "file_kinds": _l("Kinds of file that are taken"),
+    "guided_steps": _l("Steps of the guided path"),
     "photo_details": _l("Photos keep what they tell besides the picture: place, hour, device, person"),
     "requests_per_minute": _l("Requests that one person may open in a minute"),
     "deletion_second": _l("Who confirms a deletion as the second person"),
@@ -222,6 +228,14 @@ def settings_form() -> type[FlaskForm]:
                             message=_l("A whole number from %(least)s to %(most)s.", least=least, most=most),
                         ),
                     ],
+                )
+            elif choice.allowed is list and choice.words:
+                attributes[key] = Lines(
+                    label,
+                    description=_l(
+                        "One on a line, among %(words)s. Their order is always that one.",
+                        words=", ".join(choice.words),
+                    ),
                 )
             elif choice.allowed is list:
                 attributes[key] = Lines(
