@@ -1232,7 +1232,7 @@ class IncidentUpdate(Table):
 
 
 class JoinedRequest(Table):
-    """A request that an incident concerns: its customer said so, or an agent joined it. Customers see their own only."""
+    """A request that an incident concerns: its customer said so, or an agent joined it. Customers see their own."""
 
     incident = ForeignKeyField(ServiceIncident, backref="joined", on_delete="RESTRICT", index=False)
     ticket = ForeignKeyField(Ticket, on_delete="RESTRICT", backref="incidents")

@@ -93,6 +93,9 @@ def current(viewer: Viewer | None, today: date) -> list[Shown]:
 def on_top(viewer: Viewer | None, today: date) -> list[Shown]:
     """What stands over the home page: without what this person has put away. A second query only when there is such."""
     rows = current(viewer, today)
+    if viewer is not None and viewer.is_agent:
+        # What only some customers are told stands on the page of announcements: the desk is for everybody's.
+        rows = [row for row in rows if row.audience != "organisations"]
     can_go = [row.id for row in rows if row.level == "info"]
     if viewer is None or not can_go:
         return rows

@@ -452,7 +452,7 @@ def can_edit_articles(viewer: Viewer | None) -> bool:
 
 
 def can_run_incidents(viewer: Viewer | None) -> bool:
-    """True for those who open an incident of the status page, say what is new of it and answer all who joined: the desk.
+    """True for those who open an incident of the status page, say what is new and answer all who joined: the desk.
 
     Any agent: at night the one who is there must not have to wait for a supervisor (VIEW-14).
     """

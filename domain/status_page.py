@@ -1,7 +1,7 @@
 """The status page (VIEW-14): services, what happens to them, who is affected, and one answer to all of those.
 
-A service incident is public and names no customer. Who joined one is for staff; a customer sees own requests only. Words
-of pages are not here: what a request says that a customer makes with one press is given by the caller.
+A service incident is public and names no customer. Who joined one is for staff; a customer sees own requests only.
+Words of pages are not here: what a request says that a customer makes with one press is given by the caller.
 """
 
 from __future__ import annotations
@@ -421,8 +421,8 @@ def open_incident(
 ) -> Standing:
     """Put an incident, or planned work, on the status page, with the first thing that is said of it (VIEW-14).
 
-    Arguments: titles and bodies, in one language at least; impact, one of IMPACTS; state, the first one of its kind when
-    empty; started_at, aware: since when services suffer (now when absent), or when the planned work begins;
+    Arguments: titles and bodies, in one language at least; impact, one of IMPACTS; state, the first one of its kind
+    when empty; started_at, aware: since when services suffer (now when absent), or when the planned work begins;
     planned_until, when planned work is to end. Returns it; the first one again when the key was used already.
     Raises NotAllowed("desk-only"), Invalid by the field.
     """
@@ -818,7 +818,8 @@ def join_requests(incident_id: int, numbers: Iterable[str], by: Viewer, now: dat
     """An agent joins requests to an incident: each gets the team's answer to all of them (VIEW-14).
 
     Arguments: numbers, public ones, at most MOST_NUMBERS. Returns what became of each.
-    Raises NotAllowed("desk-only"), Missing, NotNow("incident-over"), Invalid("numbers-needed"), Invalid("bulk-too-many").
+    Raises NotAllowed("desk-only"), Missing, NotNow("incident-over"), Invalid("numbers-needed") or
+    Invalid("bulk-too-many").
     """
     _only_the_desk(by)
     wanted = list(dict.fromkeys(number.strip().upper() for number in numbers if number.strip()))
@@ -876,9 +877,9 @@ def answer_all(
 ) -> IncidentAnswer:
     """Answer everybody who joined an incident, each in their own thread (VIEW-14); write_waiting() writes the lines.
 
-    Arguments: bodies, Markdown in one language at least: each requester reads their own, else the other; move_to, the
-    status to which each request moves with it, empty for none. Returns the answer; the first one again for a key that
-    was used, so that a double click sends once.
+    Arguments: bodies, Markdown in one language at least: each requester reads their own, else the other; move_to,
+    the status to which each request moves with it, empty for none. Returns the answer; the first one again for a key
+    that was used, so that a double click sends once.
     Raises NotAllowed("desk-only"), Missing, Invalid by the field, Invalid("nobody-joined").
     """
     _only_the_desk(by)
