@@ -430,6 +430,14 @@ def incident_place(row: Any, now: datetime, own: str = "") -> IncidentPlace:
     )
 
 
+def feed_content(incident: IncidentPlace) -> str:
+    """All that was said of an incident as HTML, for a feed: a plain text, which the feed escapes once more."""
+    return "".join(
+        f"<p><strong>{escape(said.state)}</strong>, {escape(when(said.at, 'short'))}</p>{said.html}"
+        for said in incident.news
+    )
+
+
 def _incident_times(row: Any, now: datetime) -> str:
     """Since when it runs, or from when to when it lasted or is planned."""
     if row.ended_at is not None:

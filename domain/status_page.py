@@ -235,6 +235,15 @@ def find(incident_id: int) -> Standing:
     return found[0]
 
 
+def whole(rows: Sequence[Standing]) -> list[Standing]:
+    """The same incidents in the same order with all that was said of them. Three queries, none for none."""
+    if not rows:
+        return []
+    keys = [row.id for row in rows]
+    found = {row.id: row for row in _standings(ServiceIncident.select().where(ServiceIncident.id.in_(keys)))}
+    return [found[key] for key in keys if key in found]
+
+
 def latest(limit: int = FEED_ENTRIES) -> list[Standing]:
     """The incidents that changed last, whole, for the feed. Three queries."""
     order = (ServiceIncident.updated_at.desc(), ServiceIncident.id.desc())

@@ -9,6 +9,7 @@ from flask import Flask
 
 from views import (
     account,
+    announcements,
     articles,
     assets,
     blocking,
@@ -21,12 +22,14 @@ from views import (
     files,
     handover,
     home,
+    incidents,
     joining,
     mail_actions,
     pages,
     requests,
     search,
     session,
+    status,
     tickets,
     uploads,
 )
@@ -54,6 +57,10 @@ PUBLIC_ENDPOINTS = frozenset(
         "articles.announcements",
         "articles.releases",
         "search.index",
+        "status.show",
+        "status.history",
+        "status.incident",
+        "status.feed",
     }
 )
 
@@ -79,6 +86,9 @@ BLUEPRINTS = (
     bulk.blueprint,
     articles.blueprint,
     search.blueprint,
+    status.blueprint,
+    incidents.blueprint,
+    announcements.blueprint,
 )
 
 

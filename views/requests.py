@@ -16,7 +16,7 @@ from domain import requests as filing
 from domain.refusals import Invalid, Missing, NotNow
 from forms.base import RequestFields
 from forms.requests import REQUEST_FORMS
-from views import current, receiving
+from views import current, receiving, status
 
 blueprint = Blueprint("requests", __name__)
 
@@ -142,7 +142,7 @@ def _by_its_field(form: RequestFields, fault: Invalid) -> None:
         field.errors = [*field.errors, presenters.refusal(fault)]
 
 
-def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
+def _page(form: RequestFields, code: int = 200) -> ResponseReturnValue:
     row = form.occasion.form
     kept = [
         SimpleNamespace(
@@ -155,6 +155,7 @@ def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
         form=form,
         row=row,
         occasion=form.occasion,
+        incidents=status.on_form(row.slug),
         kept=kept,
         points=form.points() + len(form.form_errors),
         include=[line.strip() for line in presenters.localized(row, "include").splitlines() if line.strip()],
@@ -163,7 +164,7 @@ def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
         max_bytes=files.max_bytes(),
         file_kinds=files.accepted_kinds(),
     )
-    return page, status
+    return page, code
 
 
 def _already_sent(first: Any) -> ResponseReturnValue:
