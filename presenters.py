@@ -537,9 +537,8 @@ def plain_day(day: date) -> str:
 
 
 def month_words(first: date) -> str:
-    """A month with its year, as a heading: "Novembre 2026"."""
-    text = format_date(first, "LLLL y", "fr" if language() == "fr" else "en_GB")
-    return text[:1].upper() + text[1:]
+    """A month with its year: "novembre 2026", "November 2026"."""
+    return format_date(first, "LLLL y", "fr" if language() == "fr" else "en_GB")
 
 
 def affected_summary(row: Any) -> str:

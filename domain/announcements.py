@@ -158,6 +158,16 @@ def check(row: Announcement, organisations: Sequence[int], now: datetime) -> Non
         row.created_at = now
 
 
+def write(row: Announcement, organisations: Sequence[int], now: datetime) -> Announcement:
+    """Write an announcement, new or changed, with those it is meant for. Raises Invalid."""
+    check(row, organisations, now)
+    with db.atomic():
+        row.save()
+        aim(row, organisations)
+    forget()
+    return row
+
+
 def targets(row: Announcement) -> list[Organisation]:
     """The organisations that an announcement is meant for, by name. One query."""
     query = Organisation.select().join(AnnouncementTarget).where(AnnouncementTarget.announcement == row.id)

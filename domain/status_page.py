@@ -917,7 +917,7 @@ def _answer(
         .tuples()
     ]
     if not tickets:
-        raise Invalid("nobody-joined", field="body_fr")
+        raise Invalid("nobody-joined")
     answer = IncidentAnswer.create(
         incident=incident_id,
         body_fr=body_fr,
