@@ -1304,20 +1304,20 @@ class Announcement(Table):
     # A warning stays; each reader may put an information away.
     level = CharField(max_length=10, default="info")
     audience = CharField(max_length=20, default="customers")
-    shown_from = DateField()
-    shown_until = DateField(null=True)
+    first_day = DateField()
+    last_day = DateField(null=True)
     created_at = UtcField()
     updated_at = UtcField()
 
     class Meta:
-        indexes = ((("shown_until",), False),)
+        indexes = ((("last_day",), False),)
         constraints = [
             Check("level IN ('info', 'warning')", "announcement_level_known"),
             Check(
                 "audience IN ('public', 'customers', 'organisations', 'staff')", "announcement_audience_known"
             ),
             Check("title_fr <> '' OR title_en <> ''", "announcement_titled"),
-            Check("shown_until IS NULL OR shown_until >= shown_from", "announcement_ends_later"),
+            Check("last_day IS NULL OR last_day >= first_day", "announcement_ends_later"),
         ]
 
 

@@ -578,10 +578,10 @@ def announcement_body(text: str) -> Markup:
 
 def announcement_days(row: Any) -> str:
     """From when to when an announcement is shown."""
-    begin = long_day(row.shown_from, year=True)
-    if row.shown_until is None:
+    begin = long_day(row.first_day, year=True)
+    if row.last_day is None:
         return _("since %(day)s", day=begin)
-    return _("from %(begin)s to %(end)s", begin=begin, end=long_day(row.shown_until, year=True))
+    return _("from %(begin)s to %(end)s", begin=begin, end=long_day(row.last_day, year=True))
 
 
 # ---- Closing -----------------------------------------------------------------------------------------

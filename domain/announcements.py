@@ -37,8 +37,8 @@ class Shown(NamedTuple):
     body_en: str
     level: str
     audience: str
-    shown_from: date
-    shown_until: date | None
+    first_day: date
+    last_day: date | None
 
 
 _COLUMNS = (
@@ -49,8 +49,8 @@ _COLUMNS = (
     Announcement.body_en,
     Announcement.level,
     Announcement.audience,
-    Announcement.shown_from,
-    Announcement.shown_until,
+    Announcement.first_day,
+    Announcement.last_day,
 )
 
 
@@ -78,12 +78,12 @@ def current(viewer: Viewer | None, today: date) -> list[Shown]:
         if len(_memory) >= MOST_REMEMBERED:
             _memory.clear()
         query = policies.visible_announcements(viewer).where(
-            (Announcement.shown_from <= today)
-            & (Announcement.shown_until.is_null() | (Announcement.shown_until >= today))
+            (Announcement.first_day <= today)
+            & (Announcement.last_day.is_null() | (Announcement.last_day >= today))
         )
         rows = (
             query.select(*_COLUMNS)
-            .order_by(Announcement.level.desc(), Announcement.shown_from.desc(), Announcement.id.desc())
+            .order_by(Announcement.level.desc(), Announcement.first_day.desc(), Announcement.id.desc())
             .limit(MOST_SHOWN)
         )
         found = _memory[key] = (time.monotonic(), [Shown(*row) for row in rows.tuples()])
@@ -111,11 +111,9 @@ def on_top(viewer: Viewer | None, today: date) -> list[Shown]:
 def past(viewer: Viewer | None, today: date, limit: int = PAST_SHOWN) -> list[Shown]:
     """What was announced to this person and is over, the last one first. One query."""
     query = policies.visible_announcements(viewer).where(
-        Announcement.shown_until.is_null(False) & (Announcement.shown_until < today)
+        Announcement.last_day.is_null(False) & (Announcement.last_day < today)
     )
-    rows = (
-        query.select(*_COLUMNS).order_by(Announcement.shown_until.desc(), Announcement.id.desc()).limit(limit)
-    )
+    rows = query.select(*_COLUMNS).order_by(Announcement.last_day.desc(), Announcement.id.desc()).limit(limit)
     return [Shown(*row) for row in rows.tuples()]
 
 
@@ -125,7 +123,7 @@ def dismiss(announcement_id: int, by: Viewer, now: datetime) -> None:
     Raises Missing for one that is not for this person, NotNow("announcement-stays") for a warning.
     """
     row = policies.visible_announcements(by).where(Announcement.id == announcement_id).first()
-    if row is None or row.shown_from > now.date() + timedelta(days=1):
+    if row is None or row.first_day > now.date() + timedelta(days=1):
         raise Missing()
     if row.level != "info":
         raise NotNow("announcement-stays")
@@ -146,8 +144,8 @@ def check(row: Announcement, organisations: Sequence[int], now: datetime) -> Non
             raise Invalid("announcement-title-needed", field=f"title_{code}")
         if len(body) > BODY_CHARACTERS:
             raise Invalid("text-too-long", field=f"body_{code}", limit=BODY_CHARACTERS)
-    if row.shown_until is not None and row.shown_until < row.shown_from:
-        raise Invalid("announcement-ends-later", field="shown_until")
+    if row.last_day is not None and row.last_day < row.first_day:
+        raise Invalid("announcement-ends-later", field="last_day")
     if (row.audience == "organisations") != bool(organisations):
         raise Invalid(
             "announcement-organisations" if not organisations else "announcement-no-organisations",

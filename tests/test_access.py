@@ -415,11 +415,17 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     )
     status_page.write_waiting(now)
     status_page.post_update(
-        troubles[1].id, sam, now, state="solved", body_fr="Fini.", body_en="", idempotency_key="over-of-the-table"
+        troubles[1].id,
+        sam,
+        now,
+        state="solved",
+        body_fr="Fini.",
+        body_en="",
+        idempotency_key="over-of-the-table",
     )
     notices = [
         announcements.write(
-            models.Announcement(title_fr=f"Note {audience}", audience=audience, shown_from=now.date()), [], now
+            models.Announcement(title_fr=f"Note {audience}", audience=audience, first_day=now.date()), [], now
         )
         for audience in ("customers", "staff")
     ]

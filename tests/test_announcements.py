@@ -18,7 +18,7 @@ TODAY = date(2026, 11, 10)
 
 def announce(title: str, organisations: Any = (), **more: Any) -> Announcement:
     """An announcement of today."""
-    values = {"title_fr": title, "title_en": "", "shown_from": TODAY, **more}
+    values = {"title_fr": title, "title_en": "", "first_day": TODAY, **more}
     return announcements.write(Announcement(**values), [row.id for row in organisations], NOW)
 
 
@@ -47,8 +47,8 @@ def test_each_reader_gets_the_announcements_meant_for_them(world: Any) -> None:
     assert "Pour Acme" in titles(announcements.current(see(world.sam), TODAY))
 
 
-def test_an_announcement_is_shown_from_its_first_day_to_its_last_and_kept_after(world: Any) -> None:
-    announce("Pour deux jours", shown_until=TODAY + timedelta(days=1))
+def test_an_announcement_is_first_day_its_first_day_to_its_last_and_kept_after(world: Any) -> None:
+    announce("Pour deux jours", last_day=TODAY + timedelta(days=1))
     alice = see(world.alice)
     for days, shown, over in ((-1, False, False), (0, True, False), (1, True, False), (2, False, True)):
         day = TODAY + timedelta(days=days)
@@ -72,7 +72,7 @@ def test_what_somebody_puts_away_is_away_for_them_only_and_a_warning_stays(world
 def test_nobody_puts_away_what_is_not_for_them(world: Any) -> None:
     team = announce("Pour l’équipe", audience="staff")
     acme = announce("Pour Acme", [world.organisations["acme"]], audience="organisations")
-    later = announce("Pour plus tard", shown_from=TODAY + timedelta(days=30))
+    later = announce("Pour plus tard", first_day=TODAY + timedelta(days=30))
     for row, who in ((team, world.alice), (acme, world.charlie), (later, world.alice)):
         with pytest.raises(Missing):
             announcements.dismiss(row.id, see(who), NOW)
@@ -86,7 +86,7 @@ def test_nobody_puts_away_what_is_not_for_them(world: Any) -> None:
         ({"title_fr": ""}, "announcement-title-needed", "title_fr"),
         ({"body_en": "Words without a title."}, "announcement-title-needed", "title_en"),
         ({"body_fr": "x" * 5_001}, "text-too-long", "body_fr"),
-        ({"shown_until": TODAY - timedelta(days=1)}, "announcement-ends-later", "shown_until"),
+        ({"last_day": TODAY - timedelta(days=1)}, "announcement-ends-later", "last_day"),
         ({"audience": "organisations"}, "announcement-organisations", "organisations"),
     ],
 )
@@ -142,7 +142,7 @@ def test_an_admin_writes_one_for_some_organisations_after_seeing_how_it_reads(
 ) -> None:
     client.sign_in(world.root)
     entry = {
-        "audience": "organisations", "title_fr": "Pour Acme", "body_fr": "Un **mot**.", "shown_from": "2026-11-10",
+        "audience": "organisations", "title_fr": "Pour Acme", "body_fr": "Un **mot**.", "first_day": "2026-11-10",
     }  # fmt: skip
     look = client.submit("/admin/announcement/new/", button="preview=1", **entry)
     assert look.status_code == 200 and "<strong>mot</strong>" in look.text

@@ -124,7 +124,7 @@ class AnnouncementView(Rows):
     )
     section = SECTION
     icon = "megaphone"
-    column_list = ("title", "level", "audience", "shown_from", "shown_until", "now")
+    column_list = ("title", "level", "audience", "first_day", "last_day", "now")
     column_labels = {
         "title": _l("Title"),
         "title_fr": _l("Title in French"),
@@ -132,14 +132,14 @@ class AnnouncementView(Rows):
         "body_fr": _l("Text in French"),
         "body_en": _l("Text in English"),
         "level": _l("Level"),
-        "shown_from": _l("From"),
-        "shown_until": _l("Until, that day included"),
+        "first_day": _l("From"),
+        "last_day": _l("Until, that day included"),
         "now": _l("State"),
         "organisations": _l("Organisations"),
     }
-    column_sortable_list = ("level", "audience", "shown_from", "shown_until")
+    column_sortable_list = ("level", "audience", "first_day", "last_day")
     column_details_list = (
-        "title_fr", "title_en", "body_fr", "body_en", "level", "audience", "organisations", "shown_from", "shown_until",
+        "title_fr", "title_en", "body_fr", "body_en", "level", "audience", "organisations", "first_day", "last_day",
         "now", "updated_at",
     )  # fmt: skip
     column_searchable_list = ("title_fr", "title_en")
@@ -154,12 +154,12 @@ class AnnouncementView(Rows):
         filters.OneOf("audience", Announcement.audience, _l("Read by"), AUDIENCES),
     )
     form_columns = (
-        "level", "audience", "shown_from", "shown_until", "title_fr", "body_fr", "title_en", "body_en",
+        "level", "audience", "first_day", "last_day", "title_fr", "body_fr", "title_en", "body_en",
     )  # fmt: skip
     form_fields = {
         "level": Choice(_l("Level"), choices=[(key, words) for key, words, *_rest in LEVELS], default="info"),
         "audience": Choice(_l("Read by"), choices=AUDIENCES, default="customers"),
-        "shown_until": DayInput(
+        "last_day": DayInput(
             _l("Until, that day included"),
             description=_l("Empty: until somebody ends it."),
             validators=[Optional()],
@@ -183,7 +183,7 @@ class AnnouncementView(Rows):
             validators=[Optional()],
         )
     }
-    default_order = (Announcement.shown_from.desc(),)
+    default_order = (Announcement.first_day.desc(),)
     deleted_with = (AnnouncementTarget, AnnouncementDismissal)
     empty_help = _l("Write one when something concerns many: an office that closes, a change that comes.")
 
@@ -198,9 +198,9 @@ class AnnouncementView(Rows):
     def show_now(self, row: Any) -> Badge:
         """To come, shown today, or over."""
         day = today()
-        if row.shown_from > day:
+        if row.first_day > day:
             return Badge("note", "calendar-event", _("To come"))
-        if row.shown_until is not None and row.shown_until < day:
+        if row.last_day is not None and row.last_day < day:
             return Badge("over", "archive", _("Over"))
         return Badge("done", "eye", _("Shown"))
 
