@@ -141,7 +141,7 @@ def test_the_feed_is_well_formed_escapes_once_and_speaks_both_languages(client: 
         assert len(set(ids)) == 4 and all(one.startswith("http") for one in ids)
         content = entries[0].findtext(f"{ATOM}content")
         assert "<strong>" in content and "<script" not in content
-    assert "http-equiv" not in client.get("/status").text
+    assert client.get("/status.atom").headers["Cache-Control"] == "no-store"
     assert 'type="application/atom+xml"' in client.get("/status").text
 
 

@@ -114,8 +114,9 @@ def feed() -> ResponseReturnValue:
             updated=max((row.updated_at for row in rows), default=now),
         )
     response = Response(text, content_type="application/atom+xml; charset=utf-8")
-    # The same for everybody, and asked for by programs again and again.
-    response.headers["Cache-Control"] = f"public, max-age={FEED_SECONDS}"
+    if asked == lang:
+        # The same for everybody, and asked for again and again. Without a language it depends on who asks.
+        response.headers["Cache-Control"] = f"public, max-age={FEED_SECONDS}"
     return response
 
 
