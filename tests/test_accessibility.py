@@ -573,4 +573,4 @@ def test_pages_of_the_status_and_of_announcements(eye: Eye, scene: Scene, world:
     eye.be(world.root)
     for path in ("/admin/service/new/", "/admin/announcement/new/"):
         eye.look(path)
-    eye.end(21)
+    eye.end(22)
