@@ -39,7 +39,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts, files
+from domain import accounts, files, status_page
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
@@ -325,6 +325,7 @@ def _templates(app: Flask) -> None:
         article_kinds=presenters.article_kinds,
         article_icons=presenters.ARTICLE_ICONS,
         now=lambda: app.extensions["guichet_clock"](),
+        service_state=lambda: presenters.overall_mark(status_page.overall(app.extensions["guichet_clock"]())),
     )
     app.jinja_env.filters.update(markdown=presenters.markdown)
 

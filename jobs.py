@@ -24,7 +24,7 @@ from flask.cli import AppGroup, with_appcontext
 
 import config
 import mailer
-from domain import accounts, closing, deletion, drafts, files, mail_actions, notifications
+from domain import accounts, closing, deletion, drafts, files, mail_actions, notifications, status_page
 from gateways import smtp
 from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
 
@@ -41,6 +41,8 @@ POSTGRES_LOCK = 7241003
 
 # More than this leaves with the next run, a few seconds later.
 MAILS_IN_ONE_RUN = 2000
+# Answers to everybody affected, written in one run: others write in between.
+ANSWERS_IN_ONE_RUN = 200
 # A text that nobody came back for within a day is not kept longer.
 HELD_FORM_HOURS = 24
 
@@ -84,6 +86,11 @@ def sweep_deletions(app: Flask, now: datetime) -> int:
     return deletion.sweep(now)
 
 
+def write_incident_answers(app: Flask, now: datetime) -> int:
+    """Go on writing answers to everybody who joined an incident (VIEW-14). Returns how many requests it dealt with."""
+    return status_page.write_waiting(now, limit=ANSWERS_IN_ONE_RUN)
+
+
 def sweep_uploads(app: Flask, now: datetime) -> int:
     """Delete files that were uploaded for a request that was never sent. Returns how many."""
     return files.sweep_unclaimed(now, app.extensions["guichet_files"])
@@ -114,6 +121,12 @@ JOBS: tuple[Job, ...] = (
         60,
         sweep_deletions,
         "end the waiting periods of irreversible requests, and those nobody confirmed",
+    ),
+    Job(
+        "incident-answers",
+        15,
+        write_incident_answers,
+        "go on writing answers to everybody who is affected by an incident",
     ),
     Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
     Job(

@@ -1234,6 +1234,220 @@ class ExtraField(Table):
         constraints = [Check("answer IN ('line', 'text', 'choice')", "extra_field_answer_known")]
 
 
+# ---- Service status and announcements ------------------------------------------------------------------
+
+
+class Service(Table):
+    """A part of what the vendor runs, with its state on the status page (VIEW-14)."""
+
+    slug = CharField(max_length=60, unique=True)
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    # A heading over several of them; empty for one that stands by itself.
+    group_fr = CharField(max_length=80, default="")
+    group_en = CharField(max_length=80, default="")
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    product = ForeignKeyField(Product, null=True, on_delete="RESTRICT", index=False)
+    # Request forms that speak of a running incident of this service, by slug; none: no form does.
+    form_slugs = JSONField(default=list)
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class ServiceIncident(Table):
+    """An incident or a planned maintenance of services, as the status page tells it; INC- and its key name it."""
+
+    title_fr = CharField(max_length=160, default="")
+    title_en = CharField(max_length=160, default="")
+    impact = CharField(max_length=20)
+    state = CharField(max_length=20)
+    # Since when services suffer; of a maintenance, when it is planned to begin and to end.
+    started_at = UtcField()
+    planned_until = UtcField(null=True)
+    ended_at = UtcField(null=True)
+    opened_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    created_at = UtcField()
+    updated_at = UtcField()
+    # Counts the changes, so that two agents never overwrite one another.
+    version = IntegerField(default=1)
+    idempotency_key = CharField(max_length=64, unique=True)
+
+    class Meta:
+        # The history by month, and what fell into the last days.
+        indexes = ((("started_at",), False),)
+        constraints = [
+            Check(
+                "impact IN ('degraded', 'partial', 'major', 'maintenance')", "service_incident_impact_known"
+            ),
+            Check(
+                "state IN ('investigating', 'identified', 'watching', 'solved', 'planned', 'under_way', 'done')",
+                "service_incident_state_known",
+            ),
+            Check(
+                "(impact = 'maintenance') = (state IN ('planned', 'under_way', 'done'))",
+                "service_incident_state_fits",
+            ),
+            Check("(state IN ('solved', 'done')) = (ended_at IS NOT NULL)", "service_incident_ended_dated"),
+            Check("title_fr <> '' OR title_en <> ''", "service_incident_titled"),
+            Check("planned_until IS NULL OR planned_until > started_at", "service_incident_ends_later"),
+        ]
+
+    def __str__(self) -> str:
+        return f"INC-{self.id}"
+
+
+# Those that run or are planned: few, however many there were.
+ServiceIncident.add_index(
+    SQL(
+        "CREATE INDEX IF NOT EXISTS service_incident_not_over ON service_incident (started_at) WHERE ended_at IS NULL"
+    )
+)
+
+
+class AffectedService(Table):
+    """A service that an incident concerns."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="affected", on_delete="CASCADE", index=False)
+    service = ForeignKeyField(Service, on_delete="RESTRICT")
+
+    class Meta:
+        indexes = ((("incident", "service"), True),)
+
+
+class IncidentUpdate(Table):
+    """What was said of an incident, when, and in which state it was from then on. Never changed."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="updates", on_delete="CASCADE", index=False)
+    state = CharField(max_length=20)
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    written_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    at = UtcField()
+    idempotency_key = CharField(max_length=64, unique=True)
+
+    class Meta:
+        indexes = ((("incident", "id"), False),)
+        constraints = [
+            Check(
+                "state IN ('investigating', 'identified', 'watching', 'solved', 'planned', 'under_way', 'done')",
+                "incident_update_state_known",
+            ),
+            Check("body_fr <> '' OR body_en <> ''", "incident_update_says_something"),
+        ]
+
+
+class JoinedRequest(Table):
+    """A request that an incident concerns: its customer said so, or an agent joined it. Customers see their own."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="joined", on_delete="RESTRICT", index=False)
+    ticket = ForeignKeyField(Ticket, on_delete="RESTRICT", backref="incidents")
+    organisation = ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    by_customer = BooleanField(default=False)
+    joined_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    joined_at = UtcField()
+
+    class Meta:
+        indexes = ((("incident", "ticket"), True),)
+
+
+# An organisation says once that it is affected, however many of its people press at the same instant.
+JoinedRequest.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS joined_request_said_once ON joined_request (incident_id, organisation_id) "
+        "WHERE by_customer"
+    )
+)
+
+
+class IncidentAnswer(Table):
+    """One answer of the team to all who joined an incident, each in their own thread."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="answers", on_delete="RESTRICT")
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    # The status to which each request moves with it; empty: none.
+    move_to = CharField(max_length=30, default="")
+    written_by = ForeignKeyField(Person, on_delete="RESTRICT", index=False)
+    created_at = UtcField()
+    idempotency_key = CharField(max_length=64, unique=True)
+
+    class Meta:
+        constraints = [Check("body_fr <> '' OR body_en <> ''", "incident_answer_says_something")]
+
+
+class IncidentAnswerLine(Table):
+    """What became of an answer on one request: waiting, sent, or refused with the code of the reason."""
+
+    answer = ForeignKeyField(IncidentAnswer, backref="lines", on_delete="CASCADE", index=False)
+    ticket = ForeignKeyField(Ticket, on_delete="RESTRICT")
+    state = CharField(max_length=10, default="waiting")
+    code = CharField(max_length=40, default="")
+
+    class Meta:
+        indexes = ((("answer", "ticket"), True),)
+        constraints = [
+            Check("state IN ('waiting', 'sent', 'refused')", "incident_answer_line_state_known"),
+            Check("state <> 'refused' OR code <> ''", "incident_answer_line_says_why"),
+        ]
+
+
+# Those that are still to be written: the job looks at nothing else.
+IncidentAnswerLine.add_index(
+    SQL(
+        "CREATE INDEX IF NOT EXISTS incident_answer_line_waiting ON incident_answer_line (id) WHERE state = 'waiting'"
+    )
+)
+
+
+class Announcement(Table):
+    """A few sentences over the home page, between two days, for those they are meant for (VIEW-8)."""
+
+    title_fr = CharField(max_length=160, default="")
+    title_en = CharField(max_length=160, default="")
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    # A warning stays; each reader may put an information away.
+    level = CharField(max_length=10, default="info")
+    audience = CharField(max_length=20, default="customers")
+    first_day = DateField()
+    last_day = DateField(null=True)
+    created_at = UtcField()
+    updated_at = UtcField()
+
+    class Meta:
+        indexes = ((("last_day",), False),)
+        constraints = [
+            Check("level IN ('info', 'warning')", "announcement_level_known"),
+            Check(
+                "audience IN ('public', 'customers', 'organisations', 'staff')", "announcement_audience_known"
+            ),
+            Check("title_fr <> '' OR title_en <> ''", "announcement_titled"),
+            Check("last_day IS NULL OR last_day >= first_day", "announcement_ends_later"),
+        ]
+
+
+class AnnouncementTarget(Table):
+    """An organisation that an announcement is meant for."""
+
+    announcement = ForeignKeyField(Announcement, backref="targets", on_delete="CASCADE", index=False)
+    organisation = ForeignKeyField(Organisation, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("announcement", "organisation"), True),)
+
+
+class AnnouncementDismissal(Table):
+    """Somebody put an announcement away: it stands on the page of announcements from then on, no longer on home."""
+
+    announcement = ForeignKeyField(Announcement, on_delete="CASCADE", index=False)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    dismissed_at = UtcField()
+
+    class Meta:
+        indexes = ((("person", "announcement"), True), (("announcement",), False))
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1244,4 +1458,6 @@ TABLES: list[type[Table]] = [
     Topic, Article, ArticleVersion, ArticleVote, TopicFollow, SearchMiss,
     Draft, DraftFile,
     ProductKind, Feature, ExtraField,
+    Service, ServiceIncident, AffectedService, IncidentUpdate, JoinedRequest, IncidentAnswer, IncidentAnswerLine,
+    Announcement, AnnouncementTarget, AnnouncementDismissal,
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from domain import advice as counsel
-from domain import closing, files, search, settings
+from domain import closing, files, search, settings, status_page
 from domain.closing_preview import Day, Preview, Story
 from domain.closing_rules import REMINDER, WORKING_DAYS, Explanation
 from domain.refusals import Refusal
@@ -331,6 +332,313 @@ def marked(text: str, sought: Any) -> Markup:
         known = piece and wanted.intersection(search.words(piece))
         parts.append(Markup("<mark>{}</mark>").format(piece) if known else escape(piece))
     return Markup("").join(parts)
+
+
+# ---- Service status and announcements ------------------------------------------------------------------
+
+
+class Mark(NamedTuple):
+    """A state of services in a word, with the tone and the icon of its badge."""
+
+    key: str
+    label: str
+    tone: str
+    icon: str
+
+
+# Tone, icon, and how a day with it is drawn: class of the bar, whether it is a tall one.
+_IMPACTS: dict[str, tuple[str, str, str, bool]] = {
+    status_page.WORKS: ("done", "check-circle-fill", "f-done", False),
+    status_page.MAINTENANCE: ("away", "wrench-adjustable", "f-over", False),
+    "degraded": ("yours", "exclamation-triangle-fill", "f-yours", True),
+    "partial": ("danger", "exclamation-octagon-fill", "f-stuck", True),
+    "major": ("danger", "x-circle-fill", "f-stuck", True),
+}
+INCIDENT_ICONS = {
+    "investigating": "search",
+    "identified": "lightbulb",
+    "watching": "eye",
+    "solved": "check-lg",
+    "planned": "calendar-event",
+    "under_way": "wrench-adjustable",
+    "done": "check-lg",
+}
+
+
+def impact_words() -> dict[str, str]:
+    """The words for what an incident does to services, and for services that work."""
+    return {
+        status_page.WORKS: _("Works"),
+        "degraded": _("Slowed down"),
+        "partial": _("Partly unavailable"),
+        "major": _("Unavailable"),
+        status_page.MAINTENANCE: _("Maintenance"),
+    }
+
+
+def incident_states() -> dict[str, str]:
+    """The words for where an incident, or planned work, stands."""
+    return {
+        "investigating": _("We are looking for the cause"),
+        "identified": _("Cause found"),
+        "watching": _("Corrected, under watch"),
+        "solved": _("Incident over"),
+        "planned": _("Planned"),
+        "under_way": _("Work under way"),
+        "done": _("Work finished"),
+    }
+
+
+def service_mark(impact: str) -> Mark:
+    """The badge of a service, or of all of them, by the worst that happens to it."""
+    tone, icon, _bar, _tall = _IMPACTS[impact]
+    return Mark(impact, impact_words()[impact], tone, icon)
+
+
+def overall_mark(impact: str) -> Mark:
+    """The state of all services in a few words, for the foot of every page."""
+    words = {
+        status_page.WORKS: _("everything works"),
+        status_page.MAINTENANCE: _("maintenance under way"),
+        "degraded": _("a service is slowed down"),
+        "partial": _("a service is partly unavailable"),
+        "major": _("a service is unavailable"),
+    }
+    return service_mark(impact)._replace(label=words[impact])
+
+
+def said_in(row: Any, name: str) -> tuple[str, str]:
+    """The words of a row in the reader's language, and the language they are in when it is the other one."""
+    own = language()
+    for code in (own, "en" if own == "fr" else "fr"):
+        text = getattr(row, f"{name}_{code}")
+        if text:
+            return str(text), "" if code == own else code
+    return "", ""
+
+
+def lasting(minutes: int) -> str:
+    """A time that something lasted: "48 min", "2 h 10 min", "3 days"."""
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return ngettext("%(num)s day", "%(num)s days", round(hours / 24))
+    if not hours:
+        return _("%(minutes)s min", minutes=rest)
+    return (
+        _("%(hours)s h %(minutes)s min", hours=hours, minutes=rest) if rest else _("%(hours)s h", hours=hours)
+    )
+
+
+class IncidentNews(NamedTuple):
+    """One update of an incident in words."""
+
+    state: str
+    icon: str
+    at: datetime
+    html: Markup
+    lang: str
+
+
+class IncidentPlace(NamedTuple):
+    """An incident in words for this reader; `own` is the number of their own request that joined it."""
+
+    id: int
+    number: str
+    title: str
+    lang: str
+    mark: Mark
+    state: str
+    times: str
+    services: str
+    is_maintenance: bool
+    is_over: bool
+    may_join: bool
+    own: str
+    started_at: datetime
+    updated_at: datetime
+    news: list[IncidentNews]
+
+
+def incident_place(row: Any, now: datetime, own: str = "") -> IncidentPlace:
+    """An incident in words. Arguments: row, a status_page.Standing; own, the reader's request that joined it."""
+    title, lang = said_in(row, "title")
+    states = incident_states()
+    news = []
+    for said in row.updates:
+        body, other = said_in(said, "body")
+        html = _render(body, inside=True)
+        news.append(IncidentNews(states[said.state], INCIDENT_ICONS[said.state], said.at, html, other))
+    return IncidentPlace(
+        row.id,
+        f"INC-{row.id}",
+        title,
+        lang,
+        service_mark(row.impact),
+        states[row.state_at(now)],
+        _incident_times(row, now),
+        ", ".join(localized(service, "name") for service in row.services),
+        row.is_maintenance,
+        row.ended_at is not None,
+        row.may_be_joined(now),
+        own,
+        row.started_at,
+        row.updated_at,
+        news,
+    )
+
+
+def feed_content(incident: IncidentPlace) -> str:
+    """All that was said of an incident as HTML, for a feed: a plain text, which the feed escapes once more."""
+    return "".join(
+        f"<p><strong>{escape(said.state)}</strong>, {escape(when(said.at, 'short'))}</p>{said.html}"
+        for said in incident.news
+    )
+
+
+def _incident_times(row: Any, now: datetime) -> str:
+    """Since when it runs, or from when to when it lasted or is planned."""
+    if row.ended_at is not None:
+        minutes = max(round((row.ended_at - row.started_at).total_seconds() / 60), 0)
+        return _("%(day)s, lasted %(time)s", day=when(row.started_at, "day"), time=lasting(minutes))
+    if row.is_maintenance:
+        return from_to(row.started_at, row.planned_until)
+    minutes = max(round((now - row.started_at).total_seconds() / 60), 0)
+    return _("since %(time)s, for %(lasting)s", time=when(row.started_at, "short"), lasting=lasting(minutes))
+
+
+def from_to(begin: datetime, end: datetime | None) -> str:
+    """Two instants, the day said once when it is the same."""
+    if end is None:
+        return when(begin, "short")
+    if begin.astimezone(_zone()).date() == end.astimezone(_zone()).date():
+        return _("%(begin)s, until %(end)s", begin=when(begin, "short"), end=hour(end))
+    return _("%(begin)s, until %(end)s", begin=when(begin, "short"), end=when(end, "short"))
+
+
+def status_lead(running: Sequence[Any], services: int) -> str:
+    """How all services do, in one sentence. Arguments: running, what runs now; services, how many there are."""
+    hit = {service.id for row in running for service in row.services}
+    if not hit:
+        return _("Everything works.")
+    if all(row.is_maintenance for row in running):
+        return ngettext(
+            "Work is under way on %(num)s service.", "Work is under way on %(num)s services.", len(hit)
+        )
+    said = ngettext("%(num)s service is disturbed.", "%(num)s services are disturbed.", len(hit))
+    others = services - len(hit)
+    if others < 1:
+        return said
+    works = ngettext("The other one works.", "The %(num)s others work.", others)
+    return f"{said} {works}"
+
+
+class ServiceBars(NamedTuple):
+    """A service with its state and its last days, drawn and in words."""
+
+    name: str
+    group: str
+    sentence: str
+    mark: Mark
+    # (x, height, class) of each day.
+    bars: list[tuple[int, int, str]]
+    first: str
+    available: str
+    said: str
+    # (day, what it was, how long), the newest first.
+    days: list[tuple[str, str, str]]
+
+
+def service_bars(board: Any) -> ServiceBars:
+    """A service with its last days in words. Arguments: board, one of status_page.board()."""
+    words = impact_words()
+    name = localized(board.service, "name")
+    available = percent(board.available)
+    bad = [(day, impact, minutes) for day, impact, minutes in board.days if impact != status_page.WORKS]
+    disturbed = sum(impact != status_page.MAINTENANCE for _day, impact, _minutes in bad)
+    said = _(
+        "%(service)s: available %(percent)s of the last %(days)s days",
+        service=name,
+        percent=available,
+        days=len(board.days),
+    )
+    if disturbed:
+        counted = ngettext("%(num)s day with an incident", "%(num)s days with an incident", disturbed)
+        said = f"{said}, {counted}"
+    drawn = [_IMPACTS[impact] for _day, impact, _minutes in board.days]
+    return ServiceBars(
+        name,
+        localized(board.service, "group"),
+        localized(board.service, "sentence"),
+        service_mark(board.state),
+        [(x, 10 if tall else 8, bar) for x, (_tone, _icon, bar, tall) in enumerate(drawn)],
+        plain_day(board.days[0][0]),
+        available,
+        said,
+        [(plain_day(day), words[impact], lasting(minutes)) for day, impact, minutes in reversed(bad)],
+    )
+
+
+def percent(hundredths: int) -> str:
+    """A share in hundredths of a percent, as people write it: 99,94 %, 99.94%, 100 %."""
+    whole, rest = divmod(hundredths, 100)
+    fr = language() == "fr"
+    number = f"{whole}{',' if fr else '.'}{rest:02d}" if rest else str(whole)
+    return f"{number}{NNBSP}%" if fr else f"{number}%"
+
+
+def plain_day(day: date) -> str:
+    """A day without its weekday: "2 septembre", "2 September"."""
+    if language() == "fr":
+        return f"{_day_fr(day)} {format_date(day, 'MMMM', 'fr')}"
+    return format_date(day, "d MMMM", "en_GB")
+
+
+def month_words(first: date) -> str:
+    """A month with its year: "novembre 2026", "November 2026"."""
+    return format_date(first, "LLLL y", "fr" if language() == "fr" else "en_GB")
+
+
+def affected_summary(row: Any) -> str:
+    """The subject of the request that one press makes. Arguments: row, the incident."""
+    return _("Affected by the incident: %(title)s", title=said_in(row, "title")[0])
+
+
+def affected_description(row: Any) -> str:
+    """What that request says: nothing that anybody would have to agree to."""
+    return _(
+        "We are affected too by %(number)s, “%(title)s”. This request was made from the page of the incident.",
+        number=f"INC-{row.id}",
+        title=said_in(row, "title")[0],
+    )
+
+
+def joined_done(outcomes: Sequence[Any]) -> list[tuple[str, str]]:
+    """What became of the numbers that an agent wanted to join, as messages: (category, sentence)."""
+    done = sum(outcome.joined for outcome in outcomes)
+    same = sum(not outcome.joined and outcome.fault is None for outcome in outcomes)
+    said = []
+    if done:
+        said.append(("success", ngettext("%(num)s request joined.", "%(num)s requests joined.", done)))
+    if same:
+        said.append(("info", ngettext("%(num)s had joined already.", "%(num)s had joined already.", same)))
+    for outcome in outcomes:
+        if outcome.fault is not None:
+            why = refusal(outcome.fault)
+            said.append(("error", _("%(number)s: %(why)s", number=outcome.number, why=why)))
+    return said
+
+
+def announcement_body(text: str) -> Markup:
+    """The text of an announcement as safe HTML; links to pages of this portal may be paths."""
+    return _render(text, inside=True)
+
+
+def announcement_days(row: Any) -> str:
+    """From when to when an announcement is shown."""
+    begin = long_day(row.first_day, year=True)
+    if row.last_day is None:
+        return _("since %(day)s", day=begin)
+    return _("from %(begin)s to %(end)s", begin=begin, end=long_day(row.last_day, year=True))
 
 
 # ---- Closing -----------------------------------------------------------------------------------------
@@ -902,6 +1210,7 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:merged_here": "sign-merge-right",
     "ticket:split": "signpost-split",
     "ticket:handed_over": "person-badge",
+    "ticket:incident_joined": "activity",
     "deletion:announced": "person-x",
     "deletion:confirmed": "pencil-fill",
     "deletion:seconded": "people",
@@ -935,6 +1244,7 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:merged_here",
         "ticket:split",
         "ticket:handed_over",
+        "ticket:incident_joined",
         "deletion:confirmed",
         "deletion:seconded",
         "deletion:lapsed",
@@ -1062,6 +1372,20 @@ def event_sentence(
         return _("An answer came after the closing and was not taken")
     if kind == "ticket:licence_changed":
         return _("The licence request moved on")
+    if kind == "ticket:incident_joined":
+        named = f"INC-{data.get('incident_id')}"
+        title = said_in(
+            SimpleNamespace(**{f"title_{code}": data.get(f"title_{code}") for code in ("fr", "en")}), "title"
+        )
+        return either(
+            _("You joined it to the incident %(number)s, “%(title)s”", number=named, title=title[0]),
+            _(
+                "%(who)s joined it to the incident %(number)s, “%(title)s”",
+                who=who,
+                number=named,
+                title=title[0],
+            ),
+        )
     if kind.startswith("deletion:"):
         return _deletion_sentence(kind.removeprefix("deletion:"), data, who, either, name)
     if kind in ("ticket:audience_changed", "ticket:shared"):
@@ -2234,3 +2558,37 @@ def guided_title(step: str) -> str:
         "files": _("Files, and who follows it"),
         "recap": _("Read it once more, then send it"),
     }[step]
+
+
+REFUSALS |= {
+    "text-too-long": lambda d: _("Shorten this text to %(limit)s characters.", limit=d.get("limit", "")),
+    "incident-title-needed": lambda d: _("Give a title, in one language at least."),
+    "incident-body-needed": lambda d: _("Say what is known, in one language at least."),
+    "incident-services-needed": lambda d: _("Choose at least one service."),
+    "incident-impact-unknown": lambda d: _("Choose one of the answers offered."),
+    "incident-state-unknown": lambda d: _(
+        "Choose a state that fits: planned work and incidents have their own."
+    ),
+    "incident-starts-later": lambda d: _(
+        "An incident has begun already. For what is to come, choose maintenance."
+    ),
+    "maintenance-end-needed": lambda d: _("Say when the work is to end: later than it begins."),
+    "incident-over": lambda d: _("This incident is over: nothing is added to it any more."),
+    "incident-not-running": lambda d: _("This incident is not under way: there is nothing to join."),
+    "incident-changed": lambda d: _(
+        "A colleague changed this incident meanwhile. Look at what is new, then try again: your text is kept."
+    ),
+    "affected-already": lambda d: _(
+        "Your organisation has said so already: a colleague follows it. You need do nothing."
+    ),
+    "affected-unknown": lambda d: _("Choose one of your open requests."),
+    "numbers-needed": lambda d: _("Give the number of at least one request, such as SUP-2041."),
+    "number-unknown": lambda d: _("there is no such request."),
+    "nobody-joined": lambda d: _("Nobody has joined this incident: there is nobody to answer."),
+    "answer-words-needed": lambda d: _("Write your answer, in one language at least."),
+    "announcement-title-needed": lambda d: _("Give a title in this language."),
+    "announcement-ends-later": lambda d: _("Choose a day that is not before the first one."),
+    "announcement-organisations": lambda d: _("Name at least one organisation."),
+    "announcement-no-organisations": lambda d: _("Leave this empty, or choose “Some organisations” above."),
+    "announcement-stays": lambda d: _("A warning stays until its last day."),
+}

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from domain import (
     accounts,
+    announcements,
     audit,
     blocking,
     closing,
@@ -39,10 +40,12 @@ from domain import (
     presets,
     requests,
     splitting,
+    status_page,
 )
 from domain.refusals import NotNow
 from domain.workdays import WorkCalendar
 from models import (
+    Announcement,
     Article,
     ClosingRule,
     ConsentText,
@@ -54,6 +57,7 @@ from models import (
     Portal,
     Product,
     RequestForm,
+    Service,
     Team,
     TeamMember,
     Ticket,
@@ -242,6 +246,67 @@ class Story:
     licence: tuple[str, str, int | None, int] | None = None
 
 
+# What the vendor runs, with the request forms that speak of it while it is disturbed.
+SERVICES: tuple[dict[str, Any], ...] = (
+    {
+        "slug": "payroll",
+        "name_fr": "Initech Paie",
+        "name_en": "Initech Payroll",
+        "form_slugs": ["incident", "question"],
+    },
+    {
+        "slug": "payroll-api",
+        "name_fr": "API de paie",
+        "name_en": "Payroll API",
+        "form_slugs": ["incident", "api"],
+    },
+    {"slug": "time", "name_fr": "Initech Temps", "name_en": "Initech Time", "form_slugs": ["incident"]},
+    {
+        "slug": "clocks",
+        "name_fr": "Pointeuses",
+        "name_en": "Time clocks",
+        "sentence_fr": "Les bornes des sites et leur liaison avec Initech Temps.",
+        "sentence_en": "The terminals on sites, and their link with Initech Time.",
+        "form_slugs": ["incident"],
+    },
+    {"slug": "mails", "name_fr": "Courriels", "name_en": "Mails", "form_slugs": []},
+    {"slug": "portal", "name_fr": "Ce portail", "name_en": "This portal", "form_slugs": []},
+)
+
+
+class Trouble(NamedTuple):
+    """Something that happened to services: days ago, minutes it lasted, and what was said at first and in the end."""
+
+    days_ago: int
+    minutes: int
+    impact: str
+    services: tuple[str, ...]
+    title_fr: str
+    title_en: str
+    first_fr: str
+    first_en: str
+    last_fr: str
+    last_en: str
+
+
+TROUBLES = (
+    Trouble(
+        84, 130, "degraded", ("mails",), "Courriels retardés", "Mails delayed",
+        "Les courriels partent avec une heure de retard. Aucun n’est perdu.",
+        "Mails leave an hour late. None is lost.",
+        "La file est vidée : les courriels partent de nouveau aussitôt.",
+        "The queue is empty: mails leave at once again.",
+    ),
+    Trouble(
+        69, 48, "partial", ("clocks",), "Pointeuses muettes à Lyon", "Time clocks silent in Lyon",
+        "Les pointeuses de Lyon n’enregistrent plus. Notez les heures : nous les reprendrons.",
+        "The clocks in Lyon record nothing. Write the hours down: we take them over.",
+        "La liaison est rétablie, et les pointages gardés par les bornes sont arrivés.",
+        "The link is back, and what the terminals had kept has arrived.",
+    ),
+)  # fmt: skip
+
+
 def ensure_empty() -> None:
     """Refuse to add the demo world to a portal that people use. Raises NotNow("not-empty")."""
     if Person.select().exists() or Ticket.select().exists():
@@ -266,6 +331,8 @@ def seed_demo(
         world.make_rules()
         world.live(STORIES)
         world.read_articles()
+        world.run_services()
+        world.announce()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -408,6 +475,94 @@ class _World:
         knowledge.follow(Topic.get(Topic.slug == "requests"), alice, self.now)
         for words in ("bulletin clarifié", "bulletin clarifié", "export fec"):
             knowledge.record_miss(words, self.now)
+
+    def run_services(self) -> None:
+        """What the status page lists: services, what happened to them, and the work that is planned."""
+        sam, position = self.viewers["sam"], count(1)
+        keys = {row["slug"]: Service.create(position=next(position), **row).id for row in SERVICES}
+        for trouble in TROUBLES:
+            began = self.at_hour(-trouble.days_ago, 10)
+            row = status_page.open_incident(
+                sam,
+                began,
+                title_fr=trouble.title_fr,
+                title_en=trouble.title_en,
+                impact=trouble.impact,
+                service_ids=[keys[slug] for slug in trouble.services],
+                body_fr=trouble.first_fr,
+                body_en=trouble.first_en,
+                idempotency_key=f"demo-trouble-{trouble.days_ago}",
+            )
+            status_page.post_update(
+                row.id,
+                sam,
+                began + timedelta(minutes=trouble.minutes),
+                state="solved",
+                body_fr=trouble.last_fr,
+                body_en=trouble.last_en,
+                idempotency_key=f"demo-trouble-{trouble.days_ago}-over",
+            )
+        status_page.open_incident(
+            sam,
+            self.now - timedelta(days=2),
+            title_fr="Mise à jour 12.5",
+            title_en="Update 12.5",
+            impact=status_page.MAINTENANCE,
+            service_ids=[keys["payroll"]],
+            body_fr="Initech Paie sera indisponible pendant la mise à jour. Les pointages continuent.",
+            body_en="Initech Payroll is unavailable during the update. Time clocks go on.",
+            started_at=self.at_hour(4, 7),
+            planned_until=self.at_hour(4, 9),
+            idempotency_key="demo-maintenance",
+        )
+
+    def announce(self) -> None:
+        """What is announced to all who sign in, to one organisation, and what was."""
+        today = self.now.astimezone(PARIS).date()
+        announcements.write(
+            Announcement(
+                level="warning",
+                title_fr="Initech Paie s’arrête deux heures pour la mise à jour 12.5",
+                title_en="Initech Payroll stops for two hours, for update 12.5",
+                body_fr="Terminez vos exports avant. La [page d’état](/status) dit quand tout est revenu.",
+                body_en="Finish your exports before. The [status page](/status) says when all is back.",
+                first_day=today - timedelta(days=2),
+                last_day=today + timedelta(days=4),
+            ),
+            [],
+            self.now - timedelta(days=2),
+        )
+        announcements.write(
+            Announcement(
+                audience="organisations",
+                title_fr="Votre formation du mois prochain",
+                title_en="Your training next month",
+                body_fr="Les inscriptions sont ouvertes : [demandez une place](/catalogue).",
+                body_en="Places can be booked: [ask for one](/catalogue).",
+                first_day=today - timedelta(days=5),
+                last_day=today + timedelta(days=20),
+            ),
+            [Organisation.get(Organisation.slug == "globex").id],
+            self.now - timedelta(days=5),
+        )
+        announcements.write(
+            Announcement(
+                audience="public",
+                title_fr="Support fermé le jour de l’inventaire",
+                title_en="Support closed on the day of the inventory",
+                body_fr="Les demandes reçues ce jour-là sont lues le lendemain.",
+                body_en="Requests that come that day are read the day after.",
+                first_day=today - timedelta(days=40),
+                last_day=today - timedelta(days=33),
+            ),
+            [],
+            self.now - timedelta(days=40),
+        )
+
+    def at_hour(self, days: int, hour: int) -> datetime:
+        """An hour of Paris so many days from now."""
+        day = self.now.astimezone(PARIS).date() + timedelta(days=days)
+        return datetime.combine(day, time(hour), PARIS).astimezone(UTC)
 
     def live(self, stories: Sequence[Story]) -> None:
         """Let everything happen in the order of time, with the sweep of each morning in between."""

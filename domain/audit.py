@@ -50,6 +50,7 @@ EVENT_KINDS: dict[str, str] = {
     "ticket:merged_here": "another request goes on in this one, with those who followed it",
     "ticket:split": "a request of its own was made from one of its messages",
     "ticket:handed_over": "it was handed to a colleague, who is its requester from then on",
+    "ticket:incident_joined": "it is about an incident of the status page, and gets the team's answer to all of them",
     "deletion:announced": "an irreversible request waits for the confirmation of its requester",
     "deletion:confirmed": "the requester confirmed it",
     "deletion:seconded": "a second person confirmed it, or a supervisor after a call",
@@ -85,6 +86,10 @@ AUDIT_KINDS: dict[str, str] = {
     "admin:exported": "rows were exported from an admin screen",
     "preset:applied": "a preset was applied",
     "mail:retried": "failed mails were put back in the queue",
+    "service_incident:opened": "an incident or a maintenance was put on the status page",
+    "service_incident:updated": "something new was said of an incident of the status page",
+    "service_incident:joined": "an agent joined requests to an incident of the status page",
+    "service_incident:answered": "one answer was written to everybody who joined an incident",
 }
 
 

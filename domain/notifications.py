@@ -45,7 +45,8 @@ class Rule(NamedTuple):
 RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:created": (
         Rule("request-received", "customers", author_too=True),
-        Rule("team-new", "team"),
+        # Those that an incident brings are on its page of the desk: the team needs no mail for each (VIEW-14).
+        Rule("team-new", "team", "no_incident"),
     ),
     "ticket:routed": (Rule("team-new", "team", "unassigned"),),
     "ticket:replied": (
@@ -116,6 +117,8 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:split": (),
     # Both keep a mail of it, whoever did it; many at once are one mail (domain/handover.py).
     "ticket:handed_over": (Rule("request-handed-over", "handed", "alone", author_too=True),),
+    # What is new of the incident comes as answers on the thread, with their mails.
+    "ticket:incident_joined": (),
     # Each of the two people keeps a mail of what they did: it holds the way to cancel (REQ-4).
     "deletion:announced": (Rule("deletion-confirm", "requester", author_too=True),),
     "deletion:confirmed": (
@@ -374,6 +377,7 @@ WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
     "first_block": lambda event, ticket, by: bool(event.data.get("first")),
     "goes_on": lambda event, ticket, by: event.data.get("from") != event.data.get("to"),
     "alone": lambda event, ticket, by: bool(event.data.get("alone")),
+    "no_incident": lambda event, ticket, by: not event.data.get("incident_id"),
     "asks_person": lambda event, ticket, by: event.data.get("asks") == "person",
     "asks_call": lambda event, ticket, by: event.data.get("asks") == "call",
     "waits": lambda event, ticket, by: event.data.get("state") == "waiting",

@@ -13,7 +13,16 @@ from peewee import JOIN, ModelSelect
 from domain import settings, statements
 from domain.lifecycle import CLOSED_TO_ANSWERS
 from domain.refusals import NotNow
-from models import Article, Membership, Organisation, Participant, Person, Ticket
+from models import (
+    Announcement,
+    AnnouncementTarget,
+    Article,
+    Membership,
+    Organisation,
+    Participant,
+    Person,
+    Ticket,
+)
 
 STAFF_ROLES = ("agent", "account_manager", "admin")
 
@@ -437,3 +446,37 @@ def can_rate(viewer: Viewer | None, article: Article) -> bool:
 def can_edit_articles(viewer: Viewer | None) -> bool:
     """True for those who write articles, on the admin screens."""
     return viewer is not None and viewer.is_active and viewer.is_admin
+
+
+# ---- Service status and announcements ------------------------------------------------------------------
+
+
+def can_run_incidents(viewer: Viewer | None) -> bool:
+    """True for those who open an incident of the status page, say what is new and answer all who joined: the desk.
+
+    Any agent: at night the one who is there must not have to wait for a supervisor (VIEW-14).
+    """
+    return viewer is not None and viewer.is_active and viewer.is_agent
+
+
+def visible_announcements(viewer: Viewer | None) -> ModelSelect:
+    """The announcements meant for this person, past and coming ones too (VIEW-8): the only start of such a query.
+
+    Strangers read the public ones, customers those for everybody who signs in and for their organisations; staff those
+    of the team and those for everybody, agents also what only some organisations read: they are asked about it.
+    """
+    query = Announcement.select()
+    if viewer is None or not viewer.is_active:
+        return query.where(Announcement.audience == "public")
+    if viewer.is_agent:
+        return query
+    sees = Announcement.audience.in_(("public", "customers"))
+    if viewer.is_staff:
+        return query.where(sees | (Announcement.audience == "staff"))
+    mine = [rights.organisation_id for rights in viewer.memberships]
+    if mine:
+        targets = AnnouncementTarget.select(AnnouncementTarget.announcement)
+        sees |= (Announcement.audience == "organisations") & Announcement.id.in_(
+            targets.where(AnnouncementTarget.organisation.in_(mine))
+        )
+    return query.where(sees)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import models
-from domain import blocking, contests, knowledge, lifecycle, mail_actions
+from domain import announcements, blocking, contests, knowledge, lifecycle, mail_actions, status_page
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
@@ -251,6 +251,54 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("search.index", "GET", "/search?q={n}", {}, "200 200 303 303 200 303 303 303"),
     ("search.suggestions", "GET", "/search/suggestions?q=changer+mon+mot+de+passe", {},
      "303 200 200 200 200 200 200 200"),
+    # The status page: {incident} runs, {past} is over, {answer} went to all who joined; {notice} can be put away, the first
+    # announcement of the demo world is a warning
+    ("status.show", "GET", "/status", {}, "200 200 200 200 200 200 200 200"),
+    ("status.history", "GET", "/status/history?month=2026-09", {}, "200 200 200 200 200 200 200 200"),
+    ("status.incident", "GET", "/status/{incident}", {}, "200 200 200 200 200 200 200 200"),
+    ("status.incident", "GET", "/status/999999", {}, "404 404 404 404 404 404 404 404"),
+    ("status.feed", "GET", "/status.atom?language=en", {}, "200 200 200 200 200 200 200 200"),
+    ("status.affected", "GET", "/status/{incident}/affected", {}, "303 403 200 200 200 403 403 403"),
+    ("status.affected", "GET", "/status/{past}/affected", {}, "303 403 200 200 200 403 403 403"),
+    ("status.affected", "GET", "/status/999999/affected", {}, "303 404 404 404 404 404 404 404"),
+    ("status.affected", "POST", "/status/{incident}/affected", {}, "303 403 303 303 303 403 403 403"),
+    ("status.affected", "POST", "/status/{incident}/affected", {"number": "{n}"}, "303 403 303 303 303 403 403 403"),
+    ("status.affected", "POST", "/status/{incident}/affected", {"number": "{theirs}"}, "303 403 422 422 303 403 403 403"),
+    ("status.affected", "POST", "/status/{past}/affected", {}, "303 409 409 409 409 409 409 409"),
+    ("announcements.dismissal", "POST", "/announcements/{notice}/dismissal", {}, "303 303 303 303 303 303 303 303"),
+    ("announcements.dismissal", "POST", "/announcements/{announcement_id}/dismissal", {},
+     "303 409 409 409 409 409 409 409"),
+    ("announcements.dismissal", "POST", "/announcements/{secret}/dismissal", {}, "303 404 404 404 404 303 303 303"),
+    ("incidents.index", "GET", "/desk/incidents", {}, "303 403 403 403 403 200 200 200"),
+    ("incidents.new", "GET", "/desk/incidents/new", {}, "303 403 403 403 403 200 200 200"),
+    ("incidents.new", "POST", "/desk/incidents/new", {}, "303 403 403 403 403 422 422 422"),
+    ("incidents.new", "POST", "/desk/incidents/new",
+     {"impact": "major", "services": "{service_id}", "title_fr": "Panne", "body_fr": "Rien ne va."},
+     "303 403 403 403 403 303 303 303"),
+    ("incidents.show", "GET", "/desk/incidents/{incident}", {}, "303 403 403 403 403 200 200 200"),
+    ("incidents.show", "GET", "/desk/incidents/999999", {}, "303 403 403 403 403 404 404 404"),
+    ("incidents.updates", "POST", "/desk/incidents/{incident}/updates", {}, "303 403 403 403 403 422 422 422"),
+    ("incidents.updates", "POST", "/desk/incidents/{incident}/updates",
+     {"state": "solved", "impact": "major", "services": "{service_id}", "title_fr": "Panne", "body_fr": "Fini.", "tell": "y"},
+     "303 403 403 403 403 303 303 303"),
+    ("incidents.updates", "POST", "/desk/incidents/{past}/updates",
+     {"state": "solved", "impact": "major", "services": "{service_id}", "title_fr": "Panne", "body_fr": "Fini."},
+     "303 403 403 403 403 409 409 409"),
+    ("incidents.requests", "POST", "/desk/incidents/{incident}/requests", {"numbers": "{n}"},
+     "303 403 403 403 403 303 303 303"),
+    ("incidents.requests", "POST", "/desk/incidents/{incident}/requests", {"numbers": "{n} SUP-1"},
+     "303 403 403 403 403 422 422 422"),
+    ("incidents.requests", "POST", "/desk/incidents/{past}/requests", {"numbers": "{n}"},
+     "303 403 403 403 403 409 409 409"),
+    ("incidents.answer", "GET", "/desk/incidents/{incident}/answer", {}, "303 403 403 403 403 200 200 200"),
+    ("incidents.answer", "POST", "/desk/incidents/{incident}/answer", {}, "303 403 403 403 403 422 422 422"),
+    ("incidents.answer", "POST", "/desk/incidents/{incident}/answer", {"body_fr": "Pour tous.", "status": "resolved"},
+     "303 403 403 403 403 303 303 303"),
+    ("incidents.answer", "POST", "/desk/incidents/{past}/answer", {"body_fr": "Pour personne."},
+     "303 403 403 403 403 422 422 422"),
+    ("incidents.report", "GET", "/desk/incidents/{incident}/answers/{answer}", {}, "303 403 403 403 403 200 200 200"),
+    ("incidents.report", "POST", "/desk/incidents/{incident}/answers/{answer}", {}, "303 403 403 403 403 303 303 303"),
+    ("incidents.report", "GET", "/desk/incidents/{past}/answers/{answer}", {}, "303 403 403 403 403 404 404 404"),
     # The administration, besides its tables
     ("admin_article.version_view", "GET", "/admin/article/version/?id={article_id}&number=1", {},
      "303 403 403 403 403 403 403 200"),
@@ -296,6 +344,8 @@ ADMIN_TABLES: dict[str, str] = {
     "topic": "list details new edit delete",
     "articlevote": "list details",
     "searchmiss": "list details delete",
+    "service": "list details new edit delete",
+    "announcement": "list details new edit delete",
     "outboxmessage": "list details",
     "jobrun": "list details",
     "auditentry": "list details",
@@ -371,6 +421,35 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         lifecycle.set_priority(row, "3", maker.viewer("sam"), now, reason="Un contournement existe.")
     contests.contest(contested, "La paie est arrêtée.", maker.viewer("alice"), now)
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
+    sam = maker.viewer("sam")
+    troubles = [
+        status_page.open_incident(
+            sam, now, title_fr="Panne", title_en="", impact="major", service_ids=[models.Service.get().id],
+            body_fr="Rien ne va.", body_en="", idempotency_key=f"incident-of-the-table-{at}",
+        )
+        for at in range(2)
+    ]  # fmt: skip
+    # Charlie's customer has joined, and was answered: neither alice nor anybody else may learn of it.
+    status_page.join_requests(troubles[0].id, [maker.request("charlie").number], sam, now)
+    told = status_page.answer_all(
+        troubles[0].id, sam, now, body_fr="Pour tous.", body_en="", idempotency_key="answer-of-the-table"
+    )
+    status_page.write_waiting(now)
+    status_page.post_update(
+        troubles[1].id,
+        sam,
+        now,
+        state="solved",
+        body_fr="Fini.",
+        body_en="",
+        idempotency_key="over-of-the-table",
+    )
+    notices = [
+        announcements.write(
+            models.Announcement(title_fr=f"Note {audience}", audience=audience, first_day=now.date()), [], now
+        )
+        for audience in ("customers", "staff")
+    ]
     models.JobRun.create(name="closing", started_at=now, outcome="ok")
     knowledge.vote(knowledge.find(None, "why-no-mail"), True, "", maker.viewer("alice"), now)
     knowledge.record_miss("licorne bleue", now)
@@ -402,6 +481,11 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "bob": world.bob.id,
         "message": made.ticket.messages.where(models.Message.kind == "reply").get().id,
         "note": made.ticket.messages.where(models.Message.kind == "note").get().id,
+        "incident": troubles[0].id,
+        "past": troubles[1].id,
+        "answer": told.id,
+        "notice": notices[0].id,
+        "secret": notices[1].id,
         "engineering": models.Team.get(models.Team.slug == "engineering").id,
     }
     filled |= {

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from domain import blocking, joining
+from domain import announcements, blocking, joining, status_page
 from forms.requests import REQUEST_FORMS
-from models import Membership, Organisation, Person, Team, Ticket
+from models import Announcement, Membership, Organisation, Person, Service, Team, Ticket
 from tests.support.browser_pages import be, number_of, sign_in_by_page
 from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks
 from tests.support.scene import Scene
@@ -521,3 +521,56 @@ def test_text_stays_whole_when_it_is_twice_as_large(
             } }"""
         )
         assert_looks(page)
+
+
+def test_pages_of_the_status_and_of_announcements(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    sam = scene.viewer("sam")
+    row = status_page.open_incident(
+        sam, scene.now, title_fr="API de paie ralentie", title_en="", impact="major",
+        service_ids=[Service.get(Service.slug == "payroll-api").id], body_fr="Plus rien ne répond.", body_en="",
+        idempotency_key="incident-of-the-eye",
+    )  # fmt: skip
+    ticket = scene.request("charlie")
+    status_page.join_requests(row.id, [ticket.number], sam, scene.now)
+    announcements.write(
+        Announcement(title_fr="À masquer", body_fr="Un mot.", first_day=scene.now.date()), [], scene.now
+    )
+    page = eye.be(None)
+    for path in ("/", "/status", "/status/history?month=2026-09", "/status/history"):
+        eye.look(path)
+    page.goto("/status")
+    page.locator("main details").evaluate("fold => { fold.open = true }")
+    eye.look()
+    eye.be(world.alice)
+    for path in (
+        "/",
+        "/catalogue",
+        "/requests/new/incident",
+        f"/status/{row.id}",
+        f"/status/{row.id}/affected",
+    ):
+        eye.look(path)
+    eye.be(world.charlie, locale="en-GB")
+    for path in ("/announcements", f"/tickets/{ticket.number}", "/status/1"):
+        eye.look(path)
+    page = eye.be(world.sam)
+    for path in (
+        "/desk/incidents",
+        "/desk/incidents/new",
+        f"/desk/incidents/{row.id}",
+        f"/desk/incidents/{row.id}/answer",
+    ):
+        eye.look(path)
+    page.locator("#answer").evaluate("form => { form.noValidate = true }")
+    page.locator("#answer .form-actions button.btn-primary").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    page.locator("#answer [name=body_fr]").fill("C’est réglé.")
+    page.locator("#answer .form-actions button.btn-primary").click()
+    expect(page.locator("[data-sent='1']")).to_be_visible()
+    eye.look()
+    eye.look(f"/desk/tickets/{ticket.number}")
+    eye.be(world.root)
+    for path in ("/admin/service/new/", "/admin/announcement/new/"):
+        eye.look(path)
+    eye.end(22)

@@ -11,6 +11,7 @@ from peewee import SQL, IntegrityError
 
 from models import (
     TABLES,
+    Announcement,
     Article,
     Attachment,
     CalendarClosingDay,
@@ -20,6 +21,9 @@ from models import (
     Draft,
     ExtraField,
     Feature,
+    IncidentAnswer,
+    IncidentAnswerLine,
+    IncidentUpdate,
     Kind,
     LicenceRequest,
     MailAction,
@@ -34,6 +38,7 @@ from models import (
     Product,
     ProductKind,
     ScaleLevel,
+    ServiceIncident,
     Table,
     TeamMember,
     Ticket,
@@ -100,6 +105,28 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "draft_has_its_place": [(Draft, {"ticket": A_TICKET})],
     "draft_form_for_organisation": [(Draft, {"organisation": None})],
     "extra_field_answer_known": [(ExtraField, {"answer": "song"})],
+    "service_incident_impact_known": [(ServiceIncident, {"impact": "terrible"})],
+    "service_incident_state_known": [(ServiceIncident, {"state": "lost"})],
+    # The newest row is planned work: not begun, not over.
+    "service_incident_state_fits": [
+        (ServiceIncident, {"impact": "major"}),
+        (ServiceIncident, {"state": "watching"}),
+    ],
+    "service_incident_ended_dated": [
+        (ServiceIncident, {"state": "done"}),
+        (ServiceIncident, {"ended_at": NOW}),
+    ],
+    "service_incident_titled": [(ServiceIncident, {"title_fr": "", "title_en": ""})],
+    "service_incident_ends_later": [(ServiceIncident, {"planned_until": NOW - timedelta(days=400)})],
+    "incident_update_state_known": [(IncidentUpdate, {"state": "lost"})],
+    "incident_update_says_something": [(IncidentUpdate, {"body_fr": "", "body_en": ""})],
+    "incident_answer_says_something": [(IncidentAnswer, {"body_fr": "", "body_en": ""})],
+    "incident_answer_line_state_known": [(IncidentAnswerLine, {"state": "lost"})],
+    "incident_answer_line_says_why": [(IncidentAnswerLine, {"state": "refused"})],
+    "announcement_level_known": [(Announcement, {"level": "panic"})],
+    "announcement_audience_known": [(Announcement, {"audience": "nobody"})],
+    "announcement_titled": [(Announcement, {"title_fr": "", "title_en": ""})],
+    "announcement_ends_later": [(Announcement, {"last_day": date(2020, 1, 1)})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
@@ -148,6 +175,11 @@ def rows(world: Any) -> None:
     )
     kind = Kind.select().first()
     ProductKind.create(product=Product.select().first(), kind=kind)
+    told = IncidentAnswer.create(
+        incident=ServiceIncident.select().order_by(ServiceIncident.id.desc()).first(), body_fr="Pour tous.",
+        written_by=world.sam, created_at=NOW, idempotency_key="answer",
+    )  # fmt: skip
+    IncidentAnswerLine.create(answer=told, ticket=ticket)
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,

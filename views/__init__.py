@@ -9,6 +9,7 @@ from flask import Flask
 
 from views import (
     account,
+    announcements,
     articles,
     assets,
     blocking,
@@ -23,12 +24,14 @@ from views import (
     guided,
     handover,
     home,
+    incidents,
     joining,
     mail_actions,
     pages,
     requests,
     search,
     session,
+    status,
     tickets,
     uploads,
 )
@@ -56,6 +59,10 @@ PUBLIC_ENDPOINTS = frozenset(
         "articles.announcements",
         "articles.releases",
         "search.index",
+        "status.show",
+        "status.history",
+        "status.incident",
+        "status.feed",
     }
 )
 
@@ -83,6 +90,9 @@ BLUEPRINTS = (
     bulk.blueprint,
     articles.blueprint,
     search.blueprint,
+    status.blueprint,
+    incidents.blueprint,
+    announcements.blueprint,
 )
 
 

@@ -25,6 +25,7 @@ from domain import (
     lists,
     policies,
     reading,
+    status_page,
 )
 from domain import drafts as kept_drafts
 from domain.refusals import Invalid, NotAllowed, NotNow
@@ -43,7 +44,7 @@ from forms.desk import (
     whole_number,
 )
 from models import Ticket
-from views import current, drafts, receiving, tickets
+from views import announcements, current, drafts, receiving, tickets
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
@@ -158,7 +159,10 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
                     if queue in counts
                 ],
             },
-            {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
+            {
+                "title": _("Elsewhere"),
+                "items": [*(link(queue) for queue in ("waiting", "resolved", "all")), _incidents_link(now)],
+            },
         ],
         "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
         "newer": _address(where(name, asked, before=page.newer, after="") | boxes) if page.newer else None,
@@ -176,6 +180,19 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
         "narrowed": _narrowed(name, asked, dict(forms)),
         "unnarrowed_url": _address(where(name, asked, **plain)),
     }
+
+
+def _incidents_link(now: Any) -> SimpleNamespace:
+    """The line of the rail that leads to the incidents of the status page, with how many run."""
+    count = len(status_page.running(now))
+    return SimpleNamespace(
+        label=_("Service incidents"),
+        url=url_for("incidents.index"),
+        icon="activity",
+        count=count or None,
+        hot=bool(count),
+        current=False,
+    )
 
 
 def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> SimpleNamespace:
@@ -242,7 +259,10 @@ def index() -> ResponseReturnValue:
         if number:
             return redirect(url_for("desk.show", number=number), 303)
     return render_template(
-        "desk/index.html", unfinished=drafts.unfinished(drafts.SHOWN), **beside(name, asked)
+        "desk/index.html",
+        unfinished=drafts.unfinished(drafts.SHOWN),
+        announced=announcements.on_top(),
+        **beside(name, asked),
     )
 
 
@@ -324,6 +344,8 @@ def page(
             words_of=lambda row: presenters.statuses(for_team=True, kind=row.kind_slug)[row.status],
             waiting=blocking.waiting(viewer, ticket),
             testing=tickets.testing_words(ticket, read),
+            incidents=tickets.incidents_of(ticket, read),
+            to_join=_to_join(ticket, read, now),
             environment=presenters.environment_words(ticket.test_environment),
             contest=contest,
             decision=decision,
@@ -446,6 +468,14 @@ def _keep_or_drop(field: Any, pairs: list[tuple[str, Any]], value: str = "") -> 
     offer(field, pairs)
     chosen = value or field.data or ""
     field.data = chosen if chosen in {key for key, _words in pairs} else ""
+
+
+def _to_join(ticket: Ticket, read: reading.Reading, now: Any) -> list[presenters.IncidentPlace]:
+    """Incidents that run and that this request could join: no query but the one that is remembered."""
+    if ticket.status in ("closed", "expired"):
+        return []
+    there = {event.data.get("incident_id") for event in read.events if event.kind == status_page.JOINED}
+    return [presenters.incident_place(row, now) for row in status_page.running(now) if row.id not in there]
 
 
 def _readers(ticket: Ticket, read: reading.Reading) -> list[Any]:

@@ -8,7 +8,7 @@ from flask_login import current_user
 
 import presenters
 from domain import catalogue, closing, knowledge, lifecycle, lists
-from views import current, drafts
+from views import announcements, current, drafts, status
 
 blueprint = Blueprint("home", __name__)
 
@@ -24,6 +24,8 @@ def index() -> ResponseReturnValue:
             "home/welcome.html",
             categories=catalogue.categories_with_forms(),
             news=knowledge.newest(None, knowledge.DATED, NEWS),
+            announced=announcements.on_top(),
+            incidents=status.running(),
         )
     viewer = current.viewer()
     if viewer.is_agent:
@@ -40,6 +42,8 @@ def index() -> ResponseReturnValue:
         words=words,
         unfinished=drafts.unfinished(drafts.SHOWN),
         news=knowledge.newest(viewer, knowledge.DATED, NEWS),
+        announced=announcements.on_top(),
+        incidents=status.running(),
         feed=knowledge.feed(viewer, current.now(), NEWS),
         turns={
             row.id: presenters.turn_words(

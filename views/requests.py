@@ -17,7 +17,7 @@ from domain import requests as filing
 from domain.refusals import Invalid, Missing, NotNow
 from forms.base import RequestFields
 from forms.requests import REQUEST_FORMS
-from views import current, drafts, receiving
+from views import current, drafts, receiving, status
 
 blueprint = Blueprint("requests", __name__)
 
@@ -172,21 +172,22 @@ def by_its_field(form: RequestFields, fault: Invalid) -> None:
         field.errors = [*field.errors, presenters.refusal(fault)]
 
 
-def _page(form: RequestFields, status: int = 200) -> ResponseReturnValue:
+def _page(form: RequestFields, code: int = 200) -> ResponseReturnValue:
     row = form.occasion.form
     draft = form.draft or _draft_of(form)
     page = render_template(
         "requests/new.html",
         form=form,
-        hints=form.hints() if form.restored or status != 200 else {},
+        hints=form.hints() if form.restored or code != 200 else {},
         draft=drafts.shown(draft, url_for("drafts.form", slug=row.slug), form.restored),
         row=row,
         occasion=form.occasion,
+        incidents=status.on_form(row.slug),
         points=form.points() + len(form.form_errors),
         include=to_include(row),
         **about_files(form),
     )
-    return page, status
+    return page, code
 
 
 def to_include(row: Any) -> list[str]:

@@ -25,6 +25,7 @@ from domain import (
     lists,
     policies,
     reading,
+    status_page,
 )
 from domain import drafts as kept_drafts
 from domain.refusals import Invalid, Missing, NotNow, Refusal
@@ -277,6 +278,7 @@ def page(
             deletion=deletion_place(ticket, viewer),
             blocked=presenters.blocked_lines(blocking.blockers(viewer, ticket)),
             testing=testing_words(ticket, read),
+            incidents=incidents_of(ticket, read),
             contest=contest_place(ticket, viewer, read.events),
             contest_form=ContestForm(formdata=None),
             status=words[ticket.status],
@@ -319,6 +321,12 @@ def testing_words(ticket: Ticket, read: reading.Reading) -> str:
     return presenters.test_words(
         ticket.status, ticket.test_environment, by_itself=presenters.undone_by_itself(read.events)
     )
+
+
+def incidents_of(ticket: Ticket, read: reading.Reading) -> list[presenters.IncidentPlace]:
+    """The incidents of the status page that a request joined, each with its latest news (VIEW-14)."""
+    now = current.now()
+    return [presenters.incident_place(row, now) for row in status_page.of_request(ticket, read.events)]
 
 
 def contest_place(ticket: Ticket, viewer: Any, events: Any) -> presenters.Contest | None:

@@ -34,6 +34,7 @@ from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
 from views.admin.rules import RoutingRuleView, SettingsView
+from views.admin.status import AnnouncementView, ServiceView
 from views.admin.tickets import TicketEventView, TicketView
 
 # In the order of the navigation.
@@ -66,6 +67,8 @@ VIEWS = (
     TopicView,
     ArticleVoteView,
     SearchMissView,
+    ServiceView,
+    AnnouncementView,
     SettingsView,
     PortalView,
     OutboxMessageView,

@@ -1029,4 +1029,10 @@ TABLE_WORDS: dict[str, Any] = {
     "Consent": _l("consents"),
     "CalendarClosingDay": _l("closing days"),
     "Article": _l("articles"),
+    "AffectedService": _l("service incidents"),
+    "JoinedRequest": _l("service incidents"),
+    "IncidentAnswerLine": _l("service incidents"),
+    "IncidentAnswer": _l("service incidents"),
+    "AnnouncementTarget": _l("announcements"),
+    "Service": _l("services"),
 }
