@@ -1318,7 +1318,9 @@ class AssistantQuestion(Table):
 
     class Meta:
         constraints = [
-            Check("subject IN ('contract', 'training', 'project', 'event', 'other')", "assistant_subject_known")
+            Check(
+                "subject IN ('contract', 'training', 'project', 'event', 'other')", "assistant_subject_known"
+            )
         ]
         indexes = ((("person", "id"), False),)
 

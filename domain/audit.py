@@ -83,6 +83,12 @@ AUDIT_KINDS: dict[str, str] = {
     "admin:changed": "a row was changed on an admin screen",
     "admin:deleted": "a row was deleted on an admin screen",
     "admin:exported": "rows were exported from an admin screen",
+    "idea:moved": "an idea got another state",
+    "idea:hidden": "staff hid an idea, with the reason",
+    "idea:shown": "staff showed a hidden idea again",
+    "idea:merged": "an idea was merged into another one",
+    "idea:comment_hidden": "staff hid a comment on an idea, with the reason",
+    "idea:comment_shown": "staff showed a hidden comment again",
     "preset:applied": "a preset was applied",
     "mail:retried": "failed mails were put back in the queue",
 }

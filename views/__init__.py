@@ -21,6 +21,7 @@ from views import (
     files,
     handover,
     home,
+    ideas,
     joining,
     mail_actions,
     pages,
@@ -46,6 +47,7 @@ PUBLIC_ENDPOINTS = frozenset(
         "session.language",
         "account.language",
         "help.show",
+        "help.assistant",
         "pages.accessibility",
         "pages.privacy",
         "pages.healthz",
@@ -78,6 +80,7 @@ BLUEPRINTS = (
     contests.blueprint,
     bulk.blueprint,
     articles.blueprint,
+    ideas.blueprint,
     search.blueprint,
 )
 

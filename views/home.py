@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 import presenters
-from domain import catalogue, closing, knowledge, lifecycle, lists
+from domain import catalogue, closing, guidance, knowledge, lifecycle, lists
 from views import current
 
 blueprint = Blueprint("home", __name__)
@@ -24,6 +24,8 @@ def index() -> ResponseReturnValue:
             "home/welcome.html",
             categories=catalogue.categories_with_forms(),
             news=knowledge.newest(None, knowledge.DATED, NEWS),
+            highlights=guidance.highlights(None),
+            featured=knowledge.featured(None),
         )
     viewer = current.viewer()
     if viewer.is_agent:
@@ -39,6 +41,8 @@ def index() -> ResponseReturnValue:
         ours=ours,
         words=words,
         news=knowledge.newest(viewer, knowledge.DATED, NEWS),
+        highlights=guidance.highlights(viewer),
+        featured=knowledge.featured(viewer),
         feed=knowledge.feed(viewer, current.now(), NEWS),
         turns={
             row.id: presenters.turn_words(

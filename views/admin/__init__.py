@@ -25,7 +25,9 @@ from views.admin.catalogue import (
 )
 from views.admin.closing import ClosingRuleView
 from views.admin.deletions import DeletionView
+from views.admin.guidance import AssistantQuestionView, EscalationLineView, HelpLineView, HighlightView
 from views.admin.home import HomeView
+from views.admin.ideas import IdeaCommentView, IdeaView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
@@ -60,6 +62,12 @@ VIEWS = (
     TopicView,
     ArticleVoteView,
     SearchMissView,
+    IdeaView,
+    IdeaCommentView,
+    HelpLineView,
+    EscalationLineView,
+    HighlightView,
+    AssistantQuestionView,
     SettingsView,
     PortalView,
     OutboxMessageView,

@@ -1029,4 +1029,7 @@ TABLE_WORDS: dict[str, Any] = {
     "Consent": _l("consents"),
     "CalendarClosingDay": _l("closing days"),
     "Article": _l("articles"),
+    "Idea": _l("ideas"),
+    "HelpLine": _l("telephone lines"),
+    "EscalationLine": _l("lines of whom to turn to"),
 }
