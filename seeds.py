@@ -257,7 +257,7 @@ IDEAS: tuple[tuple[str, str, int, dict[str, Any]], ...] = (
         {
             "kind": "discussion",
             "title": "Comment préparez-vous le passage à l’année suivante ?",
-            "details": "Nous clôturons à quatre mains sur deux jours. Quels contrôles faites-vous avant d’ouvrir janvier ?",
+            "details": "Nous clôturons à quatre sur deux jours. Quels contrôles faites-vous avant d’ouvrir janvier ?",
             "comments": (
                 ("bob", "Un bulletin à blanc par statut, puis l’état des absences."),
                 (
