@@ -2133,7 +2133,7 @@ def idea_states() -> dict[str, IdeaState]:
         "under_review": _("Under review"),
         "planned": _("Planned"),
         "under_way": _("Under way"),
-        "done": _("Done"),
+        "done": _("Shipped"),
         "not_kept": _("Not kept"),
     }
     return {key: IdeaState(key, labels[key], *_IDEA_TONES[key]) for key in _IDEA_TONES}

@@ -53,7 +53,7 @@ class IdeaForm(Keyed):
             "Customers of all organisations read it: no names, no figures of your own, no personal data."
         ),
     )
-    product = OneOf(_l("Product"), says_optional=True)
+    product = OneOf(_l("Product"))
 
 
 class DiscussionForm(IdeaForm):

@@ -24,7 +24,7 @@ STATES: tuple[tuple[str, Any], ...] = (
     ("under_review", _l("Under review")),
     ("planned", _l("Planned")),
     ("under_way", _l("Under way")),
-    ("done", _l("Done")),
+    ("done", _l("Shipped")),
     ("not_kept", _l("Not kept")),
 )
 
