@@ -337,7 +337,9 @@ def test_a_featured_topic_shows_to_those_who_may_read_something_in_it(world: Any
         who: {row.slug for row in knowledge.featured(see(getattr(world, who)) if who else None)}
         for who in ("", "alice", "sam")
     }
-    assert "team" in slugs["sam"] and "team" not in slugs["alice"] and slugs[""] <= slugs["alice"] < slugs["sam"]
+    assert (
+        "team" in slugs["sam"] and "team" not in slugs["alice"] and slugs[""] <= slugs["alice"] < slugs["sam"]
+    )
 
 
 def test_the_menu_of_portals_is_there_once_there_are_two(client: Any, world: Any) -> None:
