@@ -39,7 +39,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts, files, status_page
+from domain import accounts, files, guidance, status_page, telephone
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
@@ -326,6 +326,8 @@ def _templates(app: Flask) -> None:
         article_icons=presenters.ARTICLE_ICONS,
         now=lambda: app.extensions["guichet_clock"](),
         service_state=lambda: presenters.overall_mark(status_page.overall(app.extensions["guichet_clock"]())),
+        telephone=_telephone(app),
+        portals=guidance.portals,
     )
     app.jinja_env.filters.update(markdown=presenters.markdown)
 
@@ -334,10 +336,19 @@ def _templates(app: Flask) -> None:
         lang = presenters.language()
         return {
             "locale": lang,
-            "help_phone": choices.get("help_phone"),
-            "help_hours": choices.get(f"help_hours_{lang}"),
             "registration_open": choices.get("registration") == "open",
         }
+
+
+def _telephone(app: Flask) -> Callable[[], presenters.Telephone]:
+    """Make the function `telephone()`: the number of the reader's region, and whether somebody answers it now."""
+
+    def of_reader() -> presenters.Telephone:
+        viewer = current_user._get_current_object() if current_user.is_authenticated else None
+        line = telephone.line_for(viewer)
+        return presenters.telephone_words(line, app.extensions["guichet_clock"](), viewer is not None)
+
+    return of_reader
 
 
 def _quick_words(app: Flask) -> None:

@@ -43,11 +43,16 @@ from domain import (
     policies,
     rule_texts,
     settings,
+    telephone,
 )
 from domain.notifications import PermanentFailure, Skipped
 from models import (
+    AssistantQuestion,
     Attachment,
     ClosingRule,
+    Idea,
+    IdeaFollow,
+    IdeaMove,
     Kind,
     Message,
     Organisation,
@@ -224,6 +229,10 @@ class Reader:
     def why(self) -> str:
         """Why this person gets this mail, for the foot of it."""
         if self.row.ticket_id is None:
+            if self.row.template == "idea-state":
+                return _("You get this mail because you follow this idea; its page ends that.")
+            if self.row.template == "assistant-question":
+                return _("You get this mail because questions that are not technical go to this address.")
             if self.is_staff:
                 return _("You get this mail because you look after this portal.")
             if self.row.template == "request-handed-over":
@@ -1122,6 +1131,56 @@ def registration_waiting(to: Reader) -> dict[str, Any]:
     }
 
 
+def idea_state(to: Reader) -> dict[str, Any]:
+    """To those who follow an idea: its new state, and the public sentence (VIEW-10).
+
+    Raises Skipped when it has moved on, is hidden or merged, or when its reader follows it no more.
+    """
+    row = (
+        IdeaMove.select(IdeaMove, Idea).join(Idea).where(IdeaMove.id == to.row.context.get("move_id")).first()
+    )
+    if row is None or row.idea.hidden_at is not None or row.idea.merged_into_id is not None:
+        raise Skipped("no-idea")
+    if row.idea.state != row.after:
+        # The newer state has a mail of its own.
+        raise Skipped("moved-on")
+    follows = (IdeaFollow.idea == row.idea_id) & (IdeaFollow.person == to.row.person_id)
+    if not IdeaFollow.select().where(follows).exists():
+        raise Skipped("no-follower")
+    state = presenters.idea_states()[row.after]
+    return {
+        "title": one_line(row.idea.title),
+        "state": state.label,
+        "tone": state.tone,
+        "sentence": one_line(presenters.localized(row, "sentence")),
+        "button": {"label": _("Open the idea"), "url": to.link(f"/ideas/{row.idea_id}")},
+    }
+
+
+def assistant_question(to: Reader) -> dict[str, Any]:
+    """To customer success: a question that is not technical; an answer goes to whoever asked (VIEW-8)."""
+    row = (
+        AssistantQuestion.select(AssistantQuestion, Person)
+        .join(Person)
+        .where(AssistantQuestion.id == to.row.context.get("question_id"))
+        .first()
+    )
+    if row is None:
+        raise Skipped("no-question")
+    viewer = policies.load_viewer(row.person_id)
+    return {
+        "name": one_line(row.person.full_name),
+        "address": one_line(row.person.email),
+        "organisation": one_line(viewer.organisation_name) if viewer else "",
+        "subject_words": presenters.assistant_subjects()[row.subject],
+        "text": body_text(row.message),
+        "html": body_html(row.message),
+        "page": row.page,
+        "button": None,
+        "reply_to": row.person.email,
+    }
+
+
 def _with_link(to: Reader) -> dict[str, Any]:
     """A single-use link to choose a password. The outbox keeps its seed only: the link exists in the mail alone.
 
@@ -1163,6 +1222,8 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "reply-refused": reply_refused,
     "request-merged": request_merged,
     "request-handed-over": request_handed_over,
+    "idea-state": idea_state,
+    "assistant-question": assistant_question,
     "team-new": team_new,
     "team-reply": team_reply,
     "team-assigned": team_assigned,
@@ -1213,7 +1274,7 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
             "why": reader.why,
             "about_request": row.ticket_id is not None,
             "help_url": reader.link("/help"),
-            "phone": one_line(str(settings.get("help_phone") or "")),
+            "phone": one_line(_phone_of(row)),
             **MAILS[row.template](reader),
         }
         subject = shortened(_part(row.template, "subject.txt", words))
@@ -1222,7 +1283,8 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
         html = _part(row.template, "body.html", words)
     sender = settings.get("mail_from") or f"support@{_mail_host(host)}"
     headers = {
-        "Reply-To": sender,
+        # A question to customer success is answered to whoever asked it.
+        "Reply-To": _wire_address(str(words.get("reply_to") or sender)),
         "Date": format_datetime(now),
         "Message-ID": f"<{row.message_id}@{host}>",
         "Auto-Submitted": "auto-generated",
@@ -1242,6 +1304,12 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
         html=html,
         headers=headers,
     )
+
+
+def _phone_of(row: OutboxMessage) -> str:
+    """The number of the reader's region; that of the settings as long as no line is in use."""
+    line = telephone.line_of_person(row.person_id)
+    return line.phone if line is not None else str(settings.get("help_phone") or "")
 
 
 def rule_example(row: ClosingRule, language: str, day: date, organisation: str) -> list[dict[str, Any]]:

@@ -162,6 +162,10 @@ class Portal(Table):
     name_en = CharField(max_length=120)
     prefix = CharField(max_length=8, unique=True)
     last_number = IntegerField(default=2000)
+    # Where it stands when that is not here; the header leads there once there are two portals.
+    url = CharField(max_length=300, default="")
+    sentence_fr = CharField(max_length=200, default="")
+    sentence_en = CharField(max_length=200, default="")
 
 
 class Calendar(Table):
@@ -1095,6 +1099,8 @@ class Topic(Table):
     icon = CharField(max_length=40, default="book")
     position = IntegerField(default=0)
     is_active = BooleanField(default=True)
+    # Stands on the home page of those who may read something in it.
+    is_featured = BooleanField(default=False)
 
 
 class Article(Table):
@@ -1448,6 +1454,197 @@ class AnnouncementDismissal(Table):
         indexes = ((("person", "announcement"), True), (("announcement",), False))
 
 
+# ---- Ideas, and whom to turn to ----------------------------------------------------------------------
+
+
+class Idea(Table):
+    """An idea for a product, or a question to discuss with specialists and peers (VIEW-10): told to all customers.
+
+    `votes` and `comments` are counted as they come, so that lists sort on them without reading what is behind.
+    """
+
+    kind = CharField(max_length=12, default="idea")
+    state = CharField(max_length=14, default="submitted")
+    title = CharField(max_length=120)
+    # Which problem it solves; a discussion has none.
+    problem = TextField(default="")
+    details = TextField(default="")
+    product = ForeignKeyField(Product, null=True, on_delete="SET NULL", index=False)
+    author = ForeignKeyField(Person, backref="ideas", on_delete="RESTRICT", index=False)
+    language = CharField(max_length=2, default="fr")
+    votes = IntegerField(default=0)
+    comments = IntegerField(default=0)
+    created_at = UtcField()
+    edited_at = UtcField(null=True)
+    # The idea in which a duplicate goes on, with its votes.
+    merged_into = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
+    hidden_at = UtcField(null=True)
+    hide_reason = CharField(max_length=300, default="")
+    idempotency_key = CharField(max_length=80, unique=True)
+    # Counts the moves of its state, so that of two at the same instant one is refused.
+    version = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            Check("kind IN ('idea', 'discussion')", "idea_kind_known"),
+            Check(
+                "state IN ('submitted', 'under_review', 'planned', 'under_way', 'done', 'not_kept')",
+                "idea_state_known",
+            ),
+            Check("kind = 'idea' OR state = 'submitted'", "idea_discussion_stateless"),
+            Check("votes >= 0 AND comments >= 0", "idea_counts_sensible"),
+            Check("hidden_at IS NULL OR hide_reason <> ''", "idea_hidden_reasoned"),
+            Check("merged_into_id IS NULL OR merged_into_id <> id", "idea_not_into_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.title)
+
+
+# Lists show what is neither hidden nor merged: newest first and most wanted first, of all, of a state, of a product.
+IDEA_LISTED = "hidden_at IS NULL AND merged_into_id IS NULL"
+for _columns in (
+    "kind, id", "kind, votes, id", "kind, state, id", "kind, state, votes, id", "product_id, kind, id",
+    "product_id, kind, votes, id",
+):  # fmt: skip
+    _name = "idea_" + _columns.replace("_id", "").replace(", ", "_").removesuffix("_id")
+    Idea.add_index(SQL(f"CREATE INDEX IF NOT EXISTS {_name} ON idea ({_columns}) WHERE {IDEA_LISTED}"))
+# One's own, also those that are hidden; how many somebody sent lately.
+Idea.add_index(SQL("CREATE INDEX IF NOT EXISTS idea_author ON idea (author_id, id)"))
+Idea.add_index(SQL("CREATE INDEX IF NOT EXISTS idea_hidden ON idea (id) WHERE hidden_at IS NOT NULL"))
+Idea.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS idea_merged ON idea (merged_into_id) WHERE merged_into_id IS NOT NULL")
+)
+
+
+class IdeaVote(Table):
+    """Somebody wants an idea too: once, and it can be taken back."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    created_at = UtcField()
+
+    class Meta:
+        indexes = ((("idea", "person"), True), (("person",), False))
+
+
+class IdeaFollow(Table):
+    """Somebody gets a mail when an idea changes its state: its author, and the voters who choose to."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+
+    class Meta:
+        indexes = ((("idea", "person"), True), (("person",), False))
+
+
+class IdeaComment(Table):
+    """What somebody says on an idea, in Markdown. `by_team`: they were of the vendor's staff when they wrote it."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    author = ForeignKeyField(Person, on_delete="RESTRICT", index=False)
+    by_team = BooleanField(default=False)
+    body = TextField()
+    created_at = UtcField()
+    hidden_at = UtcField(null=True)
+    hide_reason = CharField(max_length=300, default="")
+    idempotency_key = CharField(max_length=80, unique=True)
+
+    class Meta:
+        constraints = [Check("hidden_at IS NULL OR hide_reason <> ''", "idea_comment_hidden_reasoned")]
+        # The discussion of an idea in order; how many somebody wrote lately.
+        indexes = ((("idea", "id"), False), (("author", "id"), False))
+
+
+class IdeaMove(Table):
+    """An idea got another state: who said so, when, and the sentence that everybody reads."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    before = CharField(max_length=14)
+    after = CharField(max_length=14)
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    moved_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    moved_at = UtcField()
+
+    class Meta:
+        constraints = [Check("sentence_fr <> '' OR sentence_en <> ''", "idea_move_explained")]
+        indexes = ((("idea", "id"), False),)
+
+
+class HelpLine(Table):
+    """A telephone number of a region, with the calendar that says when somebody answers (VIEW-8)."""
+
+    slug = CharField(max_length=40, unique=True)
+    region_fr = CharField(max_length=80)
+    region_en = CharField(max_length=80)
+    # Two letters each: whose organisation is of one of them gets this number first. Empty: everybody else.
+    countries = JSONField(default=list)
+    phone = CharField(max_length=40)
+    # Two letters each: what is spoken there.
+    languages = JSONField(default=list)
+    calendar = ForeignKeyField(Calendar, on_delete="RESTRICT", index=False)
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class EscalationLine(Table):
+    """Where to turn to in one situation, by level (REQ-15): a name or a role, and how to reach them."""
+
+    slug = CharField(max_length=40, unique=True)
+    level_fr = CharField(max_length=80)
+    level_en = CharField(max_length=80)
+    situation_fr = CharField(max_length=400)
+    situation_en = CharField(max_length=400)
+    whom_fr = CharField(max_length=120)
+    whom_en = CharField(max_length=120)
+    email = CharField(max_length=254, default="")
+    phone = CharField(max_length=40, default="")
+    form = ForeignKeyField(RequestForm, null=True, on_delete="SET NULL", index=False)
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class Highlight(Table):
+    """Something that the home page shows: a drawing, a title, a sentence, and where it leads (VIEW-8)."""
+
+    slug = CharField(max_length=40, unique=True)
+    icon = CharField(max_length=40, default="star")
+    title_fr = CharField(max_length=80)
+    title_en = CharField(max_length=80)
+    sentence_fr = CharField(max_length=200, default="")
+    sentence_en = CharField(max_length=200, default="")
+    link = CharField(max_length=300)
+    audience = CharField(max_length=20, default="customers")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+    class Meta:
+        constraints = [Check("audience IN ('public', 'customers')", "highlight_audience_known")]
+
+
+class AssistantQuestion(Table):
+    """A question that is not technical, sent to customer success (VIEW-8): kept as it was mailed."""
+
+    person = ForeignKeyField(Person, on_delete="RESTRICT", index=False)
+    subject = CharField(max_length=20)
+    message = TextField()
+    # The page on which help was asked.
+    page = CharField(max_length=200, default="")
+    created_at = UtcField()
+    idempotency_key = CharField(max_length=80, unique=True)
+
+    class Meta:
+        constraints = [
+            Check(
+                "subject IN ('contract', 'training', 'project', 'event', 'other')", "assistant_subject_known"
+            )
+        ]
+        indexes = ((("person", "id"), False),)
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1460,4 +1657,5 @@ TABLES: list[type[Table]] = [
     ProductKind, Feature, ExtraField,
     Service, ServiceIncident, AffectedService, IncidentUpdate, JoinedRequest, IncidentAnswer, IncidentAnswerLine,
     Announcement, AnnouncementTarget, AnnouncementDismissal,
+    Idea, IdeaVote, IdeaFollow, IdeaComment, IdeaMove, HelpLine, EscalationLine, Highlight, AssistantQuestion,
 ]  # fmt: skip

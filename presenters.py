@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import nh3
+from babel import Locale
 from babel.dates import format_date, format_time
 from flask_babel import get_locale, get_timezone, ngettext
 from flask_babel import gettext as _
@@ -18,7 +19,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from domain import advice as counsel
-from domain import closing, files, search, settings, status_page
+from domain import closing, files, search, settings, status_page, telephone
 from domain.closing_preview import Day, Preview, Story
 from domain.closing_rules import REMINDER, WORKING_DAYS, Explanation
 from domain.refusals import Refusal
@@ -2592,3 +2593,233 @@ REFUSALS |= {
     "announcement-no-organisations": lambda d: _("Leave this empty, or choose “Some organisations” above."),
     "announcement-stays": lambda d: _("A warning stays until its last day."),
 }
+
+
+# ---- Ideas -------------------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "ideas-not-yours": lambda d: _(
+        "Ideas are open as soon as our team has attached your account to your organisation."
+    ),
+    "idea-kind-unknown": lambda d: _("Choose one of the two."),
+    "idea-title-needed": lambda d: _("Give your idea a title."),
+    "idea-problem-needed": lambda d: _("Say which problem it solves."),
+    "idea-details-needed": lambda d: _("Write what you want to discuss."),
+    "idea-product-unknown": lambda d: _("Choose one of the products of the list."),
+    "idea-not-yours": lambda d: _("Only its author changes an idea."),
+    "idea-answered": lambda d: _(
+        "It is too late to change this: somebody has answered it, or its time is over. Add a comment."
+    ),
+    "idea-own-vote": lambda d: _("Your own idea counts already: votes are those of the others."),
+    "idea-over": lambda d: _("This idea takes no more votes or words: look at what became of it."),
+    "idea-state-unknown": lambda d: _("Choose one of the states of the list."),
+    "idea-state-same": lambda d: _("The idea has this state already."),
+    "idea-sentence-needed": lambda d: _("Say why, in one language at least: everybody will read it."),
+    "idea-moved": lambda d: _(
+        "A colleague has just moved this idea. Look at its new state, then try again: your text is kept."
+    ),
+    "idea-hidden-already": lambda d: _("This is hidden already."),
+    "idea-shown-already": lambda d: _("This is not hidden."),
+    "idea-reason-needed": lambda d: _("Say why: the record keeps it, and the author reads it."),
+    "idea-not-desk": lambda d: _("Only our team does this."),
+    "idea-into-unknown": lambda d: _("Give the number of another idea that is open to everybody."),
+    "idea-into-itself": lambda d: _("Give another number: an idea does not go on in itself."),
+    "too-many-posts": lambda d: _(
+        "That is a lot in one minute. Wait a little, then send it again: it is kept."
+    ),
+    "assistant-away": lambda d: _("These questions are not taken here at the moment: call us."),
+    "assistant-subject-unknown": lambda d: _("Choose what it is about."),
+}
+
+_IDEA_TONES = {
+    "submitted": ("new", "inbox"),
+    "under_review": ("ours", "search"),
+    "planned": ("away", "calendar-check"),
+    "under_way": ("ours", "gear"),
+    "done": ("done", "check-circle-fill"),
+    "not_kept": ("over", "slash-circle"),
+}
+
+
+class IdeaState(NamedTuple):
+    """The state of an idea as templates show it."""
+
+    key: str
+    label: str
+    tone: str
+    icon: str
+
+
+def idea_states() -> dict[str, IdeaState]:
+    """Every state of an idea in words, in order."""
+    labels = {
+        "submitted": _("Submitted"),
+        "under_review": _("Under review"),
+        "planned": _("Planned"),
+        "under_way": _("Under way"),
+        "done": _("Shipped"),
+        "not_kept": _("Not kept"),
+    }
+    return {key: IdeaState(key, labels[key], *_IDEA_TONES[key]) for key in _IDEA_TONES}
+
+
+def public_name(full_name: str) -> str:
+    """How a customer is named to customers of other organisations: given name and initial, "Alice M."."""
+    words = full_name.split()
+    if not words or "@" in full_name:
+        return _("A customer")
+    return f"{words[0]} {words[-1][0].upper()}." if len(words) > 1 else words[0]
+
+
+def idea_author(viewer: Any, person: Any, by_team: bool, organisation: str = "") -> str:
+    """Who wrote an idea or a comment, for this reader: staff read whole names and organisations, customers neither."""
+    if person.id == viewer.id:
+        return _("You")
+    if viewer.is_staff and not by_team and organisation:
+        return _("%(name)s, %(organisation)s", name=person.full_name, organisation=organisation)
+    return str(person.full_name) if viewer.is_staff or by_team else public_name(person.full_name)
+
+
+# ---- Help --------------------------------------------------------------------------------------------
+
+
+def assistant_subjects() -> dict[str, str]:
+    """What a question that is not technical may be about, in order."""
+    return {
+        "contract": _("Contract, offer or invoice conditions"),
+        "training": _("Training"),
+        "project": _("A project or advice"),
+        "event": _("An event or a meeting"),
+        "other": _("Something else"),
+    }
+
+
+class Telephone(NamedTuple):
+    """A telephone line as pages show it: number, whether somebody answers, and in whose time that is said."""
+
+    region: str
+    phone: str
+    digits: str
+    is_open: bool
+    state: str
+    zone: str
+    sentence: str
+    languages: str
+
+
+class LineDay(NamedTuple):
+    """One day of a telephone line in the reader's zone."""
+
+    day: date
+    label: str
+    hours: str
+    is_today: bool
+
+
+def clock_hour(moment: datetime) -> str:
+    """The hour of an instant in the reader's zone: 9 h, 9 h 30, 09:30."""
+    local = moment.astimezone(_zone())
+    return _time_fr(local) if language() == "fr" else f"{local:%H:%M}"
+
+
+def zone_words(is_own: bool) -> str:
+    """In whose time hours are said: the reader's own, or that of the portal, by its city."""
+    if is_own:
+        return _("in your time zone")
+    city = str(getattr(_zone(), "key", None) or _zone()).rpartition("/")[2].replace("_", " ")
+    return _("%(city)s time", city=city)
+
+
+def line_state(standing: Any, now: datetime) -> str:
+    """Whether a telephone line is answered: "Open until 18:00", "Opens tomorrow at 09:00"."""
+    if standing.open_until is not None:
+        until = standing.open_until
+        if until - now > timedelta(days=7):
+            return _("Open day and night")
+        if until.astimezone(_zone()).date() == now.astimezone(_zone()).date():
+            return _("Open until %(hour)s", hour=clock_hour(until))
+        if until - now < timedelta(hours=24):
+            return _("Open until %(hour)s tomorrow", hour=clock_hour(until))
+        return _(
+            "Open until %(day)s at %(hour)s",
+            day=long_day(until.astimezone(_zone()).date()),
+            hour=clock_hour(until),
+        )
+    if standing.opens_at is None:
+        return _("Closed")
+    opens = standing.opens_at.astimezone(_zone()).date()
+    today = now.astimezone(_zone()).date()
+    hour = clock_hour(standing.opens_at)
+    if opens == today:
+        return _("Opens today at %(hour)s", hour=hour)
+    if opens == today + timedelta(days=1):
+        return _("Opens tomorrow at %(hour)s", hour=hour)
+    return _("Opens on %(day)s at %(hour)s", day=long_day(opens), hour=hour)
+
+
+def telephone_words(line: Any, now: datetime, is_own_zone: bool) -> Telephone:
+    """A telephone line for a reader; without one, the number and the hours of the settings.
+
+    Arguments: line, of domain/telephone.py, or None; now, aware; is_own_zone, the page is in the reader's own zone
+    rather than in that of the portal.
+    """
+    if line is None:
+        number = str(settings.get("help_phone"))
+        return Telephone(
+            "", number, _dialled(number), True, str(settings.get(f"help_hours_{language()}")), "", "", ""
+        )
+    standing = telephone.standing(line, now)
+    locale = get_locale() or Locale("fr")
+    spoken = [str(locale.languages.get(code, code)) for code in line.languages]
+    return Telephone(
+        localized(line, "region"),
+        line.phone,
+        _dialled(line.phone),
+        standing.is_open,
+        line_state(standing, now),
+        zone_words(is_own_zone),
+        localized(line, "sentence"),
+        ", ".join(spoken),
+    )
+
+
+def _dialled(number: str) -> str:
+    """A number as a link of a telephone takes it."""
+    return re.sub(r"[^0-9+*#]", "", number)
+
+
+def line_days(line: Any, now: datetime) -> list[LineDay]:
+    """When a line is answered on this day and the six after it, in the reader's zone."""
+    zone = _zone()
+    today = now.astimezone(zone).date()
+    start = datetime.combine(today, datetime.min.time(), zone)
+    days: dict[date, list[str]] = {today + timedelta(days=n): [] for n in range(telephone.DAYS_SHOWN)}
+    for opens, closes in _joined(telephone.coming(line, start)):
+        begins, ends = opens.astimezone(zone), closes.astimezone(zone)
+        # A period that goes over midnight there belongs to both days here.
+        for day in days:
+            first = datetime.combine(day, datetime.min.time(), zone)
+            last = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+            if begins < last and ends > first:
+                left, right = max(begins, first), min(ends, last)
+                end = _midnight() if right == last else clock_hour(right)
+                days[day].append(f"{clock_hour(left)}–{end}")
+    return [
+        LineDay(day, long_day(day), ", ".join(hours) or _("closed"), day == today)
+        for day, hours in days.items()
+    ]
+
+
+def _joined(periods: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Periods that touch as one."""
+    found: list[tuple[datetime, datetime]] = []
+    for opens, closes in periods:
+        if found and found[-1][1] == opens:
+            found[-1] = (found[-1][0], closes)
+        else:
+            found.append((opens, closes))
+    return found
+
+
+def _midnight() -> str:
+    return "24\u00a0h" if language() == "fr" else "24:00"

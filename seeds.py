@@ -29,7 +29,9 @@ from domain import (
     conversation,
     deletion,
     files,
+    guidance,
     handover,
+    ideas,
     joining,
     knowledge,
     licences,
@@ -47,8 +49,10 @@ from domain.workdays import WorkCalendar
 from models import (
     Announcement,
     Article,
+    Calendar,
     ClosingRule,
     ConsentText,
+    HelpLine,
     Membership,
     Message,
     Organisation,
@@ -172,6 +176,111 @@ ARTICLES: dict[str, dict[str, Any]] = {
         "body_fr": "À écrire : la liste des colonnes, version par version.",
     },
 }
+
+# Slug, zone and country of the calendar, and the line itself.
+HELP_LINES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    (
+        "north-america",
+        "America/Montreal",
+        "CA",
+        {
+            "region_fr": "Amérique du Nord",
+            "region_en": "North America",
+            "countries": ["CA", "US"],
+            "phone": "+1 514 555 0142",
+            "languages": ["fr", "en"],
+            "sentence_fr": "La nuit et le week-end, laissez un message : nous rappelons à l’ouverture.",
+            "sentence_en": "At night and at weekends, leave a message: we call back when we open.",
+        },
+    ),
+    (
+        "japan",
+        "Asia/Tokyo",
+        "JP",
+        {
+            "region_fr": "Japon",
+            "region_en": "Japan",
+            "countries": ["JP"],
+            "phone": "+81 3 5555 0142",
+            "languages": ["ja", "en"],
+        },
+    ),
+)
+
+# Key, who tells it, days before now, and the idea with what came of it.
+IDEAS: tuple[tuple[str, str, int, dict[str, Any]], ...] = (
+    (
+        "calendar",
+        "alice",
+        60,
+        {
+            "title": "Exporter le planning des congés vers un calendrier",
+            "problem": "Les responsables recopient les congés à la main dans leur agenda, et se trompent de semaine.",
+            "details": "Une adresse `.ics` par équipe suffirait.",
+            "product": "time",
+            "votes": ("charlie", "erin", "noah", "priya", "dana"),
+            "comments": (
+                ("erin", "We would use it for shift planning too, in four sites."),
+                (
+                    "sam",
+                    "Merci. Faut-il aussi les demandes **en attente**, ou seulement les congés validés ?",
+                ),
+                ("alice", "Les congés validés suffisent."),
+            ),
+            "moves": (
+                ("under_review", "Nous regardons ce que cela demande.", "We are looking at what it takes."),
+                ("planned", "Prévu pour la version 12.6.", "Planned for version 12.6."),
+            ),
+        },
+    ),
+    (
+        "ics",
+        "lotte",
+        20,
+        {
+            "title": "Un fichier ics des congés par équipe",
+            "problem": "Chacun demande à l’autre qui est là la semaine prochaine.",
+            "votes": ("omar", "erin"),
+        },
+    ),
+    (
+        "dark",
+        "erin",
+        45,
+        {
+            "title": "A dark theme for the time clock",
+            "problem": "The screen at the night gate blinds people who come out of the dark.",
+            "votes": ("charlie",),
+            "moves": (("done", "Livré avec la version 12.4.", "Shipped with version 12.4."),),
+        },
+    ),
+    (
+        "year-end",
+        "charlie",
+        9,
+        {
+            "kind": "discussion",
+            "title": "Comment préparez-vous le passage à l’année suivante ?",
+            "details": "Nous clôturons à quatre sur deux jours. Quels contrôles faites-vous avant d’ouvrir janvier ?",
+            "comments": (
+                ("bob", "Un bulletin à blanc par statut, puis l’état des absences."),
+                (
+                    "ines",
+                    "Bon réflexe. Vérifiez aussi les compteurs reportés : l’écran « Soldes » les liste.",
+                ),
+            ),
+        },
+    ),
+    (
+        "badge",
+        "dana",
+        2,
+        {
+            "title": "Prévenir quand un badge n’a pas été rendu",
+            "problem": "Un badge oublié reste actif des semaines après un départ.",
+        },
+    ),
+)
 
 ORGANISATIONS: dict[str, dict[str, Any]] = {
     "acme": {
@@ -333,6 +442,8 @@ def seed_demo(
         world.read_articles()
         world.run_services()
         world.announce()
+        world.answer_the_telephone()
+        world.share_ideas()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -563,6 +674,74 @@ class _World:
         """An hour of Paris so many days from now."""
         day = self.now.astimezone(PARIS).date() + timedelta(days=days)
         return datetime.combine(day, time(hour), PARIS).astimezone(UTC)
+
+    def answer_the_telephone(self) -> None:
+        """Two more numbers, in other zones, and a portal of consulting to switch to."""
+        if not HelpLine.select().exists():
+            # A preset without our lines.
+            return
+        for position, (slug, zone, country, line) in enumerate(HELP_LINES, start=2):
+            calendar = Calendar.create(
+                name=line["region_en"],
+                country=country,
+                time_zone=zone,
+                hours={str(day): [["09:00", "17:00"]] for day in range(5)},
+            )
+            HelpLine.create(slug=slug, calendar=calendar, position=position * 10, **line)
+        Portal.create(
+            slug="consulting",
+            prefix="CON",
+            name_fr="Conseil et projets",
+            name_en="Consulting and projects",
+            sentence_fr="Projets en cours, ateliers, formations.",
+            sentence_en="Projects under way, workshops, training.",
+            url="https://consulting.initech.example/",
+        )
+
+    def share_ideas(self) -> None:
+        """Ideas in several states with their votes, a duplicate, a discussion, and a question to customer success."""
+        now = self.now
+        made = {}
+        for key, who, days, idea in IDEAS:
+            at = now - timedelta(days=days)
+            product = self.products.get(idea.get("product", ""))
+            words = {name: idea.get(name, "") for name in ("title", "problem", "details")}
+            made[key] = ideas.submit(
+                self.viewers[who],
+                at,
+                kind=idea.get("kind", "idea"),
+                product_id=product,
+                idempotency_key=f"demo-idea-{key}",
+                **words,
+            )
+            for voter in idea.get("votes", ()):
+                ideas.vote(made[key], self.viewers[voter], at + timedelta(hours=3), follow=voter == "erin")
+            for number, (author, text) in enumerate(idea.get("comments", ())):
+                ideas.comment(
+                    made[key],
+                    text,
+                    self.viewers[author],
+                    at + timedelta(hours=20 + number),
+                    idempotency_key=f"demo-comment-{key}-{number}",
+                )
+            for number, (state, fr, en) in enumerate(idea.get("moves", ())):
+                ideas.move(
+                    made[key],
+                    state,
+                    self.viewers["vera"],
+                    at + timedelta(days=2 + number),
+                    sentence_fr=fr,
+                    sentence_en=en,
+                )
+        ideas.merge(made["ics"], made["calendar"].id, self.viewers["vera"], now - timedelta(days=1))
+        guidance.ask(
+            self.viewers["bob"],
+            now - timedelta(days=3),
+            subject="training",
+            message="Deux gestionnaires de paie arrivent en janvier. Quelles formations proposez-vous à Lyon ?",
+            page="/catalogue",
+            idempotency_key="demo-question-1",
+        )
 
     def live(self, stories: Sequence[Story]) -> None:
         """Let everything happen in the order of time, with the sweep of each morning in between."""

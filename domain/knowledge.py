@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,32 @@ def topics(viewer: Viewer | None) -> list[TopicHead]:
             entry.first.append(head)
         found[head.topic_id] = entry._replace(total=entry.total + 1)
     return [entry for entry in found.values() if entry.total]
+
+
+# Which topics the home page shows is asked on every visit; a change made elsewhere is seen after this many seconds.
+CACHE_SECONDS = 3.0
+_featured: dict[str, tuple[float, list[Topic]]] = {}
+
+
+def forget() -> None:
+    """Drop what this process remembers: the next read asks the database."""
+    _featured.clear()
+
+
+def featured(viewer: Viewer | None) -> list[Topic]:
+    """The topics that the home page shows: those chosen for it in which this person may read something (VIEW-8).
+
+    At most one query, and none while it is remembered: equal for all who read the same articles.
+    """
+    reader = "" if viewer is None or not viewer.is_active else viewer.staff_role or "customer"
+    known = _featured.get(reader)
+    if known is not None and time.monotonic() - known[0] < CACHE_SECONDS:
+        return known[1]
+    readable = policies.visible_articles(viewer).select(Article.topic).where(Article.state == "published")
+    query = Topic.select().where(Topic.is_featured & Topic.is_active & Topic.id.in_(readable))
+    found = list(query.order_by(Topic.position, Topic.id))
+    _featured[reader] = (time.monotonic(), found)
+    return found
 
 
 def topic(slug: str) -> Topic:

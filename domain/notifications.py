@@ -454,6 +454,17 @@ def enqueue(
     return bool(_insert([_row(template, source, recipient, ticket.id if ticket else None, context, now)]))
 
 
+def enqueue_all(
+    template: str, people: Iterable[Person], *, source: str, now: datetime, **context: Any
+) -> int:
+    """Write one mail for each of some people, inside the caller's transaction. Arguments as enqueue().
+
+    Returns how many were written: those that were there already are left alone.
+    """
+    rows = [_row(template, source, _of_person(person), None, context, now) for person in people]
+    return sum(_insert(rows[start : start + 500]) for start in range(0, len(rows), 500))
+
+
 def _row(
     template: str,
     source: str,

@@ -6,6 +6,7 @@ Rights are read at each request, so that a removal acts at once (ACC-3).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import JOIN, ModelSelect
@@ -17,6 +18,7 @@ from models import (
     Announcement,
     AnnouncementTarget,
     Article,
+    Idea,
     Membership,
     Organisation,
     Participant,
@@ -480,3 +482,59 @@ def visible_announcements(viewer: Viewer | None) -> ModelSelect:
             targets.where(AnnouncementTarget.organisation.in_(mine))
         )
     return query.where(sees)
+
+
+# ---- Ideas -------------------------------------------------------------------------------------------
+
+
+def can_read_ideas(viewer: Viewer | None) -> bool:
+    """True for staff and for members of an organisation, approved or not (ACC-3): others wait to be attached."""
+    return viewer is not None and viewer.is_active and (viewer.is_staff or bool(viewer.memberships))
+
+
+def visible_ideas(viewer: Viewer | None) -> ModelSelect:
+    """The ideas this person may know of (VIEW-10): the only start of such a query.
+
+    Ideas are told to the customers of all organisations. What staff hid is there for the desk, and for its author,
+    who reads why.
+    """
+    query = Idea.select()
+    if viewer is None or not can_read_ideas(viewer):
+        return query.where(Idea.id < 0)
+    if viewer.is_agent:
+        return query
+    return query.where(Idea.hidden_at.is_null() | (Idea.author == viewer.id))
+
+
+def can_moderate_ideas(viewer: Viewer | None) -> bool:
+    """True for those who move, hide and merge ideas: the desk."""
+    return viewer is not None and viewer.is_active and viewer.is_agent
+
+
+def can_take_part(viewer: Viewer | None, idea: Idea) -> bool:
+    """True when the person may write on this idea and follow it now."""
+    return can_read_ideas(viewer) and idea.hidden_at is None and idea.merged_into_id is None
+
+
+def can_vote(viewer: Viewer | None, idea: Idea) -> bool:
+    """True when the person may say that they want this idea too: an open idea of somebody else."""
+    return (
+        viewer is not None
+        and can_take_part(viewer, idea)
+        and idea.kind == "idea"
+        and idea.state not in ("done", "not_kept")
+        and idea.author_id != viewer.id
+    )
+
+
+def can_edit_idea(viewer: Viewer | None, idea: Idea, now: datetime) -> bool:
+    """True for its author, for some minutes, as long as nobody has voted or written: they answered other words."""
+    return (
+        viewer is not None
+        and can_take_part(viewer, idea)
+        and idea.author_id == viewer.id
+        and not idea.votes
+        and not idea.comments
+        and idea.state == "submitted"
+        and now < idea.created_at + timedelta(minutes=settings.get("idea_edit_minutes"))
+    )

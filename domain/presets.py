@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import Field, IntegrityError
 
-from domain import audit, catalogue, closing, guided, knowledge, rule_texts, settings
+from domain import audit, catalogue, closing, guidance, guided, knowledge, rule_texts, settings, telephone
 from domain.closing_rules import ClosingRule as CheckedClosingRule
 from domain.lifecycle import STATUSES
 from domain.refusals import Invalid, Missing
@@ -28,8 +28,11 @@ from models import (
     Category,
     ClosingRule,
     ConsentText,
+    EscalationLine,
     ExtraField,
     Feature,
+    HelpLine,
+    Highlight,
     Kind,
     Portal,
     Product,
@@ -53,7 +56,7 @@ FORMAT = 1
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 # What a table of the file may say, in the order in which the file says it: columns of the same name.
-PORTAL = ("slug", "prefix", "name_fr", "name_en")
+PORTAL = ("slug", "prefix", "name_fr", "name_en", "sentence_fr", "sentence_en", "url")
 CALENDAR = ("name", "country", "subdivision", "time_zone", "is_default", "hours", "closing_days")
 TEAM = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "calendar", "is_active")
 KIND = (
@@ -100,7 +103,18 @@ CLOSING = (
 )  # fmt: skip
 STATUS = ("status", "kind", "icon", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en")
 CONSENT = ("version", "text_fr", "text_en")
-TOPIC = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "is_active")
+TOPIC = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "is_featured", "is_active")
+HELP_LINE = (
+    "slug", "region_fr", "region_en", "countries", "phone", "languages", "calendar", "sentence_fr", "sentence_en",
+    "is_active",
+)  # fmt: skip
+ESCALATION_LINE = (
+    "slug", "level_fr", "level_en", "situation_fr", "situation_en", "whom_fr", "whom_en", "email", "phone", "form",
+    "is_active",
+)  # fmt: skip
+HIGHLIGHT = (
+    "slug", "icon", "title_fr", "title_en", "sentence_fr", "sentence_en", "link", "audience", "is_active",
+)  # fmt: skip
 ARTICLE = ("slug", "kind", "topic", "audience", "state", "position", *knowledge.WRITTEN)
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -120,6 +134,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "consents": CONSENT,
     "topics": TOPIC,
     "articles": ARTICLE,
+    "help_lines": HELP_LINE,
+    "escalation_lines": ESCALATION_LINE,
+    "highlights": HIGHLIGHT,
 }
 # What a file may say in one language only.
 ONE_LANGUAGE = ("articles",)
@@ -177,8 +194,8 @@ def apply(name: str, by: Viewer | None, now: datetime) -> None:
             audit.record("preset:applied", by=by, now=now, target=f"preset:{Path(name).stem}")
     except IntegrityError as error:
         raise Invalid("preset-malformed", where=name, why=str(error)) from error
-    catalogue.forget()
-    settings.forget()
+    for module in (catalogue, settings, knowledge, telephone, guidance):
+        module.forget()
     # Requests that wait get the dates of the rules as they are now.
     closing.reschedule_all(now)
 
@@ -315,6 +332,24 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
     knowledge.write_all(document.get("articles", ()), now)
     for position, row in _placed(document, "extra_fields"):
         _write_extra_field(row, position)
+    for position, row in _placed(document, "help_lines"):
+        calendar = _calendar(row.get("calendar"), calendars, f"help_lines {row['slug']}")
+        columns = {"is_active": True, **row, "calendar": calendar, "position": position}
+        if calendar is None:
+            raise Invalid("preset-malformed", where=f"help_lines {row['slug']}", why="calendar is missing")
+        _upsert(HelpLine, (HelpLine.slug,), columns)
+    for position, row in _placed(document, "escalation_lines"):
+        columns = {
+            "is_active": True,
+            **row,
+            "form": _find(RequestForm, row.get("form"), row),
+            "position": position,
+        }
+        _upsert(EscalationLine, (EscalationLine.slug,), columns)
+    for position, row in _placed(document, "highlights"):
+        if not guidance.LINK.match(str(row.get("link", ""))):
+            raise Invalid("preset-malformed", where=f"highlights {row['slug']}", why="link leads nowhere")
+        _upsert(Highlight, (Highlight.slug,), {"is_active": True, **row, "position": position})
 
 
 def _placed(document: Mapping[str, Any], table: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -561,6 +596,17 @@ def _present() -> dict[str, list[dict[str, Any]]]:
         "articles": plain(
             Article.select(Article, Topic).join(Topic).order_by(Article.id), ARTICLE, topic=slug_of("topic")
         ),
+        "help_lines": plain(
+            HelpLine.select().order_by(HelpLine.position, HelpLine.id),
+            HELP_LINE,
+            calendar=lambda row: calendar_names.get(row.calendar_id),
+        ),
+        "escalation_lines": plain(
+            EscalationLine.select().order_by(EscalationLine.position, EscalationLine.id),
+            ESCALATION_LINE,
+            form=slug_of("form"),
+        ),
+        "highlights": plain(Highlight.select().order_by(Highlight.position, Highlight.id), HIGHLIGHT),
     }
 
 

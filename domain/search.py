@@ -15,7 +15,7 @@ from functools import lru_cache
 import snowballstemmer
 
 from domain import files
-from models import Article, Message, Participant, Ticket, TicketEvent, db, is_sqlite
+from models import Article, Idea, Message, Participant, Ticket, TicketEvent, db, is_sqlite
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "’": "'"})
 _WORD = re.compile(r"[a-z0-9]+")
@@ -65,6 +65,10 @@ def create_index() -> None:
             "CREATE VIRTUAL TABLE IF NOT EXISTS article_search USING fts5"
             "(title, words, tokenize='unicode61 remove_diacritics 0', detail='column')"
         )
+        db.execute_sql(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS idea_search USING fts5"
+            "(title, words, tokenize='unicode61 remove_diacritics 0', detail='column')"
+        )
         return
     db.execute_sql(
         "CREATE TABLE IF NOT EXISTS ticket_search ("
@@ -78,6 +82,12 @@ def create_index() -> None:
     )
     db.execute_sql("CREATE INDEX IF NOT EXISTS article_search_title ON article_search USING gin (title)")
     db.execute_sql("CREATE INDEX IF NOT EXISTS article_search_words ON article_search USING gin (words)")
+    db.execute_sql(
+        "CREATE TABLE IF NOT EXISTS idea_search ("
+        "rowid INTEGER PRIMARY KEY, title tsvector NOT NULL, words tsvector NOT NULL)"
+    )
+    db.execute_sql("CREATE INDEX IF NOT EXISTS idea_search_title ON idea_search USING gin (title)")
+    db.execute_sql("CREATE INDEX IF NOT EXISTS idea_search_words ON idea_search USING gin (words)")
 
 
 def _vector(tokens: Iterable[str]) -> str:
@@ -307,11 +317,77 @@ def article_hits(sought: Sequence[str]) -> dict[int, dict[str, bool]]:
     return hits
 
 
+# ---- Ideas -------------------------------------------------------------------------------------------
+
+# Of the ideas that hold a word, the newest are looked at: whoever wants an older one adds a word.
+MOST_IDEAS = 500
+
+
+def index_idea(idea_id: int) -> None:
+    """Index one idea anew, inside the caller's transaction: its title, the problem it solves, its details."""
+    row = Idea.select(Idea.title, Idea.problem, Idea.details).where(Idea.id == idea_id).tuples().first()
+    title, whole = words(row[0]), words(" ".join(row))
+    forget_idea(idea_id)
+    if is_sqlite():
+        db.execute_sql(
+            "INSERT INTO idea_search (rowid, title, words) VALUES (?, ?, ?)",
+            (idea_id, " ".join(dict.fromkeys(title)), " ".join(dict.fromkeys(whole))),
+        )
+    else:
+        db.execute_sql(
+            "INSERT INTO idea_search (rowid, title, words) VALUES (%s, %s::tsvector, %s::tsvector)",
+            (idea_id, _vector(title), _vector(whole)),
+        )
+
+
+def forget_idea(idea_id: int) -> None:
+    """Take one idea out of the index."""
+    where = "rowid = ?" if is_sqlite() else "rowid = %s"
+    db.execute_sql(f"DELETE FROM idea_search WHERE {where}", (idea_id,))  # noqa: S608
+
+
+def idea_ids(query: str) -> list[int]:
+    """Keys of the newest ideas that hold every word of a query. The caller applies visibility. One query."""
+    sought = terms(query)
+    if not sought:
+        return []
+    if is_sqlite():
+        condition, wanted = (
+            "idea_search MATCH ?",
+            "{words} : (" + " AND ".join(f'"{t}"' for t in sought) + ")",
+        )
+    else:
+        condition, wanted = "words @@ %s::tsquery", " & ".join(sought)
+    sql = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608
+    return [row[0] for row in db.execute_sql(sql, (wanted,)).fetchall()]
+
+
+def idea_titles(sought: Sequence[str]) -> dict[int, int]:
+    """How many of some words the titles of ideas hold: key of idea -> number. One query.
+
+    Arguments: sought, words of telling(). The caller applies visibility.
+    """
+    pieces, values = [], []
+    for term in sought:
+        condition = "idea_search MATCH ?" if is_sqlite() else "title @@ %s::tsquery"
+        piece = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608
+        pieces.append(f"SELECT rowid FROM ({piece}) AS one")  # noqa: S608
+        values.append(f'{{title}} : "{term}"' if is_sqlite() else term)
+    held: dict[int, int] = {}
+    if pieces:
+        for (idea_id,) in db.execute_sql(" UNION ALL ".join(pieces), tuple(values)).fetchall():
+            held[idea_id] = held.get(idea_id, 0) + 1
+    return held
+
+
 def rebuild() -> int:
-    """Index every request and every article anew; after an import or a restore. Returns how many requests."""
+    """Index every request, article and idea anew; after an import or a restore. Returns how many requests."""
     db.execute_sql("DELETE FROM article_search")
     for (article_id,) in list(Article.select(Article.id).tuples()):
         index_article(article_id)
+    db.execute_sql("DELETE FROM idea_search")
+    for (idea_id,) in list(Idea.select(Idea.id).tuples()):
+        index_idea(idea_id)
     count = 0
     db.execute_sql("DELETE FROM ticket_search")
     for (ticket_id,) in Ticket.select(Ticket.id).order_by(Ticket.id).tuples().iterator():

@@ -95,16 +95,39 @@ DEFAULTS: dict[str, Choice] = {
         needed=("details",),
     ),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
+    "posts_per_minute": Choice(
+        10,
+        int,
+        "Ideas, comments and questions to customer success that one person may send in a minute",
+        1,
+        1000,
+    ),
+    "idea_edit_minutes": Choice(
+        30, int, "Minutes during which an author may change an idea that nobody has answered yet", 0, 10080
+    ),
     "deletion_second": Choice(
         "approved", ("approved", "administrator", "none"), "Who confirms a deletion as the second person"
     ),
     "deletion_wait_hours": Choice(24, int, "Hours between the second confirmation and a deletion", 1, 720),
     "deletion_answer_days": Choice(5, int, "Working days the second person has to confirm a deletion", 1, 60),
-    "help_phone": Choice("+33 1 99 00 01 42", str, "Telephone number shown for urgent cases"),
-    "help_hours_fr": Choice(
-        "Du lundi au vendredi, de 8 h à 18 h, heure de Paris", str, "Telephone hours, in French"
+    "help_phone": Choice(
+        "+33 1 99 00 01 42", str, "Telephone number shown as long as no telephone line is in use"
     ),
-    "help_hours_en": Choice("Monday to Friday, 8 am to 6 pm, Paris time", str, "Telephone hours, in English"),
+    "help_hours_fr": Choice(
+        "Du lundi au vendredi, de 8 h à 18 h, heure de Paris",
+        str,
+        "Hours of the number shown as long as no telephone line is in use, in French",
+    ),
+    "help_hours_en": Choice(
+        "Monday to Friday, 8 am to 6 pm, Paris time",
+        str,
+        "Hours of the number shown as long as no telephone line is in use, in English",
+    ),
+    "assistant_address": Choice(
+        "success@initech.example",
+        str,
+        "Address of customer success, for questions that are not technical; empty switches them off",
+    ),
     "privacy_contact": Choice("privacy@initech.example", str, "Address for questions about personal data"),
 }
 

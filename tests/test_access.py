@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import models
-from domain import announcements, blocking, contests, knowledge, lifecycle, mail_actions, status_page
+from domain import announcements, blocking, contests, ideas, knowledge, lifecycle, mail_actions, status_page
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
@@ -299,6 +299,39 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("incidents.report", "GET", "/desk/incidents/{incident}/answers/{answer}", {}, "303 403 403 403 403 200 200 200"),
     ("incidents.report", "POST", "/desk/incidents/{incident}/answers/{answer}", {}, "303 403 403 403 403 303 303 303"),
     ("incidents.report", "GET", "/desk/incidents/{past}/answers/{answer}", {}, "303 403 403 403 403 404 404 404"),
+    # Ideas: {idea} of alice's, without an answer; {double} one that goes on in another; staff look after them
+    ("ideas.index", "GET", "/ideas", {}, "303 200 200 200 200 200 200 200"),
+    ("ideas.index", "GET", "/ideas?kind=discussion&q=paie&mine=1&sort=wanted", {}, "303 200 200 200 200 200 200 200"),
+    ("ideas.new", "GET", "/ideas/new", {}, "303 200 200 200 200 200 200 200"),
+    ("ideas.new", "GET", "/ideas/new?request={n}", {}, "303 404 200 200 404 200 200 200"),
+    ("ideas.new", "POST", "/ideas/new", {}, "303 422 422 422 422 422 422 422"),
+    ("ideas.new", "POST", "/ideas/new", {"title": "Une idée", "problem": "Un manque"}, "303 303 303 303 303 303 303 303"),
+    ("ideas.suggestions", "GET", "/ideas/suggestions?q=exporter+le+planning", {}, "303 200 200 200 200 200 200 200"),
+    ("ideas.show", "GET", "/ideas/{idea}", {}, "303 200 200 200 200 200 200 200"),
+    ("ideas.show", "GET", "/ideas/{double}", {}, "303 303 303 303 303 303 303 303"),
+    ("ideas.show", "GET", "/ideas/{hidden_idea}", {}, "303 404 200 404 404 200 200 200"),
+    ("ideas.show", "GET", "/ideas/99999999999999999999", {}, "303 404 404 404 404 404 404 404"),
+    ("ideas.edit", "GET", "/ideas/{idea}/edit", {}, "303 403 200 403 403 403 403 403"),
+    ("ideas.edit", "POST", "/ideas/{idea}/edit", {"title": "Mieux", "problem": "Dit"}, "303 403 303 403 403 403 403 403"),
+    ("ideas.votes", "POST", "/ideas/{idea}/votes", {"vote": "yes"}, "303 303 403 303 303 303 303 303"),
+    ("ideas.votes", "POST", "/ideas/{hidden_idea}/votes", {"vote": "yes"}, "303 404 403 404 404 409 409 409"),
+    ("ideas.following", "POST", "/ideas/{idea}/following", {"follow": "yes"}, "303 303 303 303 303 303 303 303"),
+    ("ideas.comments", "POST", "/ideas/{idea}/comments", {"body": "Oui."}, "303 303 303 303 303 303 303 303"),
+    ("ideas.comments", "POST", "/ideas/{idea}/comments", {}, "303 422 422 422 422 422 422 422"),
+    ("ideas.moderation", "GET", "/ideas/{idea}/moderation", {}, "303 403 403 403 403 200 200 200"),
+    ("ideas.moderation", "GET", "/ideas/{idea}/moderation?comment=999999", {}, "303 403 403 403 403 404 404 404"),
+    ("ideas.state", "POST", "/ideas/{idea}/state", {"state": "planned", "sentence_fr": "Oui."},
+     "303 403 403 403 403 303 303 303"),
+    ("ideas.state", "POST", "/ideas/{idea}/state", {}, "303 403 403 403 403 422 422 422"),
+    ("ideas.hiding", "POST", "/ideas/{idea}/hiding", {"reason": "Un nom."}, "303 403 403 403 403 303 303 303"),
+    ("ideas.hiding", "POST", "/ideas/{hidden_idea}/hiding", {"hide": "no"}, "303 403 403 403 403 303 303 303"),
+    ("ideas.merge", "POST", "/ideas/{idea}/merge", {"into": "{other_idea}"}, "303 403 403 403 403 303 303 303"),
+    ("ideas.merge", "POST", "/ideas/{idea}/merge", {"into": "{idea}"}, "303 403 403 403 403 422 422 422"),
+    # Whom to turn to, and questions that are not technical
+    ("help.escalation", "GET", "/escalation", {}, "303 200 200 200 200 200 200 200"),
+    ("help.assistant", "GET", "/help/assistant?page=/tickets", {}, "200 200 200 200 200 200 200 200"),
+    ("help.ask", "POST", "/help/assistant", {"subject": "other", "message": "Bonjour."}, "303 303 303 303 303 303 303 303"),
+    ("help.ask", "POST", "/help/assistant", {}, "303 422 422 422 422 422 422 422"),
     # The administration, besides its tables
     ("admin_article.version_view", "GET", "/admin/article/version/?id={article_id}&number=1", {},
      "303 403 403 403 403 403 403 200"),
@@ -339,13 +372,19 @@ ADMIN_TABLES: dict[str, str] = {
     "scalelevel": "list details new edit delete",
     "statuslabel": "list details new edit delete",
     "consenttext": "list details new",
-    "portal": "list details edit",
+    "portal": "list details new edit",
     "article": "list details new edit delete",
     "topic": "list details new edit delete",
     "articlevote": "list details",
     "searchmiss": "list details delete",
     "service": "list details new edit delete",
     "announcement": "list details new edit delete",
+    "idea": "list details edit delete",
+    "ideacomment": "list details",
+    "helpline": "list details new edit delete",
+    "escalationline": "list details new edit delete",
+    "highlight": "list details new edit delete",
+    "assistantquestion": "list details",
     "outboxmessage": "list details",
     "jobrun": "list details",
     "auditentry": "list details",
@@ -453,6 +492,17 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     models.JobRun.create(name="closing", started_at=now, outcome="ok")
     knowledge.vote(knowledge.find(None, "why-no-mail"), True, "", maker.viewer("alice"), now)
     knowledge.record_miss("licorne bleue", now)
+    told = {}
+    for name in ("idea", "other_idea", "hidden_idea", "double"):
+        told[name] = ideas.submit(
+            maker.viewer("alice"),
+            now,
+            title=f"Une idée, {name}",
+            problem="Un manque.",
+            idempotency_key=f"access-{name}",
+        )
+    ideas.hide(told["hidden_idea"], "Un nom de personne.", maker.viewer("sam"), now)
+    ideas.merge(told["double"], told["other_idea"].id, maker.viewer("sam"), now)
     models.CalendarClosingDay.create(
         calendar=models.Calendar.select().first(), day=now.date(), label_fr="Pont"
     )
@@ -489,6 +539,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "engineering": models.Team.get(models.Team.slug == "engineering").id,
     }
     filled |= {
+        **{name: idea.id for name, idea in told.items()},
         "sent": made.sent.number,
         "seconding": made.seconding.number,
         "words": made.words,

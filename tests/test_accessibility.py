@@ -138,6 +138,7 @@ def test_pages_of_strangers(eye: Eye, scene: Scene, world: SimpleNamespace) -> N
     for path in ("/articles", "/articles?kind=faq", "/articles?topic=start", "/articles/why-these-fields", "/releases",
                  "/search?q=mot+de+passe", "/search?q=licorne"):  # fmt: skip
         eye.look(path)
+    eye.look("/help/assistant")
     eye.look("/password/nothing-like-it", 404)
     eye.look("/nothing-here", 404)
     page.goto("/login")
@@ -156,7 +157,7 @@ def test_pages_of_strangers(eye: Eye, scene: Scene, world: SimpleNamespace) -> N
     page.locator("main form .form-actions button").first.click()
     expect(page.locator(".error-summary")).to_be_visible()
     eye.look()
-    eye.end(22)
+    eye.end(23)
 
 
 def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
@@ -190,6 +191,33 @@ def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> 
     eye.look("/requests/new/incident", 403)
     eye.look("/tickets")
     eye.end(28)
+
+
+def test_pages_of_ideas_and_help(eye: Eye, world: SimpleNamespace) -> None:
+    page = eye.be(world.alice)
+    for path in ("/ideas", "/ideas?kind=discussion", "/ideas?q=licorne", "/ideas?mine=1", "/ideas/1", "/ideas/new",
+                 "/ideas/new?kind=discussion", "/escalation", "/help/assistant"):  # fmt: skip
+        eye.look(path)
+    for menu in page.locator("header details.menu").all():
+        menu.evaluate("menu => { menu.open = true }")
+    eye.look()
+    page.goto("/ideas/new")
+    page.locator("#idea").evaluate("form => { form.noValidate = true }")
+    page.locator("#title").fill("Exporter le planning des congés")
+    page.locator("#idea button[name=look]").click()
+    eye.look()
+    page.locator("#idea .form-actions button.btn-primary").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.be(world.erin, locale="en-GB")
+    eye.look("/ideas/1")
+    page = eye.be(world.sam)
+    eye.look("/ideas/1")
+    eye.look("/ideas/1/moderation")
+    page.locator('form[action$="/state"] button').click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.end(16)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

@@ -18,7 +18,9 @@ from domain import (
     contests,
     conversation,
     deletion,
+    guidance,
     handover,
+    ideas,
     joining,
     lifecycle,
     notifications,
@@ -128,6 +130,22 @@ def every_mail(counter, portal):
     rows_of_deletions(counter)
     joining.merge(counter.request("La même"), ticket.number, counter.viewer("sam"), NOW)
     handover.handover(ticket, counter.bob.id, counter.viewer("alice"), NOW, reason="Je pars.")
+    idea = ideas.submit(
+        counter.viewer("alice"),
+        NOW,
+        title="Une idée",
+        problem="Un manque.",
+        idempotency_key="every-mail-idea",
+    )
+    ideas.move(idea, "planned", counter.viewer("sam"), NOW, sentence_fr="Oui.", sentence_en="Yes.")
+    guidance.ask(
+        counter.viewer("alice"),
+        NOW,
+        subject="other",
+        message="Bonjour.",
+        page="/tickets",
+        idempotency_key="every-mail-ask",
+    )
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
     for template in ("account-locked", "registration-waiting"):

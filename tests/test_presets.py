@@ -19,6 +19,9 @@ from models import (
     Category,
     ClosingRule,
     ConsentText,
+    EscalationLine,
+    HelpLine,
+    Highlight,
     Kind,
     Organisation,
     Portal,
@@ -51,7 +54,7 @@ THIRTEEN_FORMS = {
 }
 # Children before their parents.
 CONFIGURED = (
-    RoutingRule, ClosingRule, RequestForm, ScaleLevel, Scale, Category, Kind, Product, Team, Calendar, StatusLabel,
+    HelpLine, EscalationLine, Highlight, RoutingRule, ClosingRule, RequestForm, ScaleLevel, Scale, Category, Kind, Product, Team, Calendar, StatusLabel,
     ConsentText, Portal,
 )  # fmt: skip
 

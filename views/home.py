@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 import presenters
-from domain import catalogue, closing, knowledge, lifecycle, lists
+from domain import catalogue, closing, guidance, knowledge, lifecycle, lists
 from views import announcements, current, drafts, status
 
 blueprint = Blueprint("home", __name__)
@@ -26,6 +26,8 @@ def index() -> ResponseReturnValue:
             news=knowledge.newest(None, knowledge.DATED, NEWS),
             announced=announcements.on_top(),
             incidents=status.running(),
+            highlights=guidance.highlights(None),
+            featured=knowledge.featured(None),
         )
     viewer = current.viewer()
     if viewer.is_agent:
@@ -44,6 +46,8 @@ def index() -> ResponseReturnValue:
         news=knowledge.newest(viewer, knowledge.DATED, NEWS),
         announced=announcements.on_top(),
         incidents=status.running(),
+        highlights=guidance.highlights(viewer),
+        featured=knowledge.featured(viewer),
         feed=knowledge.feed(viewer, current.now(), NEWS),
         turns={
             row.id: presenters.turn_words(

@@ -28,7 +28,9 @@ from views.admin.catalogue import (
 )
 from views.admin.closing import ClosingRuleView
 from views.admin.deletions import DeletionView
+from views.admin.guidance import AssistantQuestionView, EscalationLineView, HelpLineView, HighlightView
 from views.admin.home import HomeView
+from views.admin.ideas import IdeaCommentView, IdeaView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
@@ -69,6 +71,12 @@ VIEWS = (
     SearchMissView,
     ServiceView,
     AnnouncementView,
+    IdeaView,
+    IdeaCommentView,
+    HelpLineView,
+    EscalationLineView,
+    HighlightView,
+    AssistantQuestionView,
     SettingsView,
     PortalView,
     OutboxMessageView,

@@ -1035,4 +1035,7 @@ TABLE_WORDS: dict[str, Any] = {
     "IncidentAnswer": _l("service incidents"),
     "AnnouncementTarget": _l("announcements"),
     "Service": _l("services"),
+    "Idea": _l("ideas"),
+    "HelpLine": _l("telephone lines"),
+    "EscalationLine": _l("lines of whom to turn to"),
 }

@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from peewee import fn
-from wtforms.validators import Length, Optional
+from wtforms.validators import Length, Optional, Regexp
 
-from domain import catalogue, guided
+from domain import catalogue, guidance, guided
 from domain.refusals import Invalid
 from models import (
     Article,
@@ -704,12 +704,42 @@ class ConsentTextView(Rows):
 class PortalView(Rows):
     table = Portal
     title = _l("Portals")
-    lead = _l("A counter with its own prefix. Numbers have no gaps: prefix and last number stay as they are.")
+    new_title = _l("New portal")
+    lead = _l(
+        "A counter with its own prefix. Numbers have no gaps: prefix and last number stay as they are. "
+        "As soon as one has an address elsewhere, the header leads from one to the other."
+    )
     section = _l("Portal")
     icon = "layers"
-    can_create = False
     can_delete = False
-    column_list = ("name", "slug", "prefix", "last_number")
-    column_details_list = ("name_fr", "name_en", "slug", "prefix", "last_number")
+    column_list = ("name", "slug", "prefix", "url", "last_number")
+    column_labels = {"url": _l("Address")}
+    column_details_list = (
+        "name_fr", "name_en", "slug", "prefix", "sentence_fr", "sentence_en", "url", "last_number",
+    )  # fmt: skip
     column_sortable_list = ("slug",)
-    form_columns = ("name_fr", "name_en")
+    form_columns = ("slug", "prefix", "name_fr", "name_en", "sentence_fr", "sentence_en", "url")
+    fixed = ("slug", "prefix")
+    form_fields = {
+        "prefix": Line(
+            _l("Prefix of numbers"),
+            description=_l("Two to eight capital letters, such as CON. Stays as it is once saved."),
+            validators=[Regexp(r"[A-Z]{2,8}\Z", message=_l("Two to eight capital letters, such as CON."))],
+        ),
+        "url": Line(
+            _l("Address"),
+            description=_l("Whole, with https://, for a portal that stands elsewhere. Empty: this one."),
+            validators=[
+                Optional(),
+                Length(max=300),
+                Regexp(
+                    r"https://[^\s/\\]+(/[^\s\\]*)?\Z",
+                    message=_l("A whole address that begins with https://."),
+                ),
+            ],
+        ),
+    }
+
+    def after_commit(self) -> None:
+        """The menu of the header shows the rows as they are now."""
+        guidance.forget()

@@ -111,7 +111,14 @@ class RoutingRuleView(Rows):
 
 # What each setting is called, and what its values are called. Every declared setting has its words here.
 SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    (_l("The portal"), ("portal_name", "accent", "help_phone", "help_hours_fr", "help_hours_en", "privacy_contact")),
+    (_l("The portal"), ("portal_name", "accent", "privacy_contact")),
+    (
+        _l("Help and ideas"),
+        (
+            "assistant_address", "help_phone", "help_hours_fr", "help_hours_en", "posts_per_minute",
+            "idea_edit_minutes",
+        ),
+    ),
     (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "requests_per_minute")),
     (
         _l("Sign-in"),
@@ -162,9 +169,16 @@ SETTING_WORDS: dict[str, Any] = {
     "deletion_second": _l("Who confirms a deletion as the second person"),
     "deletion_wait_hours": _l("Hours between the second confirmation and a deletion"),
     "deletion_answer_days": _l("Working days the second person has to confirm a deletion"),
-    "help_phone": _l("Telephone number shown for urgent cases"),
-    "help_hours_fr": _l("Telephone hours, in French"),
-    "help_hours_en": _l("Telephone hours, in English"),
+    "help_phone": _l("Telephone number shown as long as no telephone line is in use"),
+    "help_hours_fr": _l("Hours of the number shown as long as no telephone line is in use, in French"),
+    "help_hours_en": _l("Hours of the number shown as long as no telephone line is in use, in English"),
+    "assistant_address": _l(
+        "Address of customer success, for questions that are not technical; empty switches them off"
+    ),
+    "posts_per_minute": _l(
+        "Ideas, comments and questions to customer success that one person may send in a minute"
+    ),
+    "idea_edit_minutes": _l("Minutes during which an author may change an idea that nobody has answered yet"),
     "privacy_contact": _l("Address for questions about personal data"),
 }
 
