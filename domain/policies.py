@@ -437,3 +437,13 @@ def can_rate(viewer: Viewer | None, article: Article) -> bool:
 def can_edit_articles(viewer: Viewer | None) -> bool:
     """True for those who write articles, on the admin screens."""
     return viewer is not None and viewer.is_active and viewer.is_admin
+
+
+def can_read_rating(viewer: Viewer, ticket: Ticket) -> bool:
+    """Of those who see a request, its requester and the desk read how it went (VIEW-17); colleagues do not."""
+    return viewer.is_agent or viewer.id == ticket.requester_id
+
+
+def can_read_reports(viewer: Viewer) -> bool:
+    """Supervisors and admins read what is counted of the whole portal."""
+    return viewer.is_active and viewer.is_agent and (viewer.is_supervisor or viewer.is_admin)
