@@ -443,7 +443,13 @@ def _answers(to: Reader) -> dict[str, list[dict[str, str]]]:
     """
     ticket = to.ticket
     viewer = policies.load_viewer(to.person.id) if to.person is not None else None
-    if viewer is None or not to.offers or to.at_work or not to.has_access or not policies.may_answer(viewer, ticket):
+    if (
+        viewer is None
+        or not to.offers
+        or to.at_work
+        or not to.has_access
+        or not policies.may_answer(viewer, ticket)
+    ):
         return {"answers": [], "aside": []}
     tokens = mail_actions.offer(ticket, viewer.id, mail_actions.offered(ticket), to.row.message_id, to.now)
     solved, testing = ticket.status == "resolved", ticket.status == "customer_testing"

@@ -1180,7 +1180,7 @@ MailHold.add_index(
 
 
 class MailCopy(Table):
-    """The text of a mail about a request as it went out, without the links that act; for its own reader and the team."""
+    """The text of a mail about a request as it went out, without the links that act: for its reader and the team."""
 
     message = ForeignKeyField(OutboxMessage, on_delete="CASCADE", unique=True)
     subject = CharField(max_length=200)

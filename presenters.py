@@ -506,9 +506,13 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "unsubscribe-missing": lambda d: _("This link is not one of ours, or it is not whole."),
     "rating-not-yours": lambda d: _("Only the requester says how a request went."),
     "rating-not-asked": lambda d: _("Nothing is asked about request %(number)s.", number=d.get("number", "")),
-    "rating-over": lambda d: _("The time to say how request %(number)s went is over.", number=d.get("number", "")),
+    "rating-over": lambda d: _(
+        "The time to say how request %(number)s went is over.", number=d.get("number", "")
+    ),
     "rating-score": lambda d: _("Choose one of the five answers."),
-    "rating-comment-long": lambda d: _("Shorten the comment: %(limit)s characters at most.", limit=d.get("limit", 0)),
+    "rating-comment-long": lambda d: _(
+        "Shorten the comment: %(limit)s characters at most.", limit=d.get("limit", 0)
+    ),
     "reports-not-yours": lambda d: _("Supervisors and admins read the reports."),
     "kept-open-already": lambda d: _("The date has moved already."),
     "keep-open-not-yours": lambda d: _("You can read this request, but not move its date."),
@@ -2153,7 +2157,9 @@ def mail_groups() -> dict[str, GroupWords]:
             _("A request comes into your team, is given to you, or was tested by the customer."),
         ),
         "satisfaction": GroupWords(_("How did it go?"), _("One question, once a request is closed.")),
-        "gathered": GroupWords(_("News gathered in one mail"), _("What you chose to get by the hour or daily.")),
+        "gathered": GroupWords(
+            _("News gathered in one mail"), _("What you chose to get by the hour or daily.")
+        ),
     }
 
 
@@ -2205,3 +2211,98 @@ def scores() -> dict[int, ScoreWords]:
         4: ScoreWords(_("Well"), "hand-thumbs-up", "ours"),
         5: ScoreWords(_("Very well"), "star-fill", "done"),
     }
+
+
+class MailLine(NamedTuple):
+    """One mail of a request in words: what, to whom, where it stands; id is 0 when its text is not for this reader."""
+
+    id: int
+    what: str
+    who: str
+    state: str
+    icon: str
+
+
+def mail_lines(entries: Iterable[Any]) -> list[MailLine]:
+    """The mails of a request as its page shows them (VIEW-15). Arguments: entries, of mail_log.entries()."""
+    names = mail_names()
+    found = []
+    for entry in entries:
+        moment = when(entry.at, "short") if entry.at is not None else ""
+        if entry.state == "sent":
+            state, picture = _("sent %(when)s", when=moment), "envelope-check"
+        elif entry.state in ("hourly", "daily"):
+            state, picture = _("waits for the gathered mail of %(when)s", when=moment), "hourglass-split"
+        elif entry.state == "quiet":
+            state, picture = _("quiet hours: leaves %(when)s", when=moment), "moon"
+        elif entry.state == "failed":
+            state, picture = _("could not be sent"), "envelope-exclamation"
+            if entry.error:
+                state = _("could not be sent (%(error)s)", error=entry.error)
+        elif entry.state == "skipped":
+            state, picture = _("not sent: %(reason)s", reason=skip_reason(entry.reason)), "slash-circle"
+        else:
+            state, picture = _("on its way"), "send"
+        found.append(
+            MailLine(
+                id=entry.id if entry.may_read else 0,
+                what=names.get(entry.template, entry.template),
+                who=_("you") if entry.mine else entry.name,
+                state=state,
+                icon=picture,
+            )
+        )
+    return found
+
+
+def clock_words(minutes: int) -> str:
+    """A time of day, in minutes: "22 h 30", "22:30"."""
+    hour, minute = divmod(minutes, 60)
+    if language() == "fr":
+        return f"{hour}\u00a0h\u00a0{minute:02d}" if minute else f"{hour}\u00a0h"
+    return f"{hour:02d}:{minute:02d}"
+
+
+def percent(part: int, whole: int) -> str:
+    """A share as people read it: "67 %", "67%"; a dash when there is nothing to share."""
+    if not whole:
+        return "–"
+    share = round(100 * part / whole)
+    return f"{share}\u202f%" if language() == "fr" else f"{share}%"
+
+
+def month_year(month: str) -> str:
+    """A month such as 2026-11 in words, with its year."""
+    year, number = month.split("-")
+    return f"{month_name(int(number))} {year}"
+
+
+def months_counted(count: int) -> str:
+    """A number of months, the present one included."""
+    if count == 1:
+        return _("This month")
+    return ngettext("%(num)s month", "%(num)s months", count)
+
+
+class SatisfactionPlace(NamedTuple):
+    """What the page of a closed request shows of how it went: a question, or the answer."""
+
+    score: ScoreWords | None
+    comment: str
+    when: datetime | None
+    may_answer: bool
+    until: datetime
+
+
+def satisfaction_place(standing: Any) -> SatisfactionPlace | None:
+    """The question for the requester, the answer for the desk; None when there is nothing to show (VIEW-17)."""
+    if standing is None or (standing.row.score is None and not standing.may_answer):
+        return None
+    row = standing.row
+    return SatisfactionPlace(
+        scores()[row.score] if row.score else None,
+        row.comment,
+        row.changed_at or row.answered_at,
+        standing.may_answer,
+        standing.until,
+    )

@@ -647,11 +647,7 @@ def _due(at: datetime, limit: int) -> list[int]:
     )
     query = (
         OutboxMessage.select(OutboxMessage.id)
-        .where(
-            _may_be_tried(at)
-            & ~_grouped(OutboxMessage)
-            & (OutboxMessage.ticket.is_null() | ~held_up)
-        )
+        .where(_may_be_tried(at) & ~_grouped(OutboxMessage) & (OutboxMessage.ticket.is_null() | ~held_up))
         # A sum, so that no database walks the whole table along its key to find the few that wait.
         .order_by(OutboxMessage.id + 0)
         .limit(limit)
@@ -695,9 +691,7 @@ def _keep_copies(copies: Mapping[int, tuple[str, str]]) -> None:
         {"message": key, "subject": subject[:200], "text": text} for key, (subject, text) in copies.items()
     ]
     if rows:
-        MailCopy.insert_many(rows).on_conflict(
-            action="nothing", conflict_target=[MailCopy.message]
-        ).execute()
+        MailCopy.insert_many(rows).on_conflict(action="nothing", conflict_target=[MailCopy.message]).execute()
 
 
 def forget_copies(ticket: Ticket) -> int:
@@ -782,13 +776,3 @@ def outbox(status: str | None = None, limit: int = 50) -> list[OutboxMessage]:
     """The newest mails, of one status when it is given; most recent first."""
     query = OutboxMessage.select().order_by(OutboxMessage.id.desc()).limit(limit)
     return list(query.where(OutboxMessage.status == status) if status else query)
-
-
-def mail_log(ticket: Ticket) -> list[OutboxMessage]:
-    """Who was told what about a request, and when (VIEW-15): its mails, oldest first, with the person of each."""
-    return list(
-        OutboxMessage.select(OutboxMessage, Person)
-        .left_outer_join(Person, on=(OutboxMessage.person == Person.id), attr="person")
-        .where(OutboxMessage.ticket == ticket.id)
-        .order_by(OutboxMessage.id)
-    )

@@ -35,8 +35,8 @@ REPORT_MONTHS_MOST = 24
 def on_closed(ticket: Ticket, origin: str, now: datetime) -> None:
     """Ask how it went, later, inside the transaction that closes a request. Called by lifecycle.claim().
 
-    Only what was worked on is asked about: what was solved, or answered and then closed by the customer. Never a request
-    that goes on in another one, nor one that was withdrawn before anybody had answered.
+    Only what was worked on is asked about: what was solved, or answered and then closed by the customer. Never a
+    request that goes on in another one, nor one that was withdrawn before anybody had answered.
     """
     if ticket.close_reason == "merged":
         Satisfaction.delete().where(
@@ -108,8 +108,9 @@ class Standing(NamedTuple):
 
 
 def look(viewer: Viewer, ticket: Ticket, now: datetime) -> Standing | None:
-    """The question about a closed request, for its requester and for the desk; None for anybody else, and when nothing is
-    asked. One query, for closed requests only.
+    """The question about a closed request, for its requester and for the desk; None for anybody else.
+
+    None too when nothing is asked. One query, for closed requests only.
 
     Arguments: ticket, one that the viewer may see; now, aware UTC.
     """
@@ -192,7 +193,7 @@ def rate(ticket: Ticket, score: int | None, comment: str, by: Viewer, now: datet
 
 
 class Line(NamedTuple):
-    """One line of a report: a team (None: all, or none) or a month, how many were asked, and how many gave each score."""
+    """One line of a report: a team (None: all, or none) or a month, how many were asked, how many gave each score."""
 
     team: Team | None
     month: str

@@ -23,10 +23,13 @@ from views import (
     home,
     joining,
     mail_actions,
+    mail_choices,
     pages,
     requests,
+    satisfaction,
     search,
     session,
+    ticket_mails,
     tickets,
     uploads,
 )
@@ -54,6 +57,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "articles.announcements",
         "articles.releases",
         "search.index",
+        # The link of a mail is all it takes.
+        "mail_choices.leave",
     }
 )
 
@@ -79,7 +84,13 @@ BLUEPRINTS = (
     bulk.blueprint,
     articles.blueprint,
     search.blueprint,
+    mail_choices.blueprint,
+    ticket_mails.blueprint,
+    satisfaction.blueprint,
 )
+
+# A mail program posts here by itself, without a page of ours before it (RFC 8058): what it holds is the link.
+WITHOUT_FORM_TOKEN = (mail_choices.leave,)
 
 
 def register(app: Flask) -> None:

@@ -184,6 +184,11 @@ SETTING_CHOICES: dict[str, dict[str, Any]] = {
         "members": _l("Everybody attached to an organisation"),
         "approved": _l("Only the approved contacts of an organisation"),
     },
+    "mail_pace": {
+        "now": _l("At once"),
+        "hourly": _l("Gathered, every hour"),
+        "daily": _l("Gathered, once a day"),
+    },
     "lock_policy": {
         "temporary": _l("The account is locked for some minutes"),
         "staff": _l("The account is locked until staff unlock it"),
