@@ -119,8 +119,6 @@ class Job(NamedTuple):
 # A late or doubled run does no harm: each of these takes up what is due in the database, and nothing else.
 JOBS: tuple[Job, ...] = (
     Job("outbox", 3, deliver_outbox, "deliver the mails that are due"),
-    Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
-    Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
     Job("closing", 60, sweep_closing, "send the reminders and make the closings that are due"),
     Job("dates", 5, recompute_dates, "go on recomputing closing dates after a rule or a calendar changed"),
     Job(
@@ -133,6 +131,8 @@ JOBS: tuple[Job, ...] = (
     Job(
         "sessions", 86400, clean_sessions, "forget ended sessions, old links, held texts and failed sign-ins"
     ),
+    Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
+    Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )
 
 
