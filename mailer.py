@@ -939,7 +939,10 @@ def deletion_cancelled(to: Reader) -> dict[str, Any]:
     note = one_line(row.cancel_note) if about["carries"] else ""
     return {
         **about,
-        "reason": presenters.deletion_cancel_words(row.cancel_reason, note, _name_of(row.cancelled_by_id)),
+        # The template ends the sentence, whether or not the note did.
+        "reason": presenters.deletion_cancel_words(
+            row.cancel_reason, note, _name_of(row.cancelled_by_id)
+        ).rstrip("."),
         "button": _open_button(_("See where it stands"), about),
     }
 

@@ -19,6 +19,9 @@ from models import (
     DeletionConfirmation,
     LicenceRequest,
     MailAction,
+    MailChoice,
+    MailCopy,
+    MailHold,
     Membership,
     Message,
     Organisation,
@@ -28,6 +31,7 @@ from models import (
     Portal,
     PriorityContest,
     Product,
+    Satisfaction,
     ScaleLevel,
     Table,
     TeamMember,
@@ -91,6 +95,21 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "article_published_dated": [(Article, {"state": "published", "published_at": None})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
+    "mail_choice_hour_of_day": [(MailChoice, {"daily_hour": 24}), (MailChoice, {"daily_hour": -1})],
+    "mail_choice_quiet_whole": [(MailChoice, {"quiet_from": None}), (MailChoice, {"quiet_until": None})],
+    "mail_choice_quiet_in_a_day": [
+        (MailChoice, {"quiet_from": 1440}),
+        (MailChoice, {"quiet_until": -1}),
+        (MailChoice, {"quiet_from": 420, "quiet_until": 420}),
+    ],
+    "mail_hold_pace_known": [(MailHold, {"pace": "weekly"})],
+    "mail_hold_quiet_alone": [(MailHold, {"pace": "quiet", "digest": MailHold.message})],
+    "satisfaction_score_known": [
+        (Satisfaction, {"score": 0, "answered_at": NOW}),
+        (Satisfaction, {"score": 6, "answered_at": NOW}),
+    ],
+    "satisfaction_answer_dated": [(Satisfaction, {"score": 5}), (Satisfaction, {"answered_at": NOW})],
+    "satisfaction_comment_scored": [(Satisfaction, {"comment": "Bien."})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
 }
 
@@ -127,6 +146,11 @@ def rows(world: Any) -> None:
         before="1",
         after="3",
     )
+    MailChoice.create(person=ticket.requester_id, quiet_from=1320, quiet_until=420, updated_at=NOW)
+    mail = OutboxMessage.select().order_by(OutboxMessage.id.desc()).first()
+    MailHold.create(message=mail, pace="hourly")
+    MailCopy.create(message=mail, subject="Sujet", text="Texte")
+    Satisfaction.create(ticket=ticket, person=ticket.requester_id, closed_on=date(2026, 11, 10))
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,
@@ -182,6 +206,10 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (ScaleLevel, ("scale", "value")),
     (LicenceRequest, ("ticket",)),
     (PriorityContest, ("ticket",)),
+    (MailChoice, ("person",)),
+    (MailHold, ("message",)),
+    (MailCopy, ("message",)),
+    (Satisfaction, ("ticket",)),
     (TicketBlock, ("blocker", "ticket")),
     (CalendarClosingDay, ("calendar", "day")),
     (Topic, ("slug",)),

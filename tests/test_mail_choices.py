@@ -327,9 +327,7 @@ def test_what_one_may_no_longer_see_drops_out(counter, gathered):
 def test_one_request_drops_out_and_the_others_stay(counter, portal):
     choose(counter, "bob", paces={"answers": "hourly"})
     own, other = counter.request(by="bob"), counter.request(cc=["bob@acme.example"])
-    Membership.update(role="member", can_see_all=False).where(
-        Membership.person == counter.bob.id
-    ).execute()
+    Membership.update(role="member", can_see_all=False).where(Membership.person == counter.bob.id).execute()
     clear_outbox()
     counter.reply(own, "sam", "Sur la sienne.")
     counter.reply(other, "sam", "En copie seulement.")
@@ -461,7 +459,13 @@ def test_a_link_takes_out_of_one_kind_only_and_nobody_else(counter, portal):
     assert (choices.pace("moves"), choices.pace("answers")) == ("off", "now")
     assert AuditEntry.select().where(AuditEntry.kind == "account:mail_choices").count() == 1
     number, _dot, rest = token.partition(".")
-    for forged in (f"{counter.bob.id}.{rest}", token.replace("moves", "answers"), token[:-1], f"{number}.x", ""):
+    for forged in (
+        f"{counter.bob.id}.{rest}",
+        token.replace("moves", "answers"),
+        token[:-1],
+        f"{number}.x",
+        "",
+    ):
         with pytest.raises(Missing):
             mail_choices.unsubscribe(forged, NOW)
 

@@ -143,7 +143,9 @@ def rows_of_every_mail(counter):
     mail_choices.change(counter.viewer("bob"), NOW, paces={"answers": "hourly"})
     for subject in ("Le solde de congés est faux", "Ajouter un établissement"):
         grouped = counter.request(subject, by="bob")
-        counter.reply(grouped, "sam", "Bonjour Bob,\n\nquel salarié, et quel mois ?", move_to="waiting_customer")
+        counter.reply(
+            grouped, "sam", "Bonjour Bob,\n\nquel salarié, et quel mois ?", move_to="waiting_customer"
+        )
     counter.reply(grouped, "ines", "L’établissement est ajouté.")
     digests.gather(NOW + timedelta(hours=1))
     for template in ("account-exists", "password-changed"):

@@ -1,4 +1,4 @@
-"""Show every mail of the portal: a page of each in both languages, and pictures of them light and dark, wide and narrow.
+"""Show every mail of the portal: a page of each in both languages, pictures light and dark, wide and narrow.
 
     python tools/mail_gallery.py                 pages and contact sheets into build/mails
     python tools/mail_gallery.py --into FOLDER   somewhere else
@@ -88,14 +88,18 @@ def take_pictures(names: list[str], into: Path, sheet: int) -> None:
                             f'<iframe src="{name}.{language}.html" width="{width}" height="1100"></iframe>'
                             for name in names[start : start + sheet]
                         )
-                        style = "body{margin:0;display:flex;gap:8px;background:#888}iframe{border:0;flex:none}"
+                        style = (
+                            "body{margin:0;display:flex;gap:8px;background:#888}iframe{border:0;flex:none}"
+                        )
                         page_file = into / "sheet.html"
                         page_file.write_text(f"<!doctype html><style>{style}</style>{frames}", "utf-8")
                         page = browser.new_page(
                             viewport={"width": sheet * (width + 8), "height": 1100}, color_scheme=scheme
                         )
                         page.goto(page_file.as_uri())
-                        page.screenshot(path=into / f"sheet-{language}-{scheme}-{width}-{start // sheet + 1}.png")
+                        page.screenshot(
+                            path=into / f"sheet-{language}-{scheme}-{width}-{start // sheet + 1}.png"
+                        )
                         page.close()
         (into / "sheet.html").unlink(missing_ok=True)
         browser.close()

@@ -42,7 +42,7 @@ def _page(ticket: Ticket, form: SatisfactionForm, status: int = 200, why: str = 
 def show(number: str) -> ResponseReturnValue:
     """The question, for the requester: the mail leads here, and opening the page keeps nothing."""
     ticket, viewer = tickets.load(number), current.viewer()
-    if viewer.is_agent:
+    if viewer.is_agent and request.method != "POST":
         return redirect(url_for("desk.show", number=ticket.number), 303)
     if viewer.id != ticket.requester_id:
         raise NotAllowed("rating-not-yours")
@@ -152,7 +152,7 @@ def csv() -> ResponseReturnValue:
     rows = satisfaction.answers(viewer, _today(), months=months, team=team)
     words = presenters.scores()
     titles = [
-        _("Number"), _("Subject"), _("Team"), _("Requester"), _("Closed on"), _("Answered"), _("Score"), _("Answer"),
+        _("Number"), _("Subject"), _("Team"), _("Requester"), _("Closed on"), _("Answered"), _("Score"), _("In words"),
         _("Comment"),
     ]  # fmt: skip
     cells = [
