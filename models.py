@@ -1140,8 +1140,8 @@ class MailChoice(Table):
     # The hour of the daily mail, in the person's zone; null follows the portal.
     daily_hour = IntegerField(null=True)
     # Minutes of the day, in the person's zone; the end may be on the next day. Both null: no quiet hours.
-    quiet_from = IntegerField(null=True)
-    quiet_until = IntegerField(null=True)
+    quiet_start_minute = IntegerField(null=True)
+    quiet_end_minute = IntegerField(null=True)
     quiet_weekends = BooleanField(default=False)
     asks_satisfaction = BooleanField(default=True)
     updated_at = UtcField()
@@ -1149,10 +1149,10 @@ class MailChoice(Table):
     class Meta:
         constraints = [
             Check("daily_hour IS NULL OR daily_hour BETWEEN 0 AND 23", "mail_choice_hour_of_day"),
-            Check("(quiet_from IS NULL) = (quiet_until IS NULL)", "mail_choice_quiet_whole"),
+            Check("(quiet_start_minute IS NULL) = (quiet_end_minute IS NULL)", "mail_choice_quiet_whole"),
             Check(
-                "quiet_from IS NULL OR (quiet_from BETWEEN 0 AND 1439 AND quiet_until BETWEEN 0 AND 1439"
-                " AND quiet_from <> quiet_until)",
+                "quiet_start_minute IS NULL OR (quiet_start_minute BETWEEN 0 AND 1439 AND quiet_end_minute BETWEEN 0 AND 1439"
+                " AND quiet_start_minute <> quiet_end_minute)",
                 "mail_choice_quiet_in_a_day",
             ),
         ]

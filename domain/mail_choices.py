@@ -114,8 +114,8 @@ def _whole(row: MailChoice | None, zone: str) -> Choices:
     return Choices(
         paces={key: pace for key, pace in (row.paces if row is not None else {}).items() if pace in PACES},
         daily_hour=int(settings.get("mail_daily_hour")) if hour is None else hour,
-        quiet_from=row.quiet_from if row is not None else None,
-        quiet_until=row.quiet_until if row is not None else None,
+        quiet_from=row.quiet_start_minute if row is not None else None,
+        quiet_until=row.quiet_end_minute if row is not None else None,
         quiet_weekends=bool(row.quiet_weekends) if row is not None else False,
         asks_satisfaction=bool(row.asks_satisfaction) if row is not None else True,
         zone=zone,
@@ -141,8 +141,8 @@ def own(viewer: Viewer) -> Own:
     return Own(
         {group: pace for group, pace in row.paces.items() if group in GROUPS},
         row.daily_hour,
-        row.quiet_from,
-        row.quiet_until,
+        row.quiet_start_minute,
+        row.quiet_end_minute,
         bool(row.quiet_weekends),
         bool(row.asks_satisfaction),
     )
@@ -201,8 +201,8 @@ def change(
     values: dict[str, Any] = {
         "paces": {group: pace for group, pace in paces.items() if pace},
         "daily_hour": daily_hour,
-        "quiet_from": quiet_from,
-        "quiet_until": quiet_until,
+        "quiet_start_minute": quiet_from,
+        "quiet_end_minute": quiet_until,
         "quiet_weekends": quiet_weekends,
         "asks_satisfaction": asks_satisfaction,
     }

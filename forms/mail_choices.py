@@ -95,7 +95,7 @@ class MailChoicesForm(FlaskForm):
         default="",
     )
     quiet_from = OneOf(_l("From"), choices=_times, width="w-sm", default="")
-    quiet_until = OneOf(_l("Until"), choices=_times, width="w-sm", default="")
+    quiet_until = OneOf(_l("To"), choices=_times, width="w-sm", default="")
     quiet_weekends = Tick(_l("Saturday and Sunday too, all day"))
     no_satisfaction = Tick(_l("Do not ask me how it went"))
     language = OneOf(

@@ -96,11 +96,14 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_choice_hour_of_day": [(MailChoice, {"daily_hour": 24}), (MailChoice, {"daily_hour": -1})],
-    "mail_choice_quiet_whole": [(MailChoice, {"quiet_from": None}), (MailChoice, {"quiet_until": None})],
+    "mail_choice_quiet_whole": [
+        (MailChoice, {"quiet_start_minute": None}),
+        (MailChoice, {"quiet_end_minute": None}),
+    ],
     "mail_choice_quiet_in_a_day": [
-        (MailChoice, {"quiet_from": 1440}),
-        (MailChoice, {"quiet_until": -1}),
-        (MailChoice, {"quiet_from": 420, "quiet_until": 420}),
+        (MailChoice, {"quiet_start_minute": 1440}),
+        (MailChoice, {"quiet_end_minute": -1}),
+        (MailChoice, {"quiet_start_minute": 420, "quiet_end_minute": 420}),
     ],
     "mail_hold_pace_known": [(MailHold, {"pace": "weekly"})],
     "mail_hold_quiet_alone": [(MailHold, {"pace": "quiet", "digest": MailHold.message})],
@@ -146,7 +149,9 @@ def rows(world: Any) -> None:
         before="1",
         after="3",
     )
-    MailChoice.create(person=ticket.requester_id, quiet_from=1320, quiet_until=420, updated_at=NOW)
+    MailChoice.create(
+        person=ticket.requester_id, quiet_start_minute=1320, quiet_end_minute=420, updated_at=NOW
+    )
     mail = OutboxMessage.select().order_by(OutboxMessage.id.desc()).first()
     MailHold.create(message=mail, pace="hourly")
     MailCopy.create(message=mail, subject="Sujet", text="Texte")

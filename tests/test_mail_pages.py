@@ -70,7 +70,7 @@ def test_choices_are_kept_and_shown_again(client: Any, world: Any) -> None:
     assert done.status_code == 303
     row = MailChoice.get(MailChoice.person == world.alice.id)
     assert row.paces == {"answers": "hourly", "moves": "off"}
-    assert (row.daily_hour, row.quiet_from, row.quiet_until) == (7, 22 * 60, 6 * 60 + 30)
+    assert (row.daily_hour, row.quiet_start_minute, row.quiet_end_minute) == (7, 22 * 60, 6 * 60 + 30)
     assert row.quiet_weekends is True and row.asks_satisfaction is False
     person = Person.get_by_id(world.alice.id)
     assert (person.language, person.time_zone) == ("en", "Europe/London")
@@ -79,7 +79,7 @@ def test_choices_are_kept_and_shown_again(client: Any, world: Any) -> None:
     # Sent again untouched, the page keeps what it shows.
     assert client.submit("/account/notifications").status_code == 303
     again = MailChoice.get(MailChoice.person == world.alice.id)
-    assert (again.paces, again.quiet_until, again.asks_satisfaction) == (row.paces, 390, False)
+    assert (again.paces, again.quiet_end_minute, again.asks_satisfaction) == (row.paces, 390, False)
 
 
 @pytest.mark.parametrize(
