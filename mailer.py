@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -1349,9 +1349,12 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
         }
         subject = shortened(_part(row.template, "subject.txt", words))
         words["subject"] = subject
-        text = re.sub(r"\n{3,}", "\n\n", _part(row.template, "body.txt", words)).strip() + "\n"
-        words["preview"] = _preview(text, words["greeting"])
+        # The text opens with what stands at the head of the page, in the same words; the page shows the text's first.
+        words["preview"] = _PREVIEW_PLACE
         html = _part(row.template, "body.html", words)
+        words["head"] = _head(html) if row.ticket_id is not None else []
+        text = re.sub(r"\n{3,}", "\n\n", _part(row.template, "body.txt", words)).strip() + "\n"
+        html = html.replace(_PREVIEW_PLACE, escape(_preview(text, words["greeting"]), quote=False), 1)
         copies = _copies(row, subject, text, words)
     sender = settings.get("mail_from") or f"support@{_mail_host(host)}"
     headers = {
@@ -1396,11 +1399,26 @@ def _unsubscribe_link(to: Reader) -> str:
     return to.link(f"/unsubscribe/{mail_choices.unsubscribe_token(to.person.id, group)}") if group else ""
 
 
+# Stands in the page until the text is made.
+_PREVIEW_PLACE = "[preview]"
+_BADGE_AND_HEADING = re.compile(
+    r'(?:<p class="e-(?:new|ours|yours|away|stuck|done|over)"[^>]*>(?P<badge>[^<]*)</p>\s*)?'
+    r'<h1[^>]*>(?P<heading>[^<]*)</h1>\s*(?:<p class="e-ink2"[^>]*>(?P<facts>[^<]*)</p>)?'
+)
+
+
+def _head(html: str) -> list[str]:
+    """What stands over the greeting: heading, facts, state of the request; each a line of the plain text."""
+    found = _BADGE_AND_HEADING.search(html)
+    lines = (found[name] for name in ("heading", "facts", "badge")) if found is not None else ()
+    return [one_line(unescape(line)) for line in lines if line and line.strip()]
+
+
 def _preview(text: str, greeting: str) -> str:
     """What a mail program shows beside the subject: the first words after the greeting, without addresses."""
-    lines = (line.strip() for line in text.split("\n\n-- \n", 1)[0].splitlines())
-    said = " ".join(line for line in lines if line and line != greeting and "://" not in line)
-    return one_line(_cut(said, PREVIEW_MAX_CHARACTERS))
+    said = text.partition(greeting)[2].split("\n\n-- \n", 1)[0].splitlines()
+    words = " ".join(line.strip() for line in said if line.strip() and "://" not in line)
+    return one_line(_cut(words, PREVIEW_MAX_CHARACTERS))
 
 
 def _copies(row: OutboxMessage, subject: str, text: str, words: dict[str, Any]) -> dict[int, tuple[str, str]]:

@@ -1151,8 +1151,8 @@ class MailChoice(Table):
             Check("daily_hour IS NULL OR daily_hour BETWEEN 0 AND 23", "mail_choice_hour_of_day"),
             Check("(quiet_start_minute IS NULL) = (quiet_end_minute IS NULL)", "mail_choice_quiet_whole"),
             Check(
-                "quiet_start_minute IS NULL OR (quiet_start_minute BETWEEN 0 AND 1439 AND quiet_end_minute BETWEEN 0 AND 1439"
-                " AND quiet_start_minute <> quiet_end_minute)",
+                "quiet_start_minute IS NULL OR (quiet_start_minute BETWEEN 0 AND 1439"
+                " AND quiet_end_minute BETWEEN 0 AND 1439 AND quiet_start_minute <> quiet_end_minute)",
                 "mail_choice_quiet_in_a_day",
             ),
         ]

@@ -498,7 +498,9 @@ def test_a_request_of_another_organisation_looks_like_one_that_never_was(
     number = scene.filled["n"]
     unknown = number[:-1] + ("8" if number[-1] != "8" else "9") + "77"
     for endpoint, method, path, data, _statuses in by_endpoint():
-        if "{n}" not in path or not endpoint.startswith(("tickets.", "handover.")):
+        if "{n}" not in path or not endpoint.startswith(
+            ("tickets.", "handover.", "ticket_mails.", "satisfaction.")
+        ):
             continue
         seen = {}
         for tried in (number, unknown, "SUP-", "2041", "ñandú", "x" * 300, number.lower()):
@@ -592,7 +594,8 @@ def test_without_a_token_nothing_changes(scene: SimpleNamespace, database: Any) 
     """S29: every POST, by those who may do most, without token and with the token of somebody else."""
     before = fingerprint()
     for endpoint, method, path, data, _statuses in by_endpoint():
-        if method != "POST":
+        # The link of a mail is its own token: a mail program has no other, and it can only mean fewer mails.
+        if method != "POST" or endpoint == "mail_choices.leave":
             continue
         where = path.format(**scene.filled)
         sent = {key: value.format(**scene.filled) for key, value in data.items()}
@@ -631,7 +634,7 @@ def test_reading_changes_nothing(scene: SimpleNamespace, database: Any) -> None:
     before = fingerprint()
     for endpoint, method, path, _data, _statuses in by_endpoint():
         # Exports are recorded: that is the one thing reading writes.
-        if method == "GET" and not endpoint.endswith(".export"):
+        if method == "GET" and not endpoint.endswith((".export", ".csv")):
             for name in ("alice", "sam", "root"):
                 scene.crowd.ask(name, "GET", path.format(**scene.filled))
             # HEAD needs no token either, whatever it carries.
