@@ -2,7 +2,7 @@
 
 PY = .venv/bin/python
 
-.PHONY: help run test test-long check bench screenshots messages clean
+.PHONY: help run test test-long check bench screenshots mail-gallery messages clean
 
 help: ## say what there is to do
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -33,6 +33,11 @@ screenshots: ## take pictures of the main pages into docs/pictures
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/ensure_browser.py
 	@$(PY) tools/screenshots.py $(ARGS)
+
+mail-gallery: ## show every mail, in both languages, light and dark, wide and narrow, in build/mails
+	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
+	@$(PY) tools/ensure_browser.py
+	@$(PY) tools/mail_gallery.py $(ARGS)
 
 messages: ## say what is still to be translated into French
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev

@@ -96,6 +96,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     _connections(app)
     _own_forms_only(app)
     csrf.init_app(app)
+    for view in views.WITHOUT_FORM_TOKEN:
+        csrf.exempt(view)
     _languages(app)
     _sign_in(app)
     _templates(app)

@@ -24,7 +24,18 @@ from flask.cli import AppGroup, with_appcontext
 
 import config
 import mailer
-from domain import accounts, closing, deletion, drafts, files, mail_actions, notifications, status_page
+from domain import (
+    accounts,
+    closing,
+    deletion,
+    digests,
+    drafts,
+    files,
+    mail_actions,
+    notifications,
+    satisfaction,
+    status_page,
+)
 from gateways import smtp
 from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
 
@@ -52,19 +63,31 @@ def deliver_outbox(app: Flask, now: datetime) -> int:
     settings: config.Settings = app.extensions["guichet_settings"]
     transport = smtp.open_transport(settings)
 
-    def send(row: OutboxMessage) -> None:
-        mail = mailer.render(row, settings.base_url, now).message()
+    def send(row: OutboxMessage) -> notifications.Sent:
+        made = mailer.render(row, settings.base_url, now)
+        mail = made.message()
         try:
             transport.send(mail)
         except smtp.TemporaryFailure as failure:
             raise notifications.TemporaryFailure(str(failure), whole_server=failure.whole_server) from None
         except smtp.PermanentFailure as failure:
             raise notifications.PermanentFailure(str(failure)) from None
+        return notifications.Sent(made.copies, made.left_out)
 
     try:
         return notifications.deliver_due(send, now, limit=MAILS_IN_ONE_RUN)
     finally:
         transport.close()
+
+
+def gather_digests(app: Flask, now: datetime) -> int:
+    """Gather the mails of people who get them by the hour or once a day (VIEW-15). Returns how many mails were made."""
+    return digests.gather(now)
+
+
+def ask_satisfaction(app: Flask, now: datetime) -> int:
+    """Ask how it went, some days after a closing (VIEW-17). Returns how many were asked."""
+    return satisfaction.sweep(now)
 
 
 def sweep_closing(app: Flask, now: datetime) -> int:
@@ -135,6 +158,8 @@ JOBS: tuple[Job, ...] = (
         clean_sessions,
         "forget ended sessions, old links, held texts, drafts and failed sign-ins",
     ),
+    Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
+    Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )
 
 

@@ -1645,6 +1645,97 @@ class AssistantQuestion(Table):
         indexes = ((("person", "id"), False),)
 
 
+# ---- Choices about mails, and satisfaction -------------------------------------------------------------
+
+
+class MailChoice(Table):
+    """What one person chose about their mails (VIEW-15). Without a row the settings of the portal hold."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", unique=True)
+    # Group of mails (mail_choices.GROUPS) to pace (mail_choices.PACES); a group that is absent follows the portal.
+    paces = JSONField(default=dict)
+    # The hour of the daily mail, in the person's zone; null follows the portal.
+    daily_hour = IntegerField(null=True)
+    # Minutes of the day, in the person's zone; the end may be on the next day. Both null: no quiet hours.
+    quiet_start_minute = IntegerField(null=True)
+    quiet_end_minute = IntegerField(null=True)
+    quiet_weekends = BooleanField(default=False)
+    asks_satisfaction = BooleanField(default=True)
+    updated_at = UtcField()
+
+    class Meta:
+        constraints = [
+            Check("daily_hour IS NULL OR daily_hour BETWEEN 0 AND 23", "mail_choice_hour_of_day"),
+            Check("(quiet_start_minute IS NULL) = (quiet_end_minute IS NULL)", "mail_choice_quiet_whole"),
+            Check(
+                "quiet_start_minute IS NULL OR (quiet_start_minute BETWEEN 0 AND 1439"
+                " AND quiet_end_minute BETWEEN 0 AND 1439 AND quiet_start_minute <> quiet_end_minute)",
+                "mail_choice_quiet_in_a_day",
+            ),
+        ]
+
+
+class MailHold(Table):
+    """Why a mail did not leave at once: grouped by its reader's choice, or held by quiet hours; and where it went."""
+
+    message = ForeignKeyField(OutboxMessage, on_delete="CASCADE", unique=True)
+    pace = CharField(max_length=10)
+    # The one mail that gathers it; null while it waits for its hour, always null for quiet hours.
+    digest = ForeignKeyField(OutboxMessage, null=True, on_delete="CASCADE", index=False)
+
+    class Meta:
+        constraints = [
+            Check("pace IN ('hourly', 'daily', 'quiet')", "mail_hold_pace_known"),
+            Check("digest_id IS NULL OR pace <> 'quiet'", "mail_hold_quiet_alone"),
+        ]
+
+
+# The rows of one gathered mail; those that wait are found by the outbox.
+MailHold.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS mail_hold_digest ON mail_hold (digest_id) WHERE digest_id IS NOT NULL")
+)
+
+
+class MailCopy(Table):
+    """The text of a mail about a request as it went out, without the links that act: for its reader and the team."""
+
+    message = ForeignKeyField(OutboxMessage, on_delete="CASCADE", unique=True)
+    subject = CharField(max_length=200)
+    text = TextField()
+
+
+class Satisfaction(Table):
+    """The question asked once a request is closed, and its answer (VIEW-17): once for each request."""
+
+    ticket = ForeignKeyField(Ticket, on_delete="RESTRICT", unique=True)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    team = ForeignKeyField(Team, null=True, on_delete="SET NULL", index=False)
+    # The day of the closing in the zone of the portal's calendar: what reports count by.
+    closed_on = DateField()
+    # When the mail may leave; null once it was asked, or will not be.
+    ask_at = UtcField(null=True)
+    # 1 (bad) to 5 (very good); null until it is answered.
+    score = IntegerField(null=True)
+    comment = TextField(default="")
+    answered_at = UtcField(null=True)
+    changed_at = UtcField(null=True)
+
+    class Meta:
+        # What one person said, when their data are asked for; the reports of some months.
+        indexes = ((("person",), False), (("closed_on", "id"), False))
+        constraints = [
+            Check("score IS NULL OR score BETWEEN 1 AND 5", "satisfaction_score_known"),
+            Check("(score IS NULL) = (answered_at IS NULL)", "satisfaction_answer_dated"),
+            Check("score IS NOT NULL OR comment = ''", "satisfaction_comment_scored"),
+        ]
+
+
+# What the job has to ask.
+Satisfaction.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS satisfaction_due ON satisfaction (ask_at) WHERE ask_at IS NOT NULL")
+)
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1658,4 +1749,5 @@ TABLES: list[type[Table]] = [
     Service, ServiceIncident, AffectedService, IncidentUpdate, JoinedRequest, IncidentAnswer, IncidentAnswerLine,
     Announcement, AnnouncementTarget, AnnouncementDismissal,
     Idea, IdeaVote, IdeaFollow, IdeaComment, IdeaMove, HelpLine, EscalationLine, Highlight, AssistantQuestion,
+    MailChoice, MailHold, MailCopy, Satisfaction,
 ]  # fmt: skip

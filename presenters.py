@@ -865,6 +865,21 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "kept-open-enough": lambda d: _(
         "The date cannot be moved any more. Answer on the request: that keeps it open."
     ),
+    "mail-pace-unknown": lambda d: _("Choose one of the answers offered."),
+    "mail-hour-unknown": lambda d: _("Choose one of the hours offered."),
+    "quiet-hours-half": lambda d: _("Give both ends of the quiet hours, or none."),
+    "quiet-hours-empty": lambda d: _("Give two different times: quiet hours have a beginning and an end."),
+    "unsubscribe-missing": lambda d: _("This link is not one of ours, or it is not whole."),
+    "rating-not-yours": lambda d: _("Only the requester says how a request went."),
+    "rating-not-asked": lambda d: _("Nothing is asked about request %(number)s.", number=d.get("number", "")),
+    "rating-over": lambda d: _(
+        "The time to say how request %(number)s went is over.", number=d.get("number", "")
+    ),
+    "rating-score": lambda d: _("Choose one of the five answers."),
+    "rating-comment-long": lambda d: _(
+        "Shorten the comment: %(limit)s characters at most.", limit=d.get("limit", 0)
+    ),
+    "reports-not-yours": lambda d: _("Supervisors and admins read the reports."),
     "kept-open-already": lambda d: _("The date has moved already."),
     "keep-open-not-yours": lambda d: _("You can read this request, but not move its date."),
     "link-used": lambda d: _("This link was used already: a link of a mail works once."),
@@ -1212,6 +1227,7 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:split": "signpost-split",
     "ticket:handed_over": "person-badge",
     "ticket:incident_joined": "activity",
+    "ticket:rated": "star",
     "deletion:announced": "person-x",
     "deletion:confirmed": "pencil-fill",
     "deletion:seconded": "people",
@@ -1371,6 +1387,11 @@ def event_sentence(
         return _("%(who)s opened the follow-up %(number)s", who=who, number=number)
     if kind == "ticket:reply_refused":
         return _("An answer came after the closing and was not taken")
+    if kind == "ticket:rated":
+        said = scores()[int(data.get("score") or 3)].label
+        if data.get("before"):
+            return _("%(who)s said anew how it went: %(score)s", who=who, score=said)
+        return _("%(who)s said how it went: %(score)s", who=who, score=said)
     if kind == "ticket:licence_changed":
         return _("The licence request moved on")
     if kind == "ticket:incident_joined":
@@ -2823,3 +2844,220 @@ def _joined(periods: list[tuple[datetime, datetime]]) -> list[tuple[datetime, da
 
 def _midnight() -> str:
     return "24\u00a0h" if language() == "fr" else "24:00"
+
+
+# ---- Mails and what people chose about them ------------------------------------------------------------
+
+
+def mail_names() -> dict[str, str]:
+    """What each mail is, in a few words: for lists of mails."""
+    return {
+        "account-password": _("Link to choose a password"),
+        "account-invitation": _("Invitation"),
+        "account-exists": _("There is an account already"),
+        "account-locked": _("An account is locked"),
+        "password-changed": _("The password has changed"),
+        "registration-waiting": _("Somebody waits to be attached"),
+        "request-received": _("Confirmation that it is received"),
+        "reply": _("An answer"),
+        "status-changed": _("Change of status"),
+        "blocked": _("Another request comes first"),
+        "reminder": _("Reminder"),
+        "kept-open": _("Kept open longer"),
+        "closed": _("Closing"),
+        "reopened": _("Reopening"),
+        "cc-added": _("Put in copy of a request"),
+        "priority-lowered": _("Lower priority"),
+        "priority-contested": _("Contested priority"),
+        "priority-decided": _("Decision about the priority"),
+        "reply-refused": _("Answer that came too late"),
+        "request-merged": _("Goes on in another request"),
+        "request-handed-over": _("Handed over"),
+        "satisfaction": _("How did it go?"),
+        "digest": _("News gathered in one mail"),
+        "team-new": _("New for the team"),
+        "team-reply": _("Answer of the customer"),
+        "team-assigned": _("Given to an agent"),
+        "team-tested": _("Tested by the customer"),
+        "deletion-confirm": _("Deletion to be confirmed"),
+        "deletion-second": _("Second confirmation of a deletion"),
+        "deletion-waiting": _("Waiting period of a deletion"),
+        "deletion-ready": _("Deletion to be carried out"),
+        "deletion-cancelled": _("Deletion cancelled"),
+        "deletion-done": _("Receipt of a deletion"),
+    }
+
+
+class GroupWords(NamedTuple):
+    """A group of mails in words: its name, and what is in it."""
+
+    label: str
+    text: str
+
+
+def mail_groups() -> dict[str, GroupWords]:
+    """The groups of mails about which people choose (VIEW-15)."""
+    return {
+        "answers": GroupWords(_("Answers"), _("Somebody writes on a request that you follow.")),
+        "moves": GroupWords(
+            _("Changes of status and priority"),
+            _("A request moves on, waits for another one, opens again, or has another priority."),
+        ),
+        "confirmations": GroupWords(
+            _("Confirmations"),
+            _("A request is received, handed over or merged; somebody puts you in copy."),
+        ),
+        "desk": GroupWords(
+            _("Work for your team"),
+            _("A request comes into your team, is given to you, or was tested by the customer."),
+        ),
+        "satisfaction": GroupWords(_("How did it go?"), _("One question, once a request is closed.")),
+        "gathered": GroupWords(
+            _("News gathered in one mail"), _("What you chose to get by the hour or daily.")
+        ),
+    }
+
+
+def mail_paces() -> dict[str, str]:
+    """When the mails of a group leave."""
+    return {
+        "now": _("At once"),
+        "hourly": _("Gathered, every hour"),
+        "daily": _("Gathered, once a day"),
+        "off": _("Never"),
+    }
+
+
+# Why a mail was not sent: the reasons that outbox rows keep.
+SKIP_REASONS: dict[str, Callable[[], str]] = {
+    "not-wanted": lambda: _("this person chose not to get it"),
+    "may-not-see": lambda: _("this person no longer reads the request"),
+    "no-longer-in-copy": lambda: _("this address is no longer in copy"),
+    "person-disabled": lambda: _("this account is disabled"),
+    "answered-meanwhile": lambda: _("an answer came before it left"),
+    "moved-on": lambda: _("things had moved on before it left"),
+    "assigned-elsewhere": lambda: _("somebody else had it before it left"),
+    "nothing-left": lambda: _("nothing of it was left to say"),
+    "link-expired": lambda: _("its link was out of date"),
+    "demo": lambda: _("part of the demo world"),
+}
+
+
+def skip_reason(reason: str) -> str:
+    """Why a mail was not sent, in words."""
+    words = SKIP_REASONS.get(reason)
+    return words() if words else _("it had no more reason to leave")
+
+
+class ScoreWords(NamedTuple):
+    """One answer of the satisfaction question: word, icon, tone."""
+
+    label: str
+    icon: str
+    tone: str
+
+
+def scores() -> dict[int, ScoreWords]:
+    """The five answers to "how did it go?", from bad to very good (VIEW-17)."""
+    return {
+        1: ScoreWords(_("Very badly"), "x-circle", "stuck"),
+        2: ScoreWords(_("Badly"), "hand-thumbs-down", "yours"),
+        3: ScoreWords(_("Neither well nor badly"), "circle", "over"),
+        4: ScoreWords(_("Well"), "hand-thumbs-up", "ours"),
+        5: ScoreWords(_("Very well"), "star-fill", "done"),
+    }
+
+
+class MailLine(NamedTuple):
+    """One mail of a request in words: what, to whom, where it stands; id is 0 when its text is not for this reader."""
+
+    id: int
+    what: str
+    who: str
+    state: str
+    icon: str
+
+
+def mail_lines(entries: Iterable[Any]) -> list[MailLine]:
+    """The mails of a request as its page shows them (VIEW-15). Arguments: entries, of mail_log.entries()."""
+    names = mail_names()
+    found = []
+    for entry in entries:
+        moment = when(entry.at, "short") if entry.at is not None else ""
+        if entry.state == "sent":
+            state, picture = _("sent %(when)s", when=moment), "envelope-check"
+        elif entry.state in ("hourly", "daily"):
+            state, picture = _("waits for the gathered mail of %(when)s", when=moment), "hourglass-split"
+        elif entry.state == "quiet":
+            state, picture = _("quiet hours: leaves %(when)s", when=moment), "moon"
+        elif entry.state == "failed":
+            state, picture = _("could not be sent"), "envelope-exclamation"
+            if entry.error:
+                state = _("could not be sent (%(error)s)", error=entry.error)
+        elif entry.state == "skipped":
+            state, picture = _("not sent: %(reason)s", reason=skip_reason(entry.reason)), "slash-circle"
+        else:
+            state, picture = _("on its way"), "send"
+        found.append(
+            MailLine(
+                id=entry.id if entry.may_read else 0,
+                what=names.get(entry.template, entry.template),
+                who=_("you") if entry.mine else entry.name,
+                state=state,
+                icon=picture,
+            )
+        )
+    return found
+
+
+def clock_words(minutes: int) -> str:
+    """A time of day, in minutes: "22 h 30", "22:30"."""
+    hour, minute = divmod(minutes, 60)
+    if language() == "fr":
+        return f"{hour}\u00a0h\u00a0{minute:02d}" if minute else f"{hour}\u00a0h"
+    return f"{hour:02d}:{minute:02d}"
+
+
+def share(part: int, whole: int) -> str:
+    """A share as people read it: "67 %", "67%"; a dash when there is nothing to share."""
+    if not whole:
+        return "–"
+    share = round(100 * part / whole)
+    return f"{share}\u202f%" if language() == "fr" else f"{share}%"
+
+
+def month_year(month: str) -> str:
+    """A month such as 2026-11 in words, with its year."""
+    year, number = month.split("-")
+    return f"{month_name(int(number))} {year}"
+
+
+def months_counted(count: int) -> str:
+    """A number of months, the present one included."""
+    if count == 1:
+        return _("This month")
+    return ngettext("%(num)s month", "%(num)s months", count)
+
+
+class SatisfactionPlace(NamedTuple):
+    """What the page of a closed request shows of how it went: a question, or the answer."""
+
+    score: ScoreWords | None
+    comment: str
+    when: datetime | None
+    may_answer: bool
+    until: datetime
+
+
+def satisfaction_place(standing: Any) -> SatisfactionPlace | None:
+    """The question for the requester, the answer for the desk; None when there is nothing to show (VIEW-17)."""
+    if standing is None or (standing.row.score is None and not standing.may_answer):
+        return None
+    row = standing.row
+    return SatisfactionPlace(
+        scores()[row.score] if row.score else None,
+        row.comment,
+        row.changed_at or row.answered_at,
+        standing.may_answer,
+        standing.until,
+    )

@@ -36,11 +36,13 @@ from domain import (
     knowledge,
     licences,
     lifecycle,
+    mail_choices,
     passwords,
     pdf_pages,
     policies,
     presets,
     requests,
+    satisfaction,
     splitting,
     status_page,
 )
@@ -61,6 +63,7 @@ from models import (
     Portal,
     Product,
     RequestForm,
+    Satisfaction,
     Service,
     Team,
     TeamMember,
@@ -444,6 +447,8 @@ def seed_demo(
         world.announce()
         world.answer_the_telephone()
         world.share_ideas()
+        world.say_how_it_went()
+        world.choose_mails()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -566,6 +571,32 @@ class _World:
         closing.forget()
 
     # Requests
+
+    def say_how_it_went(self) -> None:
+        """Some requesters said how their closed requests went, a day later; the portal does not ask about the past."""
+        said = ((5, "Réponse claire, en moins d’une heure."), (4, ""), (2, "Il a fallu relancer deux fois."))
+        rows = Satisfaction.select(Satisfaction, Ticket).join(Ticket).order_by(Satisfaction.id)
+        for place, row in enumerate(rows):
+            at = min(row.ticket.closed_at + timedelta(days=1), self.now)
+            by = policies.load_viewer(row.person_id)
+            # One of four did not answer.
+            if place % 4 < len(said) and by is not None:
+                score, comment = said[place % 4]
+                satisfaction.rate(row.ticket, score, comment, by, at)
+        Satisfaction.update(ask_at=None).where(Satisfaction.ask_at <= self.now).execute()
+
+    def choose_mails(self) -> None:
+        """Priya has her news gathered and wants quiet nights; the others get their mails at once."""
+        priya = policies.load_viewer(Person.get(Person.email == "priya@umbrella.example").id)
+        mail_choices.change(
+            priya,
+            self.now,
+            paces={"answers": "hourly", "moves": "daily"},
+            daily_hour=9,
+            quiet_from=20 * 60,
+            quiet_until=7 * 60 + 30,
+            quiet_weekends=True,
+        )
 
     def read_articles(self) -> None:
         """A coming change, a draft, an article to read again, what readers said, what was looked for in vain."""

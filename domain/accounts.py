@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from peewee import OperationalError, fn
 
-from domain import audit, notifications, passwords, settings
+from domain import audit, mail_choices, notifications, passwords, settings
 from domain.conversation import adopt_copies, normal_address
 from domain.policies import STAFF_ROLES, Viewer, load_viewer, viewer_from_rows, viewer_query
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
@@ -981,6 +981,8 @@ def change_profile(viewer: Viewer, *, full_name: str, language: str, time_zone: 
     with db.atomic():
         Person.update(**after).where(Person.id == viewer.id).execute()
         audit.record("account:changed", by=viewer, now=now, target=f"person:{viewer.id}", fields=changed)
+        if "time_zone" in changed:
+            mail_choices.follow(viewer.id, now)
 
 
 def change_language(viewer: Viewer, language: str) -> None:

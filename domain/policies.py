@@ -538,3 +538,13 @@ def can_edit_idea(viewer: Viewer | None, idea: Idea, now: datetime) -> bool:
         and idea.state == "submitted"
         and now < idea.created_at + timedelta(minutes=settings.get("idea_edit_minutes"))
     )
+
+
+def can_read_rating(viewer: Viewer, ticket: Ticket) -> bool:
+    """Of those who see a request, its requester and the desk read how it went (VIEW-17); colleagues do not."""
+    return viewer.is_agent or viewer.id == ticket.requester_id
+
+
+def can_read_reports(viewer: Viewer) -> bool:
+    """Supervisors and admins read what is counted of the whole portal."""
+    return viewer.is_active and viewer.is_agent and (viewer.is_supervisor or viewer.is_admin)

@@ -69,6 +69,12 @@ DEFAULTS: dict[str, Choice] = {
     "mail_from": Choice(
         "", str, "Sender of the mails; empty means support@ followed by the host of the portal"
     ),
+    "mail_pace": Choice(
+        "now", ("now", "hourly", "daily"), "How mails leave for people who chose nothing themselves"
+    ),
+    "mail_daily_hour": Choice(8, int, "Hour of the daily mail for people who chose none", 0, 23),
+    "satisfaction": Choice(True, bool, "Requesters are asked how it went once a request is closed"),
+    "satisfaction_days": Choice(1, int, "Days between the closing and the mail that asks how it went", 0, 60),
     "keep_open_days": Choice(5, int, "Days that “keep it open” adds, in the unit of the closing rule", 1, 60),
     "keep_open_times": Choice(2, int, "Times that a request may be kept open; 0 switches it off", 0, 20),
     "test_environment_fr": Choice(

@@ -275,9 +275,9 @@ class WorkCalendar:
         if not self.is_working_day(day):
             return
         for start, end in self.hours[day.weekday()]:
-            opens = _instant(self.time_zone, day, start, last=False)
+            opens = instant_at(self.time_zone, day, start, last=False)
             closes = (
-                self.end_of_day(day) if end == MIDNIGHT else _instant(self.time_zone, day, end, last=True)
+                self.end_of_day(day) if end == MIDNIGHT else instant_at(self.time_zone, day, end, last=True)
             )
             yield opens, closes
 
@@ -336,10 +336,10 @@ def _count(n: int) -> int:
 
 @lru_cache(maxsize=4096)  # a sweep asks for the same few midnights thousands of times
 def _first_instant(time_zone: str, day: date) -> datetime:
-    return _instant(time_zone, day, MIDNIGHT, last=False)
+    return instant_at(time_zone, day, MIDNIGHT, last=False)
 
 
-def _instant(time_zone: str, day: date, wall: time, *, last: bool) -> datetime:
+def instant_at(time_zone: str, day: date, wall: time, *, last: bool) -> datetime:
     """The UTC instant at which clocks of the zone show a time; the first or the `last` when they do twice.
 
     A time that clocks jump over is the instant of the jump: 02:30 on 29 March 2026 in Paris is 01:00 UTC,

@@ -12,7 +12,17 @@ from urllib.parse import quote
 import pytest
 
 import models
-from domain import announcements, blocking, contests, ideas, knowledge, lifecycle, mail_actions, status_page
+from domain import (
+    announcements,
+    blocking,
+    contests,
+    ideas,
+    knowledge,
+    lifecycle,
+    mail_actions,
+    mail_choices,
+    status_page,
+)
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
@@ -21,6 +31,7 @@ WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
 # several samples. An address is filled in with: {n} alice's request with a file, {closed} a closed one of hers, {theirs}
 # charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet, {draft} a draft of hers; {copy} somebody in
 # copy of {n}; {solved} one of hers with a solution, {testing} one that she has to test; {blocked} one of charlie's that waits for {n}, by {block}; {button} the link of a mail about it; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
+# copy of {n}; {solved} one of hers with a solution, {testing} one that she has to test; {blocked} one of charlie's that waits for {n}, by {block}; {button} the link of a mail about it; {rated} one of hers that is closed and asked about; {mail} the key of a mail to her about {n}; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
 TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Open to everybody                                                    anon dana alice bob char sam ines root
     ("home.index", "GET", "/", {}, "200 200 200 200 200 303 303 303"),
@@ -55,6 +66,31 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("account.sessions", "POST", "/account/sessions", {"everywhere": "others"}, "303 303 303 303 303 303 303 303"),
     ("account.sessions", "POST", "/account/sessions", {"session": "{session}"}, "303 404 303 404 404 404 404 404"),
     ("account.language", "POST", "/account/language", {"language": "en"}, "303 303 303 303 303 303 303 303"),
+    # One's mails: {leave} is the link of a mail to alice, and all it takes is the link
+    ("mail_choices.show", "GET", "/account/notifications", {}, "303 200 200 200 200 200 200 200"),
+    ("mail_choices.show", "POST", "/account/notifications", {"language": "fr", "time_zone": "Europe/Paris", "answers": "hourly"},
+     "303 303 303 303 303 303 303 303"),
+    ("mail_choices.show", "POST", "/account/notifications", {"language": "xx"}, "303 422 422 422 422 422 422 422"),
+    ("mail_choices.leave", "GET", "/unsubscribe/{leave}", {}, "200 200 200 200 200 200 200 200"),
+    ("mail_choices.leave", "GET", "/unsubscribe/nothing-like-it", {}, "404 404 404 404 404 404 404 404"),
+    ("mail_choices.leave", "POST", "/unsubscribe/{leave}", {}, "303 303 303 303 303 303 303 303"),
+    ("mail_choices.leave", "POST", "/unsubscribe/{leave}", {"List-Unsubscribe": "One-Click"},
+     "200 200 200 200 200 200 200 200"),
+    ("mail_choices.leave", "POST", "/unsubscribe/nothing-like-it", {}, "404 404 404 404 404 404 404 404"),
+    # Who was told: {mail} went to alice about {n}
+    ("ticket_mails.index", "GET", "/tickets/{n}/mails", {}, "303 404 200 200 404 200 200 200"),
+    ("ticket_mails.index", "GET", "/tickets/{theirs}/mails", {}, "303 404 404 404 200 200 200 200"),
+    ("ticket_mails.show", "GET", "/tickets/{n}/mails/{mail}", {}, "303 404 200 404 404 200 200 200"),
+    ("ticket_mails.show", "GET", "/tickets/{theirs}/mails/{mail}", {}, "303 404 404 404 404 404 404 404"),
+    # How it went: alice is asked about {rated}, and about nothing else
+    ("satisfaction.show", "GET", "/tickets/{rated}/satisfaction", {}, "303 404 200 403 404 303 303 303"),
+    ("satisfaction.show", "GET", "/tickets/{n}/satisfaction", {}, "303 404 409 403 404 303 303 303"),
+    ("satisfaction.show", "POST", "/tickets/{rated}/satisfaction", {"score": "4", "comment": "Bien."},
+     "303 404 303 403 404 403 403 403"),
+    ("satisfaction.show", "POST", "/tickets/{rated}/satisfaction", {}, "303 404 422 403 404 403 403 403"),
+    ("satisfaction.show", "POST", "/tickets/{n}/satisfaction", {"score": "4"}, "303 404 409 403 404 403 403 403"),
+    ("satisfaction.report", "GET", "/desk/satisfaction", {}, "303 403 403 403 403 403 403 200"),
+    ("satisfaction.csv", "GET", "/desk/satisfaction.csv?months=3", {}, "303 403 403 403 403 403 403 200"),
     # The list of approved contacts
     ("contacts.index", "GET", "/organisation/contacts", {}, "303 403 403 200 403 403 403 403"),
     ("contacts.index", "POST", "/organisation/contacts", {}, "303 403 403 422 403 403 403 403"),
@@ -459,6 +495,15 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     for row in (lowered, contested):
         lifecycle.set_priority(row, "3", maker.viewer("sam"), now, reason="Un contournement existe.")
     contests.contest(contested, "La paie est arrêtée.", maker.viewer("alice"), now)
+    rated = maker.request("alice", summary=f"Fermée {CANARY}")
+    maker.reply(rated, "sam", "C’est réglé.", move_to="resolved")
+    lifecycle.close(models.Ticket.get_by_id(rated.id), maker.viewer("alice"), now)
+    mail = models.OutboxMessage.get(
+        (models.OutboxMessage.ticket == made.ticket.id) & (models.OutboxMessage.person == world.alice.id)
+    )
+    models.OutboxMessage.update(status="sent", sent_at=now).where(
+        models.OutboxMessage.id == mail.id
+    ).execute()
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     sam = maker.viewer("sam")
     troubles = [
@@ -522,6 +567,9 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "lowered": lowered.number,
         "contested": contested.number,
         "button": button,
+        "rated": rated.number,
+        "mail": mail.id,
+        "leave": mail_choices.unsubscribe_token(world.alice.id, "answers"),
         "link": made.link,
         "session": mine.id,
         "dana": made.dana.id,
@@ -618,7 +666,9 @@ def test_a_request_of_another_organisation_looks_like_one_that_never_was(
     number = scene.filled["n"]
     unknown = number[:-1] + ("8" if number[-1] != "8" else "9") + "77"
     for endpoint, method, path, data, _statuses in by_endpoint():
-        if "{n}" not in path or not endpoint.startswith(("tickets.", "handover.")):
+        if "{n}" not in path or not endpoint.startswith(
+            ("tickets.", "handover.", "ticket_mails.", "satisfaction.")
+        ):
             continue
         seen = {}
         for tried in (number, unknown, "SUP-", "2041", "ñandú", "x" * 300, number.lower()):
@@ -712,7 +762,8 @@ def test_without_a_token_nothing_changes(scene: SimpleNamespace, database: Any) 
     """S29: every POST, by those who may do most, without token and with the token of somebody else."""
     before = fingerprint()
     for endpoint, method, path, data, _statuses in by_endpoint():
-        if method != "POST":
+        # The link of a mail is its own token: a mail program has no other, and it can only mean fewer mails.
+        if method != "POST" or endpoint == "mail_choices.leave":
             continue
         where = path.format(**scene.filled)
         sent = {key: value.format(**scene.filled) for key, value in data.items()}
@@ -751,7 +802,7 @@ def test_reading_changes_nothing(scene: SimpleNamespace, database: Any) -> None:
     before = fingerprint()
     for endpoint, method, path, _data, _statuses in by_endpoint():
         # Exports are recorded: that is the one thing reading writes.
-        if method == "GET" and not endpoint.endswith(".export"):
+        if method == "GET" and not endpoint.endswith((".export", ".csv")):
             for name in ("alice", "sam", "root"):
                 scene.crowd.ask(name, "GET", path.format(**scene.filled))
             # HEAD needs no token either, whatever it carries.

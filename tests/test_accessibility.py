@@ -11,9 +11,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from domain import announcements, blocking, joining, status_page
+from domain import announcements, blocking, joining, lifecycle, mail_choices, satisfaction, status_page
 from forms.requests import REQUEST_FORMS
-from models import Announcement, Membership, Organisation, Person, Service, Team, Ticket
+from models import (
+    Announcement,
+    MailCopy,
+    Membership,
+    Organisation,
+    OutboxMessage,
+    Person,
+    Service,
+    Team,
+    Ticket,
+)
 from tests.support.browser_pages import be, number_of, sign_in_by_page
 from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks
 from tests.support.scene import Scene
@@ -218,6 +228,40 @@ def test_pages_of_ideas_and_help(eye: Eye, world: SimpleNamespace) -> None:
     expect(page.locator(".error-summary")).to_be_visible()
     eye.look()
     eye.end(16)
+
+
+def test_pages_about_mails_and_how_it_went(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    ticket = scene.request("alice")
+    scene.reply(ticket, "sam", "C’est réglé.", move_to="resolved")
+    lifecycle.close(Ticket.get_by_id(ticket.id), scene.viewer("alice"), scene.now)
+    mail = OutboxMessage.get((OutboxMessage.ticket == ticket.id) & (OutboxMessage.person == world.alice.id))
+    OutboxMessage.update(status="sent", sent_at=scene.now).where(OutboxMessage.id == mail.id).execute()
+    MailCopy.create(message=mail, subject="Nous avons reçu votre demande", text="Bonjour Alice,\n\nmerci.\n")
+    page = eye.be(world.alice)
+    leave = mail_choices.unsubscribe_token(world.alice.id, "moves")
+    number = ticket.number
+    for path in ("/account/notifications", f"/unsubscribe/{leave}", f"/tickets/{number}/mails",
+                 f"/tickets/{number}/mails/{mail.id}", f"/tickets/{number}", f"/tickets/{number}/satisfaction?score=4"):  # fmt: skip
+        eye.look(path)
+    eye.look("/unsubscribe/nothing-like-it", 404)
+    # Nothing chosen, then answered.
+    page.goto(f"/tickets/{number}/satisfaction")
+    page.locator("main form .form-actions button").first.click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    satisfaction.rate(Ticket.get_by_id(ticket.id), 2, "Trop lent.", scene.viewer("alice"), scene.now)
+    eye.look(f"/tickets/{number}")
+    # Half of the quiet hours.
+    page.goto("/account/notifications")
+    page.locator("[name=quiet_from]").select_option("22:00")
+    page.locator("main form .form-actions button").first.click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.be(world.root, locale="en-GB")
+    eye.look("/desk/satisfaction")
+    eye.look(f"/desk/tickets/{number}")
+    eye.look(f"/desk/satisfaction?months=1&team={Team.get(Team.slug == 'privacy').id}")
+    eye.end(13)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

@@ -36,6 +36,9 @@ from models import (
     Kind,
     LicenceRequest,
     MailAction,
+    MailChoice,
+    MailCopy,
+    MailHold,
     Membership,
     Message,
     Organisation,
@@ -46,6 +49,7 @@ from models import (
     PriorityContest,
     Product,
     ProductKind,
+    Satisfaction,
     ScaleLevel,
     ServiceIncident,
     Table,
@@ -148,6 +152,24 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "assistant_subject_known": [(AssistantQuestion, {"subject": "payroll"})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
+    "mail_choice_hour_of_day": [(MailChoice, {"daily_hour": 24}), (MailChoice, {"daily_hour": -1})],
+    "mail_choice_quiet_whole": [
+        (MailChoice, {"quiet_start_minute": None}),
+        (MailChoice, {"quiet_end_minute": None}),
+    ],
+    "mail_choice_quiet_in_a_day": [
+        (MailChoice, {"quiet_start_minute": 1440}),
+        (MailChoice, {"quiet_end_minute": -1}),
+        (MailChoice, {"quiet_start_minute": 420, "quiet_end_minute": 420}),
+    ],
+    "mail_hold_pace_known": [(MailHold, {"pace": "weekly"})],
+    "mail_hold_quiet_alone": [(MailHold, {"pace": "quiet", "digest": MailHold.message})],
+    "satisfaction_score_known": [
+        (Satisfaction, {"score": 0, "answered_at": NOW}),
+        (Satisfaction, {"score": 6, "answered_at": NOW}),
+    ],
+    "satisfaction_answer_dated": [(Satisfaction, {"score": 5}), (Satisfaction, {"answered_at": NOW})],
+    "satisfaction_comment_scored": [(Satisfaction, {"comment": "Bien."})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
 }
 
@@ -199,6 +221,13 @@ def rows(world: Any) -> None:
         written_by=world.sam, created_at=NOW, idempotency_key="answer",
     )  # fmt: skip
     IncidentAnswerLine.create(answer=told, ticket=ticket)
+    MailChoice.create(
+        person=ticket.requester_id, quiet_start_minute=1320, quiet_end_minute=420, updated_at=NOW
+    )
+    mail = OutboxMessage.select().order_by(OutboxMessage.id.desc()).first()
+    MailHold.create(message=mail, pace="hourly")
+    MailCopy.create(message=mail, subject="Sujet", text="Texte")
+    Satisfaction.create(ticket=ticket, person=ticket.requester_id, closed_on=date(2026, 11, 10))
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,
@@ -254,6 +283,10 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (ScaleLevel, ("scale", "value")),
     (LicenceRequest, ("ticket",)),
     (PriorityContest, ("ticket",)),
+    (MailChoice, ("person",)),
+    (MailHold, ("message",)),
+    (MailCopy, ("message",)),
+    (Satisfaction, ("ticket",)),
     (TicketBlock, ("blocker", "ticket")),
     (CalendarClosingDay, ("calendar", "day")),
     (Topic, ("slug",)),

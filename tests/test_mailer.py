@@ -18,12 +18,15 @@ from domain import (
     contests,
     conversation,
     deletion,
+    digests,
     guidance,
     handover,
     ideas,
     joining,
     lifecycle,
+    mail_choices,
     notifications,
+    satisfaction,
     settings,
 )
 from domain.notifications import PermanentFailure, Skipped
@@ -96,6 +99,11 @@ def rows_of_deletions(counter):
 @pytest.fixture
 def every_mail(counter, portal):
     """One row of the outbox for each mail of the registry."""
+    return rows_of_every_mail(counter)
+
+
+def rows_of_every_mail(counter):
+    """The same, without a fixture (tools/mail_gallery.py)."""
     ticket = counter.request(cc=["bob@acme.example"])
     lifecycle.assign(ticket, counter.ines.id, counter.viewer("sam"), NOW)
     counter.reply(ticket, "alice", "Une précision.")
@@ -146,6 +154,18 @@ def every_mail(counter, portal):
         page="/tickets",
         idempotency_key="every-mail-ask",
     )
+    rated = counter.request("Une demande résolue")
+    counter.reply(rated, "sam", "Réglé.", move_to="resolved")
+    lifecycle.close(rated, counter.viewer("alice"), NOW)
+    satisfaction.sweep(NOW + timedelta(days=2))
+    mail_choices.change(counter.viewer("bob"), NOW, paces={"answers": "hourly"})
+    for subject in ("Le solde de congés est faux", "Ajouter un établissement"):
+        grouped = counter.request(subject, by="bob")
+        counter.reply(
+            grouped, "sam", "Bonjour Bob,\n\nquel salarié, et quel mois ?", move_to="waiting_customer"
+        )
+    counter.reply(grouped, "ines", "L’établissement est ajouté.")
+    digests.gather(NOW + timedelta(hours=1))
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
     for template in ("account-locked", "registration-waiting"):
@@ -197,6 +217,60 @@ def test_plain_text_and_html_say_the_same_link(every_mail):
         made = render(row)
         for link in links_of(made.html):
             assert link in made.text, f"{template}: {link} is missing in plain text"
+
+
+class Pieces(HTMLParser):
+    """What a reader sees of a page, one piece for each block or link; the hidden preview is left out."""
+
+    BLOCKS = {"p", "td", "h1", "h2", "li", "div", "br", "pre", "blockquote", "a", "title"}
+
+    def __init__(self, html):
+        super().__init__()
+        self.pieces, self.unseen = [""], 0
+        self.feed(re.sub(r'(?s)<div style="display:none.*?</div>', "", html))
+
+    def handle_starttag(self, tag, attrs):
+        self.unseen += tag in ("style", "title")
+        if tag in self.BLOCKS:
+            self.pieces.append("")
+
+    def handle_endtag(self, tag):
+        self.unseen -= tag in ("style", "title")
+        if tag in self.BLOCKS:
+            self.pieces.append("")
+
+    def handle_data(self, data):
+        if not self.unseen:
+            self.pieces[-1] += data
+
+
+def flat(text):
+    return re.sub(r"[\s*•·.-]+", " ", text).strip()
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_plain_text_and_html_say_the_same_facts(every_mail, language):
+    Person.update(language=language).execute()
+    OutboxMessage.update(language=language).execute()
+    for template, row in every_mail.items():
+        made = render(OutboxMessage.get_by_id(row.id))
+        page = Pieces(made.html).pieces
+        seen, said = flat(" ".join(page)), flat(f"{made.subject} {made.text}")
+        for piece in page:
+            # The letter in the mark of the portal; the heading of a mail without a request is its subject.
+            if flat(piece) not in ("", "g") and not (row.ticket_id is None and f">{piece}</h1>" in made.html):
+                assert flat(piece) in said, f"{template}: {piece!r} is missing in plain text"
+        for line in made.text.split("\n\n-- \n")[0].splitlines():
+            if "://" not in line:
+                assert flat(line) in seen, f"{template}: {line!r} is missing in HTML"
+
+
+def test_beside_the_subject_stand_the_first_words_of_the_mail(counter, portal):
+    counter.reply(counter.request(), "sam", "Pouvez-vous joindre le fichier ?")
+    made = mail("reply")
+    preview = re.search(r'<div style="display:none[^>]*>(.*?)</div>', made.html)[1]
+    assert preview.startswith("Sam Petit, de l’équipe Assistance, vous écrit")
+    assert "joindre le fichier" in preview and "Bonjour" not in preview and "http" not in preview
 
 
 def test_the_confirmation_says_number_severity_and_what_comes_next(counter, portal):
@@ -547,6 +621,6 @@ def test_the_links_of_mails_lead_to_pages_that_exist(app, counter, every_mail):
     for template, row in every_mail.items():
         for link in links_of(render(row).html):
             try:
-                adapter.match(link.removeprefix(BASE).partition("#")[0], method="GET")
+                adapter.match(link.removeprefix(BASE).partition("#")[0].partition("?")[0], method="GET")
             except NotFound:
                 pytest.fail(f"{template}: there is no page at {link}")

@@ -28,11 +28,14 @@ from views import (
     incidents,
     joining,
     mail_actions,
+    mail_choices,
     pages,
     requests,
+    satisfaction,
     search,
     session,
     status,
+    ticket_mails,
     tickets,
     uploads,
 )
@@ -65,6 +68,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "status.history",
         "status.incident",
         "status.feed",
+        # The link of a mail is all it takes.
+        "mail_choices.leave",
     }
 )
 
@@ -96,7 +101,13 @@ BLUEPRINTS = (
     status.blueprint,
     incidents.blueprint,
     announcements.blueprint,
+    mail_choices.blueprint,
+    ticket_mails.blueprint,
+    satisfaction.blueprint,
 )
+
+# A mail program posts here by itself, without a page of ours before it (RFC 8058): what it holds is the link.
+WITHOUT_FORM_TOKEN = (mail_choices.leave,)
 
 
 def register(app: Flask) -> None:

@@ -23,6 +23,7 @@ from domain import (
     files,
     lifecycle,
     lists,
+    mail_log,
     policies,
     reading,
     status_page,
@@ -161,7 +162,11 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
             },
             {
                 "title": _("Elsewhere"),
-                "items": [*(link(queue) for queue in ("waiting", "resolved", "all")), _incidents_link(now)],
+                "items": [
+                    *(link(queue) for queue in ("waiting", "resolved", "all")),
+                    _incidents_link(now),
+                    *_reports(viewer),
+                ],
             },
         ],
         "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
@@ -193,6 +198,22 @@ def _incidents_link(now: Any) -> SimpleNamespace:
         hot=bool(count),
         current=False,
     )
+
+
+def _reports(viewer: Any) -> list[SimpleNamespace]:
+    """What supervisors and admins read of the whole desk."""
+    if not policies.can_read_reports(viewer):
+        return []
+    return [
+        SimpleNamespace(
+            label=_("How requests went"),
+            url=url_for("satisfaction.report"),
+            icon="star",
+            count=None,
+            hot=False,
+            current=False,
+        )
+    ]
 
 
 def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> SimpleNamespace:
@@ -340,6 +361,8 @@ def page(
             ticket=ticket,
             read=read,
             deletion=tickets.deletion_place(ticket, viewer),
+            mails=presenters.mail_lines(mail_log.entries(viewer, ticket, mail_log.SHOWN_ON_REQUEST)),
+            satisfied=tickets.satisfaction_place(ticket, viewer),
             blockers=blocking.blockers(viewer, ticket),
             words_of=lambda row: presenters.statuses(for_team=True, kind=row.kind_slug)[row.status],
             waiting=blocking.waiting(viewer, ticket),

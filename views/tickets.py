@@ -23,8 +23,10 @@ from domain import (
     files,
     lifecycle,
     lists,
+    mail_log,
     policies,
     reading,
+    satisfaction,
     status_page,
 )
 from domain import drafts as kept_drafts
@@ -294,6 +296,8 @@ def page(
             reply=reply,
             drafts=drafts.of_ticket_shown(kept, ticket, restored),
             cc=cc or CopyForm(formdata=None),
+            mails=presenters.mail_lines(mail_log.entries(viewer, ticket, mail_log.SHOWN_ON_REQUEST)),
+            satisfied=satisfaction_place(ticket, viewer),
             can_reply=policies.can_reply(viewer, ticket),
             can_close=(can_close := policies.can_close(viewer, ticket)),
             # Whoever may answer may also keep it open: the right is the same, and asked once.
@@ -308,6 +312,11 @@ def page(
         ),
         status,
     )
+
+
+def satisfaction_place(ticket: Ticket, viewer: Any) -> Any:
+    """How a closed request went, for its requester and the desk; None for any other (VIEW-17)."""
+    return presenters.satisfaction_place(satisfaction.look(viewer, ticket, current.now()))
 
 
 def deletion_place(ticket: Ticket, viewer: Any) -> Any:
