@@ -593,6 +593,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "words": made.words,
         "other_words": made.other_words,
     }
+    models.ProductKind.create(product=models.Product.select().first(), kind=models.Kind.select().first())
     for table in models.TABLES:
         first = table.select(table.id).order_by(table.id).first() if "id" in table._meta.fields else None
         filled[f"{table.__name__.lower()}_id"] = first.id if first else 0

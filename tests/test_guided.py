@@ -376,6 +376,13 @@ def test_a_product_that_left_meanwhile_is_asked_again_before_sending(client: Any
     assert ticket.product.slug == "expenses" and "feature" not in {answer["key"] for answer in ticket.answers}
 
 
+def test_who_may_not_open_requests_is_told_whom_to_ask(client: Any, world: Any) -> None:
+    client.sign_in(world.dana)
+    for page in (client.get("/requests/guided"), client.get(at("details"))):
+        assert page.status_code == 403 and "Alice Martin" in page.text
+    assert "/requests/guided" not in client.get("/catalogue").text
+
+
 def test_an_organisation_of_others_keeps_and_sends_nothing(client: Any, world: Any) -> None:
     client.sign_in(world.alice)
     page = client.get(at("product"))

@@ -136,7 +136,7 @@ def of_the_end(step: str, path: guided.Path) -> tuple[str, ...]:
 def start() -> ResponseReturnValue:
     """Go on where one left off, else begin."""
     if not current.viewer().may_open_requests:
-        return requests.whom_to_ask_page(catalogue.form(GUIDED))
+        return requests.whom_to_ask_page(catalogue.form(GUIDED), current.viewer())
     walk = Walk()
     if walk.draft is not None and kept_drafts.says_something(walk.draft.data):
         flash(_("You are back where you stopped. Go on, or start again."), "info")
@@ -149,7 +149,7 @@ def step(step: str) -> ResponseReturnValue:
     if step not in settings.GUIDED_STEPS:
         abort(404)
     if not current.viewer().may_open_requests:
-        return requests.whom_to_ask_page(catalogue.form(GUIDED))
+        return requests.whom_to_ask_page(catalogue.form(GUIDED), current.viewer())
     if request.method == "POST":
         first = filing.sent_before(request.form.get("idempotency_key", ""), current.viewer())
         if first is not None:
