@@ -366,8 +366,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Whom to turn to, and questions that are not technical
     ("help.escalation", "GET", "/escalation", {}, "303 200 200 200 200 200 200 200"),
     ("help.assistant", "GET", "/help/assistant?page=/tickets", {}, "200 200 200 200 200 200 200 200"),
-    ("help.ask", "POST", "/help/assistant", {"subject": "other", "message": "Bonjour."}, "303 303 303 303 303 303 303 303"),
-    ("help.ask", "POST", "/help/assistant", {}, "303 422 422 422 422 422 422 422"),
+    ("help.ask", "POST", "/help/assistant/questions", {"subject": "other", "message": "Bonjour."}, "303 303 303 303 303 303 303 303"),
+    ("help.ask", "POST", "/help/assistant/questions", {}, "303 422 422 422 422 422 422 422"),
     # The administration, besides its tables
     ("admin_article.version_view", "GET", "/admin/article/version/?id={article_id}&number=1", {},
      "303 403 403 403 403 403 403 200"),

@@ -62,7 +62,7 @@ def assistant() -> ResponseReturnValue:
     return _assistant_page(form)
 
 
-@help_pages.post("/help/assistant")
+@help_pages.post("/help/assistant/questions")
 def ask() -> ResponseReturnValue:
     """Send it."""
     form = AssistantForm()
