@@ -1460,9 +1460,13 @@ def _phone_of(row: OutboxMessage) -> str:
 
 
 def _unsubscribe_link(to: Reader) -> str:
-    """The link that takes the reader out of this kind of mails; empty for what always goes, and without an account."""
+    """The link that takes the reader out of this kind of mails; empty for what always goes."""
     if to.person is None:
-        return ""
+        # An address in copy without account chooses nothing: it leaves the request.
+        copy, grouped = to._participant, mail_choices.group_of(to.row.template)
+        if copy is None or copy.role != "cc" or not grouped:
+            return ""
+        return to.link(f"/unsubscribe/{mail_choices.copy_token(copy)}")
     if to.row.template == "digest":
         group = mail_choices.GATHERED
     elif to.row.ticket_id is None:

@@ -1364,6 +1364,8 @@ def event_sentence(
         return _("Expired: the change was undone")
     if kind == "ticket:cc_added":
         return _("%(who)s put %(email)s in copy", who=who, email=data.get("email", ""))
+    if kind == "ticket:cc_removed" and data.get("left"):
+        return _("%(email)s is no longer in copy, by the link of a mail", email=data.get("email", ""))
     if kind == "ticket:cc_removed":
         return _("%(who)s took %(email)s out of copy", who=who, email=data.get("email", ""))
     if kind == "ticket:collaborator_added":
@@ -2912,6 +2914,9 @@ def mail_groups() -> dict[str, GroupWords]:
             _("A request comes into your team, is given to you, or was tested by the customer."),
         ),
         "satisfaction": GroupWords(_("How did it go?"), _("One question, once a request is closed.")),
+        "copy": GroupWords(
+            _("Mails about this request"), _("Your address is in copy of it: all its mails end with that.")
+        ),
         "gathered": GroupWords(
             _("News gathered in one mail"), _("What you chose to get by the hour or daily.")
         ),

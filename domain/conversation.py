@@ -411,6 +411,21 @@ def remove_cc(ticket: Ticket, participant_id: int, by: Viewer, now: datetime) ->
         )
 
 
+def leave_copy(copy: Participant, now: datetime) -> None:
+    """An address without account takes itself out of copy, by the link of a mail (VIEW-15): nobody is signed in.
+
+    Doing it again changes nothing.
+    """
+    with db.atomic():
+        ticket = lifecycle.fresh(copy.ticket_id)
+        gone = Participant.delete().where((Participant.id == copy.id) & (Participant.role == "cc")).execute()
+        if gone:
+            search.index_ticket(ticket.id)
+            audit.record_event(
+                ticket, "ticket:cc_removed", None, now, person_id=copy.person_id, email=copy.email, left=True
+            )
+
+
 def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None:
     """A colleague joins a request of the organisation, and gets its news from then on (VIEW-6)."""
     with db.atomic():

@@ -5,6 +5,7 @@ notifications.py asks here when it writes a mail into the outbox; digests.py gat
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from domain import settings, workdays
 from domain.refusals import Invalid, Missing
-from models import MailChoice, MailHold, OutboxMessage, Person, db
+from models import MailChoice, MailHold, OutboxMessage, Participant, Person, db
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -40,6 +41,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 SATISFACTION = "satisfaction"
 # A gathered mail says news of several groups: to leave it is to leave all those that are gathered.
 GATHERED = "gathered"
+# An address without account has no choices: it leaves the request.
+COPY = "copy"
 # What goes out at once, whatever was chosen: security, reminders and closings, what cannot be undone, what was refused.
 ALWAYS = frozenset(
     {
@@ -372,6 +375,31 @@ def unsubscribe_token(person_id: int, group: str) -> str:
     from domain import accounts
 
     return f"{person_id}.{group}.{accounts.link_token(f'unsubscribe:{person_id}:{group}')}"
+
+
+def copy_token(copy: Participant) -> str:
+    """The token of a link that takes an address without account out of copy of one request.
+
+    The address is part of it: a key of the database may come again.
+    """
+    from domain import accounts
+
+    address = hashlib.sha256(copy.email.encode()).hexdigest()
+    return f"{copy.id}.{COPY}.{accounts.link_token(f'unsubscribe:{copy.id}:{COPY}:{address}')}"
+
+
+def read_copy_token(token: str) -> Participant | None:
+    """The copy that such a token is about, with its request; None for any other token.
+
+    Raises Missing for one that the portal did not make, and once the address is no longer in copy.
+    """
+    found = _TOKEN.fullmatch(token)
+    if found is None or found[2] != COPY:
+        return None
+    copy = Participant.get_or_none((Participant.id == int(found[1])) & (Participant.role == "cc"))
+    if copy is None or not hmac.compare_digest(copy_token(copy), token):
+        raise Missing("unsubscribe-missing")
+    return copy
 
 
 def read_token(token: str) -> tuple[Person, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from peewee import fn
+from peewee import SQL, fn
 
 from domain import closing, mail_choices, policies, settings
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
@@ -239,7 +239,8 @@ def report(by: Viewer, today: date, *, months: int = 12, team: int | None = None
     within = Satisfaction.closed_on >= since
     if team is not None:
         within &= Satisfaction.team == team
-    month = fn.SUBSTR(Satisfaction.closed_on.cast("text"), 1, 7)
+    # The figures are written out: bound twice, they would be two expressions for PostgreSQL.
+    month = fn.SUBSTR(Satisfaction.closed_on.cast("text"), SQL("1"), SQL("7"))
     rows = list(
         Satisfaction.select(Satisfaction.team, month, Satisfaction.score, fn.COUNT(Satisfaction.id))
         .where(within)

@@ -11,9 +11,9 @@ import pytest
 
 import jobs
 from domain import conversation, digests, mail_choices, mail_log, notifications, settings
-from models import MailChoice, MailCopy, OutboxMessage, Person, Ticket
+from models import MailChoice, MailCopy, OutboxMessage, Participant, Person, Ticket
 from tests.conftest import NOW
-from tests.support.casework import answer, forget_mails, see, send
+from tests.support.casework import answer, forget_mails, history, see, send
 
 
 def deliver(app: Any, at: Any = NOW) -> None:
@@ -148,6 +148,20 @@ def test_a_mail_program_needs_one_post_and_nothing_else(app: Any, world: Any) ->
     )
     assert stranger.post(other, data={"List-Unsubscribe": "One-Click"}).status_code == 404
     assert mail_choices.of_person(world.bob).pace("answers") == "now"
+
+
+def test_an_address_without_account_leaves_the_request(app: Any, world: Any) -> None:
+    ticket = send(world, cc=["paie@acme.example"])
+    copy = Participant.get((Participant.ticket == ticket.id) & (Participant.email == "paie@acme.example"))
+    path = "/unsubscribe/" + mail_choices.copy_token(copy)
+    stranger = app.test_client()
+    assert stranger.get(path).status_code == 200
+    assert stranger.get(path.replace(f"{copy.id}.", f"{copy.id + 1}.", 1)).status_code == 404
+    assert Participant.select().where(Participant.id == copy.id).exists(), "looking changes nothing"
+    assert stranger.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert not Participant.select().where(Participant.id == copy.id).exists()
+    assert history(ticket)[-1] == "ticket:cc_removed"
+    assert stranger.post(path).status_code == 404, "done once"
 
 
 # ---- Who was told what --------------------------------------------------------------------------------------

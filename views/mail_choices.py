@@ -9,9 +9,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import presenters
-from domain import accounts, mail_choices
+from domain import accounts, conversation, mail_choices
 from domain.refusals import Invalid, Missing
 from forms.mail_choices import MailChoicesForm, clock, minutes_of
+from models import Participant
 from views import current
 
 blueprint = Blueprint("mail_choices", __name__)
@@ -84,6 +85,9 @@ def leave(token: str) -> ResponseReturnValue:
     The link is all it takes: a mail program has neither a session nor a token of a form.
     """
     try:
+        copy = mail_choices.read_copy_token(token)
+        if copy is not None:
+            return _leave_copy(copy)
         person, group = mail_choices.read_token(token)
     except Missing:
         return render_template("account/unsubscribe.html", group=None, done=False), 404
@@ -95,4 +99,16 @@ def leave(token: str) -> ResponseReturnValue:
         "account/unsubscribe.html",
         group=presenters.mail_groups()[group],
         done=mail_choices.is_out(person, group),
+    )
+
+
+def _leave_copy(copy: Participant) -> ResponseReturnValue:
+    """The same for an address in copy without account: its link is dead afterwards, so the answer says it is done."""
+    if request.method == "POST":
+        conversation.leave_copy(copy, current.now())
+    return render_template(
+        "account/unsubscribe.html",
+        group=presenters.mail_groups()[mail_choices.COPY],
+        done=request.method == "POST",
+        copy=True,
     )
