@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import (
@@ -38,7 +38,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts
+from domain import accounts, unread
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
@@ -322,6 +322,7 @@ def _templates(app: Flask) -> None:
             "locale": lang,
             "help_phone": choices.get("help_phone"),
             "help_hours": choices.get(f"help_hours_{lang}"),
+            "unread_count": lambda: unread.in_menu(cast(Viewer, current_user._get_current_object())),
             "registration_open": choices.get("registration") == "open",
         }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import JOIN, ModelSelect
 
-from domain import files, policies, settings, statements
+from domain import files, policies, statements
 from domain.policies import Viewer
 from models import (
     Attachment,
@@ -30,6 +30,7 @@ THREAD_SHOWN = 60
 _Requester = Person.alias("requester")
 _Assignee = Person.alias("assignee")
 _OpenedBy = Person.alias("opened_by")
+_Manager = Person.alias("manager")
 
 
 @dataclass
@@ -54,6 +55,8 @@ class Reading:
     splits: list[Ticket] = field(default_factory=list)
     # The numbers among these that the viewer may know of: sentences of the history name no other.
     kin: frozenset[str] = frozenset()
+    # Those whom the audience names: they read, and get no news (VIEW-13).
+    readers: list[Participant] = field(default_factory=list)
     names: dict[int, Person] = field(default_factory=dict)
 
 
@@ -74,7 +77,7 @@ def load(viewer: Viewer, number: str) -> Ticket | None:
 
 def _rule() -> Any:
     """The setting on which visibility depends besides the viewer."""
-    return settings.get("contacts_see_all")
+    return policies.reading_rule()
 
 
 def _load(viewer: Viewer) -> ModelSelect:
@@ -84,6 +87,8 @@ def _load(viewer: Viewer) -> ModelSelect:
             Ticket,
             Organisation.id,
             Organisation.name,
+            *_named(_Manager),
+            _Manager.is_active,
             *_named(_Requester),
             *_named(_OpenedBy),
             *_named(_Assignee),
@@ -91,6 +96,12 @@ def _load(viewer: Viewer) -> ModelSelect:
             Product,
         )
         .join(Organisation, on=(Ticket.organisation == Organisation.id))
+        .join(
+            _Manager,
+            JOIN.LEFT_OUTER,
+            on=(Organisation.account_manager == _Manager.id),
+            attr="account_manager",
+        )
         .switch(Ticket)
         .join(_Requester, on=(Ticket.requester == _Requester.id), attr="requester")
         .switch(Ticket)
@@ -125,13 +136,15 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
     licences = _rows_of(
         ticket, "licence", lambda: LicenceRequest.select().where(LicenceRequest.ticket == _THIS).limit(1)
     )
+    attached = participants(ticket)
     reading = Reading(
         ticket=ticket,
         messages=messages,
         events=_rows_of(ticket, ("events", inside), lambda: _events(inside))[::-1],
         files_of=files_of,
         files=attachments,
-        participants=_rows_of(ticket, "participants", _participants),
+        participants=[row for row in attached if row.role != "reader"],
+        readers=[row for row in attached if row.role == "reader"],
         named_people=_rows_of(
             ticket,
             "named people",
@@ -203,11 +216,16 @@ def _events(inside: bool) -> ModelSelect:
     return query.order_by(TicketEvent.id.desc()).limit(200)
 
 
+def participants(ticket: Ticket) -> list[Participant]:
+    """All who are attached to a request, of every role, with the person of each. One query."""
+    return _rows_of(ticket, "participants", _participants)
+
+
 def _participants() -> ModelSelect:
     return (
-        Participant.select(Participant, *_named(Person))
+        Participant.select(Participant, *_named(Person), Person.is_active, Person.email_verified_at)
         .join(Person, JOIN.LEFT_OUTER, on=(Participant.person == Person.id))
-        .where((Participant.ticket == _THIS) & (Participant.role.in_(("cc", "collaborator"))))
+        .where(Participant.ticket == _THIS)
         .order_by(Participant.id)
     )
 

@@ -25,6 +25,7 @@ from domain import (
     lists,
     policies,
     reading,
+    unread,
 )
 from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.contests import DecisionForm
@@ -110,7 +111,7 @@ def _address(parameters: dict[str, str]) -> str:
 
 
 def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bool = False) -> dict[str, Any]:
-    """What the two left columns show: the rail of queues and one of them. Four queries, whatever the queue.
+    """What the two left columns show: the rail of queues and one of them. Five queries, whatever the queue.
 
     Arguments: open_number, the request beside it; choosing, whether its neighbouring pages have boxes too (bulk.py).
     """
@@ -118,6 +119,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
     teams = lists.teams_of(viewer)
     page = lists.queue(viewer, name, asked, teams)
     counts = lists.queue_counts(viewer, teams)
+    news = unread.of_rows(viewer, [row.id for row in page.rows])
     names, cap = presenters.queue_names(), lists.QUEUE_COUNT_CAP
     words = presenters.statuses_of(page.rows, for_team=True)
     here = where(name, asked)
@@ -159,7 +161,9 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
             },
             {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
         ],
-        "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
+        "rows": [
+            _row(row, words, query, now, row.number == open_number, news.get(row.id, 0)) for row in page.rows
+        ],
         "newer": _address(where(name, asked, before=page.newer, after="") | boxes) if page.newer else None,
         "older": _address(where(name, asked, after=page.older, before="") | boxes) if page.older else None,
         "choose_url": _address(here | {"choose": "1"}),
@@ -177,7 +181,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
     }
 
 
-def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> SimpleNamespace:
+def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool, news: int = 0) -> SimpleNamespace:
     """One request in the queue column: with its status, the day it closes by itself or the age of its last change."""
     last_day = closing.book().last_day(row)
     if last_day is not None:
@@ -196,6 +200,7 @@ def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> Sim
         due_state=state,
         due_text=text,
         open=is_open,
+        news=presenters.news_words(news) if news else "",
     )
 
 
@@ -287,6 +292,8 @@ def page(
     default = "mine" if ticket.assignee_id == viewer.id else ("all" if ticket.assignee_id else "unassigned")
     name, asked = asked_queue(_queue_args(), default)
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
+    # Before the queue beside it is read: there, this request is read from now on.
+    new_from = unread.look(viewer, ticket, read.messages)
     facts = desk.facts(viewer, ticket)
     words = presenters.statuses(for_team=True, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug or "severity")
@@ -304,6 +311,7 @@ def page(
             "desk/show.html",
             ticket=ticket,
             read=read,
+            new_from=new_from,
             deletion=tickets.deletion_place(ticket, viewer),
             blockers=blocking.blockers(viewer, ticket),
             words_of=lambda row: presenters.statuses(for_team=True, kind=row.kind_slug)[row.status],

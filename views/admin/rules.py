@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from domain import catalogue, settings
+from domain import catalogue, columns, settings
 from domain.refusals import Refusal
 from models import (
     Category,
@@ -109,7 +109,8 @@ class RoutingRuleView(Rows):
 # What each setting is called, and what its values are called. Every declared setting has its words here.
 SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_l("The portal"), ("portal_name", "accent", "help_phone", "help_hours_fr", "help_hours_en", "privacy_contact")),
-    (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "requests_per_minute")),
+    (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "members_see_all", "members_answer",
+      "requests_per_minute")),
     (
         _l("Sign-in"),
         (
@@ -120,7 +121,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (_l("Closing"), ("keep_open_days", "keep_open_times")),
     (_l("Tests by the customer"), ("test_environment_fr", "test_environment_en")),
-    (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size")),
+    (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size", "list_columns")),
     (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details")),
     (_l("Deletions"), ("deletion_second", "deletion_answer_days", "deletion_wait_hours")),
 )  # fmt: skip
@@ -131,6 +132,8 @@ SETTING_WORDS: dict[str, Any] = {
     "registration": _l("Who can make an account"),
     "who_may_open": _l("Who may open requests"),
     "contacts_see_all": _l("Approved contacts read all the requests of their organisation"),
+    "members_see_all": _l("Every member reads all the requests of the organisation"),
+    "members_answer": _l("Every member completes the requests of colleagues that they read"),
     "lock_policy": _l("What happens after failed sign-ins"),
     "lock_after": _l("Failed sign-ins before the lock"),
     "lock_minutes": _l("Minutes of the temporary lock"),
@@ -147,6 +150,7 @@ SETTING_WORDS: dict[str, Any] = {
     "keep_open_times": _l("Times that a request may be kept open; 0 switches it off"),
     "test_environment_fr": _l("Where customers test a change, when nothing else is said, in French"),
     "test_environment_en": _l("Where customers test a change, when nothing else is said, in English"),
+    "list_columns": _l("Columns of lists of requests, for those who chose none"),
     "page_size": _l("Rows on a page of a list"),
     "files_max": _l("Files in one message"),
     "file_max_mb": _l("Largest file, in megabytes"),
@@ -199,6 +203,13 @@ def kind_of_file(line: str) -> str:
     return ending
 
 
+def name_of_column(line: str) -> str:
+    """The name of a column as it is kept. Raises ValueError for what is none."""
+    if line.lower() not in columns.COLUMNS:
+        raise ValueError(line)
+    return line.lower()
+
+
 def settings_form() -> type[FlaskForm]:
     """A form with one typed field for each setting, in the order of the groups."""
     attributes: dict[str, Any] = {}
@@ -222,6 +233,15 @@ def settings_form() -> type[FlaskForm]:
                             message=_l("A whole number from %(least)s to %(most)s.", least=least, most=most),
                         ),
                     ],
+                )
+            elif key == "list_columns":
+                attributes[key] = Lines(
+                    label,
+                    description=_l(
+                        "One on a line, in their order: %(names)s.", names=", ".join(columns.COLUMNS)
+                    ),
+                    normal=name_of_column,
+                    wrong=_l("“%(line)s” is not a column."),
                 )
             elif choice.allowed is list:
                 attributes[key] = Lines(
