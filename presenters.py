@@ -2164,6 +2164,33 @@ def column_words() -> dict[str, str]:
     }
 
 
+def month_and_year(first: date) -> str:
+    """A month of a chart, in full: "novembre 2026", "November 2026"."""
+    return format_date(first, "LLLL y", "fr" if language() == "fr" else "en_GB")
+
+
+def short_month(first: date) -> str:
+    """A month under its bars: "nov.", "Nov"."""
+    return format_date(first, "LLL", "fr" if language() == "fr" else "en_GB")
+
+
+def worked(minutes: int) -> str:
+    """A median of working time: minutes, or hours rounded to what a reader keeps in mind."""
+    if minutes < 60:
+        return _("%(minutes)s min", minutes=minutes)
+    hours, rest = divmod(minutes, 60)
+    if hours >= 10:
+        return _("%(hours)s h", hours=hours + (rest >= 30))
+    return (
+        _("%(hours)s h %(minutes)s min", hours=hours, minutes=rest) if rest else _("%(hours)s h", hours=hours)
+    )
+
+
+REFUSALS["dashboard-not-yours"] = lambda d: _(
+    "The figures are for those who read all the requests of an organisation. Ask one of its administrators."
+)
+
+
 def news_words(count: int) -> str:
     """How many messages of a request somebody has not read."""
     return ngettext("%(num)s new", "%(num)s new", count)

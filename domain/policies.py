@@ -104,6 +104,11 @@ class Viewer:
         return tuple(rights for rights in self.memberships if who != "approved" or rights.can_open)
 
     @property
+    def reads_charts(self) -> bool:
+        """Reads the figures of at least one organisation (VIEW-11)."""
+        return bool(reads_charts_of(self))
+
+    @property
     def administers(self) -> tuple[Rights, ...]:
         """The organisations whose approved contacts this person manages."""
         return tuple(rights for rights in self.memberships if rights.role == "administrator")
@@ -436,6 +441,13 @@ def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int)
         )
         .exists()
     )
+
+
+def reads_charts_of(viewer: Viewer | None) -> tuple[Rights, ...]:
+    """The organisations whose figures this person reads (VIEW-11): where they read all requests, or administer."""
+    if viewer is None or not viewer.is_active or viewer.is_staff:
+        return ()
+    return tuple(rights for rights in viewer.memberships if reads_all(rights))
 
 
 # ---- Articles ----------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def _read_join(query: ModelSelect, ticket: Any) -> ModelSelect:
 
 
 def of_rows(viewer: Viewer, ticket_ids: Sequence[int]) -> dict[int, int]:
-    """How many messages are new in each of some requests; those without any are left out. One query, none for none.
+    """How many messages are new in each of some requests; those without any are left out. One query at most.
 
     Arguments: ticket_ids, keys of requests that this person may see: rows of a list. Notes count for the desk only.
     """
@@ -111,7 +111,7 @@ def forget(person_id: int | None = None) -> None:
 
 
 def in_menu(viewer: Viewer) -> int:
-    """count(), remembered for COUNT_SECONDS: it stands on every page. What this person does themselves shows at once."""
+    """count(), remembered for COUNT_SECONDS: it stands on every page. What this person does shows at once."""
     known = _counts.get(viewer.id)
     now = time.monotonic()
     if known is not None and now - known[0] < COUNT_SECONDS:
