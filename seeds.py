@@ -39,6 +39,7 @@ from domain import (
     presets,
     requests,
     splitting,
+    unread,
 )
 from domain.refusals import NotNow
 from domain.workdays import WorkCalendar
@@ -64,6 +65,8 @@ from models import (
 PARIS = ZoneInfo("Europe/Paris")
 # The portal opened that many days ago: accounts, consent text and organisations are older than any request.
 OPENED_DAYS_AGO = 400
+# What was written since then is new to the people of the demo.
+DAYS_AWAY = 2
 # Letters and digits that nobody mistakes for one another.
 EASY_SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -266,6 +269,7 @@ def seed_demo(
         world.make_rules()
         world.live(STORIES)
         world.read_articles()
+        world.leave_news()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -408,6 +412,11 @@ class _World:
         knowledge.follow(Topic.get(Topic.slug == "requests"), alice, self.now)
         for words in ("bulletin clarifié", "bulletin clarifié", "export fec"):
             knowledge.record_miss(words, self.now)
+
+    def leave_news(self) -> None:
+        """What was written in the last days is new to everybody, as to people who were away (VIEW-16)."""
+        for row in Person.select(Person.id).where(Person.first_signed_in_at.is_null(False)):
+            unread.begin(row.id, before=self.now - timedelta(days=DAYS_AWAY))
 
     def live(self, stories: Sequence[Story]) -> None:
         """Let everything happen in the order of time, with the sweep of each morning in between."""

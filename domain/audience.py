@@ -80,7 +80,7 @@ def look(
         elif row.role == "cc":
             mails.append(Reader(row.person_id, row.email, "mails"))
     manager = ticket.organisation.account_manager if ticket.shared_with_account_manager else None
-    if manager is not None and manager.is_active:
+    if manager is not None and manager.is_active and manager.staff_role:
         found[manager.id] = Reader(manager.id, manager.full_name, "account_manager")
     readers = sorted([*found.values(), *mails], key=lambda row: (REASONS.index(row.reason), row.name))
     more = len(members) > limit
@@ -91,7 +91,10 @@ def look(
 
 
 def _may_read(person: Person) -> bool:
-    return bool(person.is_active and person.email_verified_at is not None)
+    # An account manager reads what is shared with them, and nothing by a copy.
+    return bool(
+        person.is_active and person.email_verified_at is not None and person.staff_role != "account_manager"
+    )
 
 
 def _reason(ticket: Ticket, person_id: int, role: str, sees_all: bool, follow: dict[int, str]) -> str:

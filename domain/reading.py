@@ -89,6 +89,7 @@ def _load(viewer: Viewer) -> ModelSelect:
             Organisation.name,
             *_named(_Manager),
             _Manager.is_active,
+            _Manager.staff_role,
             *_named(_Requester),
             *_named(_OpenedBy),
             *_named(_Assignee),
@@ -223,7 +224,9 @@ def participants(ticket: Ticket) -> list[Participant]:
 
 def _participants() -> ModelSelect:
     return (
-        Participant.select(Participant, *_named(Person), Person.is_active, Person.email_verified_at)
+        Participant.select(
+            Participant, *_named(Person), Person.is_active, Person.email_verified_at, Person.staff_role
+        )
         .join(Person, JOIN.LEFT_OUTER, on=(Participant.person == Person.id))
         .where(Participant.ticket == _THIS)
         .order_by(Participant.id)

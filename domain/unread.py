@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from peewee import JOIN, SQL, DatabaseError, InterfaceError, ModelSelect, Select, fn
@@ -36,9 +37,13 @@ _ME, _THIS = statements.stand_in(0), statements.stand_in(100)
 _FIRST_ROW = 200
 
 
-def begin(person_id: int) -> None:
-    """Let everything that is there count as read, for somebody who has no mark yet. Within the caller's transaction."""
-    latest = Message.select(fn.COALESCE(fn.MAX(Message.id), 0)).scalar()
+def begin(person_id: int, before: datetime | None = None) -> None:
+    """Let everything that is there count as read, for somebody who has no mark yet. Within the caller's transaction.
+
+    Arguments: before, only what was written before this instant (aware UTC); None: all of it.
+    """
+    query = Message.select(fn.COALESCE(fn.MAX(Message.id), 0))
+    latest = (query if before is None else query.where(Message.created_at < before)).scalar()
     (
         ReadMark.insert(person=person_id, message_id=latest)
         .on_conflict(action="nothing", conflict_target=[ReadMark.person])

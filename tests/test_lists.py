@@ -204,9 +204,14 @@ def test_paging_visits_every_row_once_and_in_order_even_when_values_are_equal(
         "status": lambda row: (row.status, row.id),
         "priority": lambda row: (row.priority_position, row.id),
         "form": lambda row: (row.form_slug, row.id),
+        "kind": lambda row: (row.kind_slug, row.id),
+        "category": lambda row: (row.category_slug, row.id),
+        "product": lambda row: (row.product_id or 0, row.id),
+        "team": lambda row: (row.team_id or 0, row.id),
+        "closes": lambda row: (row.closes_at is None, row.closes_at or NOW, row.id),
         # How letters with accents are ordered is each database's own.
-        "summary": None,
-    }[column]
+        "summary": None, "requester": None, "agent": None, "organisation": None,
+    }[column]  # fmt: skip
     assert len(numbers) == len(set(numbers)) == 47
     if place is not None:
         assert numbers == [row.number for row in sorted(made, key=place, reverse=direction == "-")]
@@ -366,7 +371,17 @@ def test_no_list_of_a_customer_reads_every_request(few: Any, database: Any) -> N
         (name, Asked(list=name, status=status, sort=sort))
         for name in lists.LISTS
         for status in lists.STATUS_FILTERS
-        for sort in ("-created", "-updated", "status", "priority", "summary", "form")
+        for sort in (
+            "-created",
+            "-updated",
+            "status",
+            "priority",
+            "summary",
+            "form",
+            "-requester",
+            "agent",
+            "closes",
+        )
     ] + [(name, Asked(list=name, q="panne")) for name in lists.LISTS]
     for who, names in (
         (few.hanna, lists.LISTS),
