@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ COLUMNS = (
     "status", "turn", "number", "unread", "requester", "organisation", "form", "kind", "category", "product",
     "priority", "team", "agent", "created", "updated", "closes",
 )  # fmt: skip
+# Whoever turns pages has them read once; a change made by another process is seen after this many seconds.
+CACHE_SECONDS = 2.0
+MOST_CHOICES = 10_000
+_chosen: dict[int, tuple[float, tuple[str, ...] | None]] = {}
 DEFAULT = ("status", "turn", "number", "requester", "form", "updated")
 
 
@@ -31,8 +36,27 @@ def default() -> tuple[str, ...]:
     return known(settings.get("list_columns")) or DEFAULT
 
 
+def forget(person_id: int | None = None) -> None:
+    """Drop what this process remembers of choices: of one person, or of all."""
+    if person_id is None:
+        _chosen.clear()
+    else:
+        _chosen.pop(person_id, None)
+
+
 def chosen(viewer: Viewer) -> tuple[str, ...] | None:
-    """The columns that this person chose, or None. One query."""
+    """The columns that this person chose, or None. One query, remembered for CACHE_SECONDS."""
+    known_since = _chosen.get(viewer.id)
+    now = time.monotonic()
+    if known_since is not None and now - known_since[0] < CACHE_SECONDS:
+        return known_since[1]
+    if len(_chosen) >= MOST_CHOICES:
+        _chosen.clear()
+    _chosen[viewer.id] = (now, mine := _read(viewer))
+    return mine
+
+
+def _read(viewer: Viewer) -> tuple[str, ...] | None:
     me = statements.stand_in(0)
     found = statements.rows(
         "columns",
@@ -43,7 +67,7 @@ def chosen(viewer: Viewer) -> tuple[str, ...] | None:
 
 
 def of(viewer: Viewer) -> tuple[str, ...]:
-    """The columns that this person sees, in order. One query."""
+    """The columns that this person sees, in order. At most one query."""
     mine = chosen(viewer)
     return default() if mine is None else mine
 
@@ -56,6 +80,7 @@ def choose(names: Sequence[str], by: Viewer) -> tuple[str, ...]:
     if set(names) - set(COLUMNS):
         raise Invalid("columns-unknown", field="columns")
     columns = list(known(names))
+    forget(by.id)
     (
         ColumnChoice.insert(person=by.id, columns=columns)
         .on_conflict(conflict_target=[ColumnChoice.person], update={ColumnChoice.columns: columns})
@@ -66,6 +91,7 @@ def choose(names: Sequence[str], by: Viewer) -> tuple[str, ...]:
 
 def return_to_default(by: Viewer) -> None:
     """Forget what somebody chose: the default shows again, and follows what admins make of it."""
+    forget(by.id)
     ColumnChoice.delete().where(ColumnChoice.person == by.id).execute()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from peewee import JOIN, ModelSelect
+from peewee import JOIN, ModelSelect, fn
 
 from domain import files, policies, statements
 from domain.policies import Viewer
@@ -19,9 +19,11 @@ from models import (
     Participant,
     Person,
     Product,
+    ReadMark,
     Team,
     Ticket,
     TicketEvent,
+    TicketRead,
 )
 
 # A longer thread shows its first message and its last ones, with a link to all.
@@ -95,6 +97,8 @@ def _load(viewer: Viewer) -> ModelSelect:
             *_named(_Assignee),
             Team,
             Product,
+            # How far this person has read it: unread.py compares it with the thread (VIEW-16).
+            fn.COALESCE(TicketRead.message_id, ReadMark.message_id).alias("seen_to"),
         )
         .join(Organisation, on=(Ticket.organisation == Organisation.id))
         .join(
@@ -113,6 +117,15 @@ def _load(viewer: Viewer) -> ModelSelect:
         .join(Team, JOIN.LEFT_OUTER, on=(Ticket.team == Team.id))
         .switch(Ticket)
         .join(Product, JOIN.LEFT_OUTER, on=(Ticket.product == Product.id))
+        .switch(Ticket)
+        .join(ReadMark, JOIN.LEFT_OUTER, on=(ReadMark.person == viewer.id), attr="mark")
+        .switch(Ticket)
+        .join(
+            TicketRead,
+            JOIN.LEFT_OUTER,
+            on=((TicketRead.person == viewer.id) & (TicketRead.ticket == Ticket.id)),
+            attr="read",
+        )
         .where(Ticket.number == "number")
         .limit(1)
     )

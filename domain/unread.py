@@ -197,11 +197,13 @@ def seen_to(viewer: Viewer, ticket: Ticket) -> int | None:
 def look(viewer: Viewer, ticket: Ticket, messages: Sequence[Message]) -> int | None:
     """This person looks at a request: say what is new to them, and remember that they have seen it.
 
-    Arguments: messages, all that their page shows, in order. One query, and one that writes only when there is news.
+    Arguments: ticket, best from reading.load(), which says how far they have read it; messages, all that their page
+    shows, in order. No query then but the one that writes, and that only when there is news.
     Returns the key of the first message that is new and of somebody else, or None. Never fails and never waits for long
     because the database is busy: what could not be written is new once more at the next look.
     """
-    before = seen_to(viewer, ticket)
+    known = ticket.__dict__.get("seen_to", ...)
+    before = seen_to(viewer, ticket) if known is ... else known
     if before is None or not messages:
         return None
     last = max(message.id for message in messages)
