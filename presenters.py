@@ -2148,7 +2148,7 @@ def column_words() -> dict[str, str]:
         "status": _("Status"),
         "turn": _("Whose turn"),
         "number": _("Number"),
-        "unread": _("News"),
+        "unread": _("What is new"),
         "requester": _("Requester"),
         "organisation": _("Organisation"),
         "form": _("Form"),

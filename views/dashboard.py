@@ -160,7 +160,7 @@ def export() -> ResponseReturnValue:
     viewer = current.viewer()
     rights, months = _asked()
     found = dashboard.figures(viewer, rights.organisation_id, months, current.now())
-    now, opened, closed = _("Open now"), _("Opened"), _("Closed")
+    now, opened, closed = _("Open now"), _("Requests opened"), _("Requests closed")
     rows: list[tuple[Any, ...]] = [
         (now, _("In our hands"), "", found.ours),
         (now, _("Your answer is awaited"), "", found.yours),

@@ -49,6 +49,9 @@ def offered(viewer: Any) -> tuple[str, ...]:
 def shown(chosen: Sequence[str], viewer: Any, name: str) -> list[str]:
     """The columns of one of the lists: in one's own list the requester is always oneself."""
     hidden = {"requester"} if name == "mine" and not viewer.is_staff else set()
+    if not hidden and "requester" in chosen and tuple(chosen) == columns.default():
+        # Without a choice of theirs, whoever asked says more of requests of others than the form does.
+        hidden = {"form"}
     return [column for column in chosen if column in offered(viewer) and column not in hidden]
 
 
