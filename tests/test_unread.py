@@ -150,6 +150,7 @@ def test_account_managers_have_no_count_of_their_own(world: Any) -> None:
 
 
 def test_lists_home_menu_and_thread_say_what_is_new(client: Any, world: Any, clock: Any) -> None:
+    begin(world.alice)
     ticket = send(world)
     client.sign_in(world.alice)
     client.get(f"/tickets/{ticket.number}")
@@ -170,6 +171,7 @@ def test_lists_home_menu_and_thread_say_what_is_new(client: Any, world: Any, clo
 
 def test_all_is_marked_as_read_from_the_list(client: Any, world: Any) -> None:
     client.sign_in(world.alice)
+    begin(world.alice)
     answer(send(world), world.sam)
     unread.forget()
     assert client.submit("/tickets?list=mine", form="/tickets/read").status_code == 303
@@ -181,6 +183,7 @@ def test_all_is_marked_as_read_from_the_list(client: Any, world: Any) -> None:
 def test_the_desk_says_what_is_new(client: Any, world: Any) -> None:
     ticket = put(send(world), "in_progress", assignee=world.sam)
     client.sign_in(world.sam)
+    begin(world.sam)
     answer(ticket, world.alice)
     unread.forget()
     assert "1 nouveau" in client.get("/desk?queue=mine").text
