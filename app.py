@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import (
@@ -39,7 +39,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts, files, guidance, status_page, telephone
+from domain import accounts, files, guidance, status_page, telephone, unread
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
@@ -338,6 +338,7 @@ def _templates(app: Flask) -> None:
         lang = presenters.language()
         return {
             "locale": lang,
+            "unread_count": lambda: unread.in_menu(cast(Viewer, current_user._get_current_object())),
             "registration_open": choices.get("registration") == "open",
         }
 

@@ -1736,6 +1736,56 @@ Satisfaction.add_index(
 )
 
 
+# ---- Lists -------------------------------------------------------------------------------------------
+
+
+class ColumnChoice(Table):
+    """Which columns somebody wants to see in lists of requests, in their order (VIEW-3). Without a row: the default."""
+
+    person = ForeignKeyField(Person, unique=True, on_delete="CASCADE")
+    columns = JSONField(default=list)
+
+
+class TicketRead(Table):
+    """Up to which message somebody has read a request (VIEW-16)."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    ticket = ForeignKeyField(Ticket, on_delete="CASCADE", index=False)
+    # The key of a message, not a reference to it: only its place in time counts.
+    message_id = IntegerField()
+
+    class Meta:
+        # What one person has read of the requests of a list; erasing a request takes its rows along.
+        indexes = ((("person", "ticket"), True), (("ticket",), False))
+        constraints = [Check("message_id >= 0", "ticket_read_message_sensible")]
+
+
+class ReadMark(Table):
+    """Up to which message everything counts as read for somebody: since their first sign-in, or "mark all as read"."""
+
+    person = ForeignKeyField(Person, unique=True, on_delete="CASCADE")
+    message_id = IntegerField()
+
+    class Meta:
+        constraints = [Check("message_id >= 0", "read_mark_message_sensible")]
+
+
+# The latest answered of somebody's own requests: what the menu counts as unread is looked for among the first of them.
+Ticket.add_index(
+    Ticket.index(Ticket.requester, Ticket.last_message_at, Ticket.id, name="ticket_latest_of_requester")
+)
+# Charts of an organisation read a period of it, however old the rest (VIEW-11): opened then, closed then.
+Ticket.add_index(Ticket.index(Ticket.organisation, Ticket.created_at, name="ticket_opened_of_organisation"))
+Ticket.add_index(
+    Ticket.index(
+        Ticket.organisation,
+        Ticket.closed_at,
+        where=Ticket.closed_at.is_null(False),
+        name="ticket_closed_of_organisation",
+    )
+)
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1750,4 +1800,5 @@ TABLES: list[type[Table]] = [
     Announcement, AnnouncementTarget, AnnouncementDismissal,
     Idea, IdeaVote, IdeaFollow, IdeaComment, IdeaMove, HelpLine, EscalationLine, Highlight, AssistantQuestion,
     MailChoice, MailHold, MailCopy, Satisfaction,
+    ColumnChoice, TicketRead, ReadMark,
 ]  # fmt: skip

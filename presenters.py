@@ -1412,8 +1412,18 @@ def event_sentence(
         )
     if kind.startswith("deletion:"):
         return _deletion_sentence(kind.removeprefix("deletion:"), data, who, either, name)
-    if kind in ("ticket:audience_changed", "ticket:shared"):
-        return _("%(who)s changed who can read it", who=who)
+    if kind == "ticket:audience_changed":
+        return _audience_sentence(data, who, either)
+    if kind == "ticket:shared":
+        if data.get("shared"):
+            return either(
+                _("You showed this request to the account manager"),
+                _("%(who)s showed this request to the account manager", who=who),
+            )
+        return either(
+            _("You no longer show this request to the account manager"),
+            _("%(who)s no longer shows this request to the account manager", who=who),
+        )
     return _("%(who)s: %(origin)s, then %(target)s", who=who, origin=label("from"), target=label("to"))
 
 
@@ -2421,6 +2431,180 @@ def _joining_sentence(
         _("%(who)s handed this request over to %(name)s", who=who, name=name("person_id")),
     )
     return _("%(said)s (%(reason)s)", said=said, reason=data["reason"]) if data.get("reason") else said
+
+
+REFUSALS |= {
+    "audience-not-yours": lambda d: _(
+        "You can read this request, but not change who can see it: its requester and the administrators can."
+    ),
+    "audience-unknown": lambda d: _("Choose one of the answers offered."),
+    "audience-people-needed": lambda d: _("Choose at least one colleague, or another answer above."),
+    "share-nobody": lambda d: _("Your organisation has no account manager at the moment."),
+}
+
+
+def _audience_sentence(data: Mapping[str, Any], who: str, either: Callable[[str, str], str]) -> str:
+    """Who can see it from now on, as a line of the history. Without names: people from outside read it, too."""
+    target, named = str(data.get("target") or ""), int(data.get("people") or 0)
+    people = audience_words(target)
+    if target == "people":
+        people = ngettext(
+            "its requester, the administrators and %(num)s named person",
+            "its requester, the administrators and %(num)s named people",
+            named,
+        )
+    return either(
+        _("You changed who can see it: %(people)s", people=people),
+        _("%(who)s changed who can see it: %(people)s", who=who, people=people),
+    )
+
+
+def _reader_reasons(organisation: str) -> dict[str, tuple[str, str]]:
+    """Why somebody sees a request, by key of audience.REASONS: of one person, of several."""
+    return {
+        "requester": (_("requester"), _("requester")),
+        "administrator": (
+            _("administrator of %(organisation)s", organisation=organisation),
+            _("administrators of %(organisation)s", organisation=organisation),
+        ),
+        "collaborator": (_("collaborator"), _("collaborators")),
+        "cc": (_("in copy"), _("in copy")),
+        "reader": (_("named by the requester"), _("named by the requester")),
+        "contact": (
+            _("approved contact, reads all the requests of %(organisation)s", organisation=organisation),
+            _("approved contacts, read all the requests of %(organisation)s", organisation=organisation),
+        ),
+        "member": (
+            _("member of %(organisation)s", organisation=organisation),
+            _("members of %(organisation)s", organisation=organisation),
+        ),
+        "account_manager": (
+            _("account manager: the request is shared"),
+            _("account manager: the request is shared"),
+        ),
+        "mails": (_("in copy, gets mails only"), _("in copy, get mails only")),
+    }
+
+
+def readers_said(audience: Any, organisation: str) -> str:
+    """How many people can see a request, in a sentence: those of the customer, and the team."""
+    if audience.more:
+        return _("More than %(count)s people, and our team.", count=audience.total)
+    return ngettext("%(num)s person, and our team.", "%(num)s people, and our team.", audience.total)
+
+
+def reader_lines(audience: Any, viewer: Any, organisation: str, most: int | None = None) -> list[Any]:
+    """Those who can see a request, one line for each reason: initials of the first, names, the reason (VIEW-13).
+
+    Arguments: most, names in one line; beyond, how many more.
+    """
+    from domain.policies import initials
+
+    groups: dict[tuple[str, bool], list[Any]] = {}
+    for reader in audience.readers:
+        groups.setdefault((reader.reason, reader.in_copy and reader.reason == "administrator"), []).append(
+            reader
+        )
+    reasons = _reader_reasons(organisation)
+    lines = []
+    for (reason, in_copy), people in groups.items():
+        people = sorted(people, key=lambda row: row.person_id != viewer.id)
+        names = [_("You") if row.person_id == viewer.id else row.name for row in people]
+        left = len(names) - most if most is not None and len(names) > most else 0
+        said = (
+            ngettext(
+                "%(names)s and %(num)s other",
+                "%(names)s and %(num)s others",
+                left,
+                names=", ".join(names[:most]),
+            )
+            if left
+            else several(names)
+        )
+        words = reasons[reason][len(people) > 1]
+        lines.append(
+            SimpleNamespace(
+                initials=initials(people[0].name),
+                side="mine"
+                if people[0].person_id == viewer.id
+                else "team"
+                if reason == "account_manager"
+                else "other",
+                name=said,
+                detail=_("%(reason)s, in copy", reason=words) if in_copy else words,
+            )
+        )
+    if audience.others:
+        lines.append(
+            SimpleNamespace(
+                initials="+",
+                side="other",
+                name=ngettext("%(num)s other person", "%(num)s other people", audience.others),
+                detail=_("of %(organisation)s", organisation=organisation),
+            )
+        )
+    return lines
+
+
+def column_words() -> dict[str, str]:
+    """The names of the columns of a list of requests, by key of columns.COLUMNS (VIEW-3)."""
+    return {
+        "status": _("Status"),
+        "turn": _("Whose turn"),
+        "number": _("Number"),
+        "unread": _("What is new"),
+        "requester": _("Requester"),
+        "organisation": _("Organisation"),
+        "form": _("Form"),
+        "kind": _("Kind"),
+        "category": _("Category"),
+        "product": _("Product"),
+        "priority": _("Priority"),
+        "team": _("Team"),
+        "agent": _("Agent"),
+        "created": _("Opened"),
+        "updated": _("Last change"),
+        "closes": _("Closes on"),
+    }
+
+
+def month_and_year(first: date) -> str:
+    """A month of a chart, in full: "novembre 2026", "November 2026"."""
+    return format_date(first, "LLLL y", "fr" if language() == "fr" else "en_GB")
+
+
+def short_month(first: date) -> str:
+    """A month under its bars: "nov.", "Nov"."""
+    return format_date(first, "LLL", "fr" if language() == "fr" else "en_GB")
+
+
+def worked(minutes: int) -> str:
+    """A median of working time: minutes, or hours rounded to what a reader keeps in mind."""
+    if minutes < 60:
+        return _("%(minutes)s min", minutes=minutes)
+    hours, rest = divmod(minutes, 60)
+    if hours >= 10:
+        return _("%(hours)s h", hours=hours + (rest >= 30))
+    return (
+        _("%(hours)s h %(minutes)s min", hours=hours, minutes=rest) if rest else _("%(hours)s h", hours=hours)
+    )
+
+
+REFUSALS["dashboard-not-yours"] = lambda d: _(
+    "The figures are for those who read all the requests of an organisation. Ask one of its administrators."
+)
+
+
+def news_words(count: int) -> str:
+    """How many messages of a request somebody has not read."""
+    return ngettext("%(num)s new", "%(num)s new", count)
+
+
+REFUSALS |= {
+    "columns-unknown": lambda d: _("Choose among the columns offered."),
+    "columns-none": lambda d: _("Choose at least one column for everybody."),
+    "settings-not-yours": lambda d: _("Only administrators of the portal change what everybody sees."),
+}
 
 
 def audience_words(audience: str) -> str:

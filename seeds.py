@@ -45,6 +45,7 @@ from domain import (
     satisfaction,
     splitting,
     status_page,
+    unread,
 )
 from domain.refusals import NotNow
 from domain.workdays import WorkCalendar
@@ -75,6 +76,8 @@ from models import (
 PARIS = ZoneInfo("Europe/Paris")
 # The portal opened that many days ago: accounts, consent text and organisations are older than any request.
 OPENED_DAYS_AGO = 400
+# What was written since then is new to the people of the demo.
+DAYS_AWAY = 2
 # Letters and digits that nobody mistakes for one another.
 EASY_SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -449,6 +452,7 @@ def seed_demo(
         world.share_ideas()
         world.say_how_it_went()
         world.choose_mails()
+        world.leave_news()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -773,6 +777,11 @@ class _World:
             page="/catalogue",
             idempotency_key="demo-question-1",
         )
+
+    def leave_news(self) -> None:
+        """What was written in the last days is new to everybody, as to people who were away (VIEW-16)."""
+        for row in Person.select(Person.id).where(Person.first_signed_in_at.is_null(False)):
+            unread.begin(row.id, before=self.now - timedelta(days=DAYS_AWAY))
 
     def live(self, stories: Sequence[Story]) -> None:
         """Let everything happen in the order of time, with the sweep of each morning in between."""

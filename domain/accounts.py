@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from peewee import OperationalError, fn
 
-from domain import audit, mail_choices, notifications, passwords, settings
+from domain import audit, mail_choices, notifications, passwords, settings, unread
 from domain.conversation import adopt_copies, normal_address
 from domain.policies import STAFF_ROLES, Viewer, load_viewer, viewer_from_rows, viewer_query
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
@@ -331,6 +331,7 @@ def _as_viewer(person: Person) -> Viewer:
 
 def _start_session(person: Person, origin: str, now: datetime, user_agent: str) -> str:
     token = secrets.token_urlsafe(32)
+    unread.begin(person.id)
     hours = settings.get("session_hours_staff" if person.staff_role else "session_hours_customer")
     UserSession.create(
         token_hash=_token_hash(token),

@@ -85,6 +85,7 @@ AUDIT_KINDS: dict[str, str] = {
     "admin:created": "a row was made on an admin screen",
     "admin:changed": "a row was changed on an admin screen",
     "admin:deleted": "a row was deleted on an admin screen",
+    "list:exported": "somebody took a list of requests along as a file",
     "admin:exported": "rows were exported from an admin screen",
     "idea:moved": "an idea got another state",
     "idea:hidden": "staff hid an idea, with the reason",

@@ -275,6 +275,11 @@ def teams_by_id() -> dict[int, Team]:
     return _remembered("teams", lambda: {team.id: team for team in Team.select()})
 
 
+def products_by_id() -> dict[int, Product]:
+    """Every product by its key, switched off or not. Remembered for a few seconds."""
+    return _remembered("products", lambda: {product.id: product for product in Product.select()})
+
+
 _memory: dict[str, tuple[float, Any]] = {}
 
 

@@ -433,7 +433,7 @@ def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None
         if not policies.can_see(by, ticket):
             raise Missing()
         rights = policies.rights_in(by, ticket.organisation_id)
-        if rights is None or not rights.can_answer or by.id == ticket.requester_id:
+        if rights is None or not policies.completes_all(rights) or by.id == ticket.requester_id:
             raise NotAllowed("collaborate-not-yours")
         if ticket.status in ("closed", "expired"):
             raise NotNow("ticket-closed", number=ticket.number)

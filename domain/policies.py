@@ -115,6 +115,11 @@ class Viewer:
         return tuple(rights for rights in self.memberships if who != "approved" or rights.can_open)
 
     @property
+    def reads_charts(self) -> bool:
+        """Reads the figures of at least one organisation (VIEW-11)."""
+        return bool(reads_charts_of(self))
+
+    @property
     def administers(self) -> tuple[Rights, ...]:
         """The organisations whose approved contacts this person manages."""
         return tuple(rights for rights in self.memberships if rights.role == "administrator")
@@ -249,11 +254,32 @@ def _customer_sees(viewer: Viewer) -> Any:
     shared = [
         rights.organisation_id
         for rights in viewer.memberships
-        if rights.role != "administrator" and rights.can_see_all and settings.get("contacts_see_all")
+        if rights.role != "administrator" and reads_all(rights)
     ]
     if shared:
         sees |= Ticket.organisation.in_(shared) & (Ticket.audience == "organisation")
     return sees
+
+
+def reading_rule() -> tuple[bool, bool]:
+    """What decides, besides rights, who reads the requests of an organisation: in the name of shared statements."""
+    return bool(settings.get("contacts_see_all")), bool(settings.get("members_see_all"))
+
+
+def reads_all(rights: Rights) -> bool:
+    """True for a member who reads the requests that colleagues left open to the organisation (VIEW-1).
+
+    By setting: every member, designated contacts, or administrators alone, who always do.
+    """
+    if rights.role == "administrator":
+        return True
+    contacts_do, members_do = reading_rule()
+    return members_do or (rights.can_see_all and contacts_do)
+
+
+def completes_all(rights: Rights) -> bool:
+    """True for a member who answers the requests of colleagues that they may read (VIEW-1, VIEW-5)."""
+    return rights.can_answer or bool(settings.get("members_answer"))
 
 
 def could_be_number(text: str) -> bool:
@@ -302,7 +328,7 @@ def may_answer(viewer: Viewer | None, ticket: Ticket) -> bool:
     if viewer.is_staff:
         return viewer.is_agent
     rights = rights_in(viewer, ticket.organisation_id)
-    if rights and (ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket))):
+    if rights and (ticket.requester_id == viewer.id or (completes_all(rights) and can_see(viewer, ticket))):
         return True
     return participates(viewer, ticket)
 
@@ -371,6 +397,13 @@ def can_hand_over(viewer: Viewer | None, ticket: Ticket) -> bool:
     return ticket.status not in ("closed", "expired") and may_hand_over(viewer, ticket)
 
 
+def can_change_audience(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True for those who decide who can see a request (VIEW-13): its requester while they are of the organisation,
+    its administrators, and the desk. Whatever its status: what is over can still be read.
+    """
+    return may_hand_over(viewer, ticket)
+
+
 def can_change_cc(viewer: Viewer | None, ticket: Ticket) -> bool:
     """True for the requester, a colleague who may answer, and the desk (VIEW-5). Those only in CC may not."""
     if viewer is None or not viewer.is_active or ticket.status in ("closed", "expired"):
@@ -388,7 +421,7 @@ def may_contest(viewer: Viewer | None, ticket: Ticket) -> bool:
 def _speaks_for(viewer: Viewer, ticket: Ticket) -> bool:
     rights = rights_in(viewer, ticket.organisation_id)
     return rights is not None and (
-        ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket))
+        ticket.requester_id == viewer.id or (completes_all(rights) and can_see(viewer, ticket))
     )
 
 
@@ -419,6 +452,13 @@ def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int)
         )
         .exists()
     )
+
+
+def reads_charts_of(viewer: Viewer | None) -> tuple[Rights, ...]:
+    """The organisations whose figures this person reads (VIEW-11): where they read all requests, or administer."""
+    if viewer is None or not viewer.is_active or viewer.is_staff:
+        return ()
+    return tuple(rights for rights in viewer.memberships if reads_all(rights))
 
 
 # ---- Articles ----------------------------------------------------------------------------------------

@@ -244,6 +244,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
         for address in submission.cc:
             email = conversation.check_cc(address, ticket.organisation_id, by)
             conversation.put_in_cc(ticket, email, by, now)
+        # Nobody named is nobody who reads it but its requester and the administrators: the form asks for somebody.
         for person_id in dict.fromkeys(submission.audience_people) if submission.audience == "people" else ():
             _add_reader(ticket, person_id, by, now)
         if form.asks_consent:

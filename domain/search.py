@@ -37,11 +37,31 @@ def fold(text: str) -> str:
     return "".join(letter for letter in text if not unicodedata.combining(letter)).lower()
 
 
+def _plain_form(word: str) -> str:
+    """A word without the endings that the French stemmer leaves on: plurals in any vowel, feminines that lost their
+    accent, and the commonest of English. What a language does not have is hardly met in it, and both sides of a search
+    are cut alike.
+    """
+    if word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    if word.endswith("ee"):
+        return word[:-1]
+    if len(word) >= 6:
+        for ending in ("ing", "ed"):
+            if word.endswith(ending):
+                word = word.removesuffix(ending)
+                # stopped, running
+                return word[:-1] if word[-1] == word[-2] and word[-1] not in "aeiouls" else word
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return word[:-1] + "ie"
+    return word
+
+
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    if word.isdigit() or len(word) < 4:
+    if len(word) < 4 or any(character.isdigit() for character in word):
         return word
-    return fold(_stemmer.stemWord(word))
+    return fold(_stemmer.stemWord(_plain_form(word)))
 
 
 def words(text: str) -> list[str]:
@@ -194,7 +214,8 @@ def matching_ids(
     (only with belongs: else it would read half of all requests); below, only keys under this one (keyset
     paging); limit, how many.
     """
-    sought = terms(query)
+    # "Lumière et fils" is looked for by what it says: a word such as "et" may be written another way.
+    sought = telling(query)
     if not sought:
         return []
     if is_sqlite():

@@ -49,6 +49,8 @@ DEFAULTS: dict[str, Choice] = {
     "registration": Choice("open", ("open", "invitation"), "Who can make an account"),
     "who_may_open": Choice("approved", ("anybody", "members", "approved"), "Who may open requests"),
     "contacts_see_all": Choice(True, bool, "Approved contacts read all the requests of their organisation"),
+    "members_see_all": Choice(False, bool, "Every member reads all the requests of the organisation"),
+    "members_answer": Choice(False, bool, "Every member completes the requests of colleagues that they read"),
     "lock_policy": Choice("temporary", ("temporary", "staff"), "What happens after failed sign-ins"),
     "lock_after": Choice(5, int, "Failed sign-ins before the lock", 1, 20),
     "lock_minutes": Choice(15, int, "Minutes of the temporary lock", 1, 1440),
@@ -84,6 +86,11 @@ DEFAULTS: dict[str, Choice] = {
     ),
     "test_environment_en": Choice(
         "your test environment", str, "Where customers test a change, when nothing else is said, in English"
+    ),
+    "list_columns": Choice(
+        ["status", "turn", "number", "requester", "form", "updated"],
+        list,
+        "Columns of lists of requests, for those who chose none",
     ),
     "page_size": Choice(25, int, "Rows on a page of a list", 10, 100),
     "files_max": Choice(10, int, "Files in one message", 1, 50),

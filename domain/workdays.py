@@ -201,6 +201,13 @@ class WorkCalendar:
             day += ONE_DAY
         return total
 
+    def worked_periods(self, first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
+        """The periods worked from one local day to another, both included, as UTC instants, in order."""
+        day = first
+        while day <= last:
+            yield from self._periods(day)
+            day += ONE_DAY
+
     def add_working_time(self, start: datetime, duration: timedelta) -> datetime:
         """The first instant, in UTC, at which `duration` has been worked since `start` (STAFF-4).
 

@@ -22,7 +22,7 @@ from domain import advice, conversation
 from domain.occasions import Occasion, Place
 from domain.refusals import Invalid
 from domain.requests import Submission
-from forms.fields import TEXT_MAX, Line, Lines, OneOf, OneOfFew, Tick, cleaned, in_both
+from forms.fields import TEXT_MAX, AnyOf, Line, Lines, OneOf, OneOfFew, Tick, cleaned, in_both
 
 _l = lazy_gettext
 
@@ -87,8 +87,13 @@ class RequestFields(FlaskForm):
     audience = OneOfFew(
         _l("Who can read it"),
         default="organisation",
-        choices=[("organisation", _l("The contacts of my organisation")), ("only_me", _l("Only me"))],
+        choices=[
+            ("organisation", _l("The contacts of my organisation")),
+            ("people", _l("The people I name")),
+            ("only_me", _l("Only me")),
+        ],
     )
+    audience_people = AnyOf(_l("Colleagues who can read it"), choices=lambda form, field: form.nameable())
     share_with_account_manager = Tick(_l("Show it to our account manager too"))
     consent = Tick(
         _l("I agree that support uses these data to deal with my request"),
@@ -100,7 +105,15 @@ class RequestFields(FlaskForm):
     follow_up = HiddenField()
 
     before = ("organisation", "on_behalf_of", "reason", "summary", "description")
-    after = ("attachments", "cc", "audience", "share_with_account_manager", "irreversible", "consent")
+    after = (
+        "attachments",
+        "cc",
+        "audience",
+        "audience_people",
+        "share_with_account_manager",
+        "irreversible",
+        "consent",
+    )
 
     def __init__(self, occasion: Occasion, formdata: Any = None, data: dict[str, Any] | None = None) -> None:
         self.occasion = occasion
@@ -168,6 +181,24 @@ class RequestFields(FlaskForm):
         for place in self.occasion.places:
             for key, name, email in place.colleagues:
                 yield SelectChoice(str(key), f"{name}, {email}", optgroup=place.name if several else None)
+
+    def nameable(self) -> list[SelectChoice]:
+        """The colleagues to whom the request can be shown by name, the viewer left out (VIEW-13)."""
+        several = len(self.occasion.places) > 1
+        return [
+            SelectChoice(str(key), f"{name}, {place.name}" if several else name)
+            for place in self.occasion.places
+            for key, name in place.members
+        ]
+
+    def validate_audience_people(self, field: AnyOf) -> None:
+        """Somebody must be named when named people are to read it; otherwise the names do not count."""
+        if self.audience.data != "people" or self.place is None:
+            return
+        known = {str(key) for key, _name in self.place.members}
+        field.data = [key for key in field.data or () if key in known]
+        if not field.data:
+            raise ValidationError(gettext("Choose at least one colleague, or another answer above."))
 
     @property
     def place(self) -> Place | None:
@@ -273,6 +304,12 @@ class RequestFields(FlaskForm):
                 snapshots.append({"key": name, "label_fr": label["fr"], "label_en": label["en"], **answer})
         return snapshots
 
+    def named_readers(self) -> tuple[int, ...]:
+        """The keys of those whom the audience names; nobody for any other audience."""
+        if self.audience.data != "people":
+            return ()
+        return tuple(int(key) for key in self.audience_people.data or ())
+
     def beyond(self) -> dict[str, Any]:
         """Parts of the submission that only some forms have."""
         return {}
@@ -290,6 +327,7 @@ class RequestFields(FlaskForm):
             kind_slug=self.kind.data if "kind" in self else None,
             priority=self.severity.data if "severity" in self else None,
             audience=self.audience.data,
+            audience_people=self.named_readers(),
             share_with_account_manager=bool(
                 self.share_with_account_manager and self.share_with_account_manager.data
             ),

@@ -409,6 +409,34 @@ class Several(SelectMultipleField):
             raise StopValidation(self.needed)
 
 
+class AnyOf(SelectMultipleField):
+    """Any number of answers, each with its box. Choices as for OneOf; `data` is a list of values."""
+
+    kind = "choice"
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+    # What a script may send at most: pages offer far fewer.
+    most = 1_000
+
+    def __init__(self, label: Any = None, *, choices: Any = (), **kwargs: Any) -> None:
+        if not callable(choices):
+            choices = offered(choices)
+        super().__init__(label, choices=choices, **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = list(
+            dict.fromkeys(value.strip() for value in valuelist[: self.most] if isinstance(value, str))
+        )
+
+    def pre_validate(self, form: Any) -> None:
+        if set(self.data or ()) - {choice.value for choice in self.choices or ()}:
+            raise StopValidation(gettext("Choose among the answers offered."))
+
+    def answer(self) -> dict[str, Any] | None:
+        """Nothing to keep with the answers of the form."""
+        return None
+
+
 class Tick(BooleanField):
     """A box that is ticked or not."""
 

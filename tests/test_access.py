@@ -151,6 +151,28 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("tickets.remove_cc", "POST", "/tickets/{n}/cc/{copy}/removal", {}, "303 404 303 303 404 303 303 303"),
     ("tickets.remove_cc", "POST", "/tickets/{theirs}/cc/{copy}/removal", {}, "303 404 404 404 404 404 404 404"),
     ("tickets.collaborators", "POST", "/tickets/{n}/collaborators", {}, "303 404 403 303 404 403 403 403"),
+    ("tickets.index", "GET", "/tickets?list=organisation&kind=incident&category=technical&sort=-agent", {},
+     "303 200 200 200 200 200 200 200"),
+    ("listing.choose", "GET", "/tickets/columns", {}, "303 200 200 200 200 200 200 200"),
+    ("listing.choose", "POST", "/tickets/columns", {"columns": "agent", "order": "agent"}, "303 303 303 303 303 303 303 303"),
+    ("listing.choose", "POST", "/tickets/columns", {"columns": "agent", "up": "agent"}, "303 200 200 200 200 200 200 200"),
+    ("listing.choose", "POST", "/tickets/columns", {"columns": "agent", "everybody": "1"},
+     "303 403 403 403 403 403 403 303"),
+    ("listing.export", "GET", "/tickets/export?list=organisation&q=x", {}, "303 200 200 200 200 200 200 200"),
+    ("listing.read", "POST", "/tickets/read", {}, "303 303 303 303 303 303 303 303"),
+    # The figures of an organisation: those who read all of its requests
+    ("dashboard.show", "GET", "/organisation/dashboard", {}, "303 403 200 200 200 403 403 403"),
+    ("dashboard.show", "GET", "/organisation/dashboard?organisation={globex}", {}, "303 403 403 403 200 403 403 403"),
+    ("dashboard.export", "GET", "/organisation/dashboard/export?months=3", {}, "303 403 200 200 200 403 403 403"),
+    # Who can see it: read by all who see it, changed by alice, an administrator and the desk
+    ("audience.show", "GET", "/tickets/{n}/audience", {}, "303 404 200 200 404 200 200 200"),
+    ("audience.show", "GET", "/tickets/{closed}/audience", {}, "303 404 200 200 404 200 200 200"),
+    ("audience.show", "GET", "/tickets/{theirs}/audience", {}, "303 404 404 404 200 200 200 200"),
+    ("audience.show", "POST", "/tickets/{n}/audience", {"audience": "only_me"}, "303 404 303 303 404 303 303 303"),
+    ("audience.show", "POST", "/tickets/{n}/audience", {"audience": "people"}, "303 404 422 422 404 422 422 422"),
+    ("audience.show", "POST", "/tickets/{n}/audience", {"audience": "people", "audience_people": "{sam}"},
+     "303 404 422 422 404 422 422 422"),
+    ("audience.show", "POST", "/tickets/{theirs}/audience", {"audience": "only_me"}, "303 404 404 404 303 303 303 303"),
     # Whose it is: alice hands {n} to bob, an administrator of the organisation and the desk do too
     ("handover.show", "GET", "/tickets/{n}/handover", {}, "303 404 200 200 404 200 200 200"),
     ("handover.show", "GET", "/tickets/{closed}/handover", {}, "303 404 409 409 404 409 409 409"),
@@ -584,6 +606,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "answer": told.id,
         "notice": notices[0].id,
         "secret": notices[1].id,
+        "globex": world.organisations["globex"].id,
         "engineering": models.Team.get(models.Team.slug == "engineering").id,
     }
     filled |= {

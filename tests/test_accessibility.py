@@ -174,7 +174,8 @@ def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> 
     eye.be(world.alice)
     for path in ("/", "/catalogue", "/tickets", "/tickets?list=organisation", "/tickets?q=rien-de-tel", "/account",
                  "/account/security", "/account/sessions", "/help", "/articles", "/articles?topic=requests",
-                 "/articles/closes-by-itself", "/announcements", "/search", "/search?q=banque", "/search?q=licorne"):  # fmt: skip
+                 "/articles/closes-by-itself", "/announcements", "/search", "/search?q=banque", "/search?q=licorne", "/tickets/columns",
+                 "/organisation/dashboard", f"/tickets/{scene.request('alice').number}/audience"):  # fmt: skip
         eye.look(path)
     eye.be(world.bob, locale="en-GB")
     membership = Membership.get(Membership.person == world.alice)
@@ -191,7 +192,13 @@ def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> 
         person=new, organisation=empty, role="contact", can_open=True, can_see_all=True, can_answer=True
     )
     eye.be(new)
-    for path in ("/", "/tickets", "/tickets?list=cc", "/tickets?list=organisation"):
+    for path in (
+        "/",
+        "/tickets",
+        "/tickets?list=cc",
+        "/tickets?list=organisation",
+        "/organisation/dashboard",
+    ):
         eye.look(path)
     belongs.delete_instance()
     for path in ("/", "/catalogue", "/tickets"):
@@ -200,7 +207,7 @@ def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> 
     eye.look("/catalogue")
     eye.look("/requests/new/incident", 403)
     eye.look("/tickets")
-    eye.end(28)
+    eye.end(32)
 
 
 def test_pages_of_ideas_and_help(eye: Eye, world: SimpleNamespace) -> None:

@@ -27,6 +27,7 @@ from domain import (
     policies,
     reading,
     status_page,
+    unread,
 )
 from domain import drafts as kept_drafts
 from domain.refusals import Invalid, NotAllowed, NotNow
@@ -113,7 +114,7 @@ def _address(parameters: dict[str, str]) -> str:
 
 
 def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bool = False) -> dict[str, Any]:
-    """What the two left columns show: the rail of queues and one of them. Four queries, whatever the queue.
+    """What the two left columns show: the rail of queues and one of them. Five queries, whatever the queue.
 
     Arguments: open_number, the request beside it; choosing, whether its neighbouring pages have boxes too (bulk.py).
     """
@@ -121,6 +122,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
     teams = lists.teams_of(viewer)
     page = lists.queue(viewer, name, asked, teams)
     counts = lists.queue_counts(viewer, teams)
+    news = unread.of_rows(viewer, [row.id for row in page.rows])
     names, cap = presenters.queue_names(), lists.QUEUE_COUNT_CAP
     words = presenters.statuses_of(page.rows, for_team=True)
     here = where(name, asked)
@@ -169,7 +171,9 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
                 ],
             },
         ],
-        "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
+        "rows": [
+            _row(row, words, query, now, row.number == open_number, news.get(row.id, 0)) for row in page.rows
+        ],
         "newer": _address(where(name, asked, before=page.newer, after="") | boxes) if page.newer else None,
         "older": _address(where(name, asked, after=page.older, before="") | boxes) if page.older else None,
         "choose_url": _address(here | {"choose": "1"}),
@@ -216,7 +220,7 @@ def _reports(viewer: Any) -> list[SimpleNamespace]:
     ]
 
 
-def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> SimpleNamespace:
+def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool, news: int = 0) -> SimpleNamespace:
     """One request in the queue column: with its status, the day it closes by itself or the age of its last change."""
     last_day = closing.book().last_day(row)
     if last_day is not None:
@@ -235,6 +239,7 @@ def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> Sim
         due_state=state,
         due_text=text,
         open=is_open,
+        news=presenters.news_words(news) if news else "",
     )
 
 
@@ -343,6 +348,8 @@ def page(
     default = "mine" if ticket.assignee_id == viewer.id else ("all" if ticket.assignee_id else "unassigned")
     name, asked = asked_queue(_queue_args(), default)
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
+    # Before the queue beside it is read: there, this request is read from now on.
+    new_from = unread.look(viewer, ticket, read.messages)
     facts = desk.facts(viewer, ticket)
     words = presenters.statuses(for_team=True, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug or "severity")
@@ -360,6 +367,7 @@ def page(
             "desk/show.html",
             ticket=ticket,
             read=read,
+            new_from=new_from,
             deletion=tickets.deletion_place(ticket, viewer),
             mails=presenters.mail_lines(mail_log.entries(viewer, ticket, mail_log.SHOWN_ON_REQUEST)),
             satisfied=tickets.satisfaction_place(ticket, viewer),

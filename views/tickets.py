@@ -9,14 +9,16 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 import presenters
 from domain import (
+    audience,
     blocking,
     catalogue,
     closing,
+    columns,
     contests,
     conversation,
     deletion,
@@ -28,13 +30,14 @@ from domain import (
     reading,
     satisfaction,
     status_page,
+    unread,
 )
 from domain import drafts as kept_drafts
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.contests import ContestForm
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
-from views import acts, current, drafts, marks, receiving
+from views import acts, current, drafts, listing, receiving
 
 blueprint = Blueprint("tickets", __name__)
 
@@ -88,11 +91,12 @@ def columns_of(
 ) -> list[dict[str, Any]]:
     """The heads of a table: label, sorted by which column, class; each a link that sorts, and turns the sort round."""
     heads = []
+    by_number = "created" not in {column for _label, column, _cls in wanted}
     for label, column, cls in wanted:
         head: dict[str, Any] = {"label": label, "cls": cls}
         if column:
             # A request's number grows with time: newest first is the number turned down.
-            now = asked.column == column or (column == "number" and asked.column == "created")
+            now = asked.column == column or (column == "number" and asked.column == "created" and by_number)
             first_down = column in ("created", "updated", "number")
             turned = column if (now and asked.descending) or (not now and not first_down) else f"-{column}"
             head["url"] = address(endpoint, asked, sort=turned)
@@ -101,65 +105,88 @@ def columns_of(
     return heads
 
 
+def asked_list(viewer: Any) -> lists.Asked:
+    """The list that the address asks for, in an order that this person may have."""
+    wanted = asked(request.args, "organisation" if viewer.staff_role == "account_manager" else "mine")
+    if wanted.column not in lists.sorts_of(viewer, wanted.list):
+        wanted = replace(wanted, sort=lists.DEFAULT_SORT)
+    return wanted
+
+
 @blueprint.get("/tickets")
 def index() -> ResponseReturnValue:
     """One of the three lists (VIEW-1, VIEW-2)."""
     viewer = current.viewer()
-    wanted = asked(request.args, "organisation" if viewer.staff_role == "account_manager" else "mine")
-    sorts = lists.sorts_of(viewer)
-    if wanted.column not in sorts:
-        wanted = replace(wanted, sort=lists.DEFAULT_SORT)
+    wanted = asked_list(viewer)
     page = lists.find(viewer, wanted)
-    words = presenters.statuses_of(page.rows, viewer.is_staff)
     forms = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
-    zone, lang = get_timezone(), presenters.language()
-    book = closing.book()
-    turns = {
-        row.id: presenters.turn_words(
-            row.status,
-            book.last_day(row),
-            words[row.kind_slug][row.status].turn,
-        )
-        for row in page.rows
+    kinds = {kind.slug: presenters.localized(kind, "name") for kind in catalogue.kinds()}
+    categories = {
+        form.category.slug: presenters.localized(form.category, "name") for form in catalogue.all_forms()
     }
-    several = wanted.list == "organisation" and (viewer.is_staff or len(viewer.memberships) > 1)
+    news = unread.of_rows(viewer, [row.id for row in page.rows])
+    mine = columns.of(viewer)
+    shown = listing.shown(mine, viewer, wanted.list)
+    words = presenters.statuses_of(page.rows, viewer.is_staff)
+    sorts = lists.sorts_of(viewer, wanted.list)
     heads = [
         (_("Subject"), "summary", ""),
-        (_("Status"), "status", ""),
-        (_("Whose turn"), None, ""),
-        (_("Number"), "number", ""),
-        (
-            _("Requester") if wanted.list != "mine" else _("Form"),
-            None if wanted.list != "mine" else "form",
-            "",
-        ),
-        (_("Last change"), "updated", ""),
+        *((listing.label(name), listing.SORTED[name], "") for name in shown),
     ]
     return render_template(
         "tickets/index.html",
         asked=wanted,
         page=page,
         words=words,
-        forms=forms,
-        turns=turns,
-        several=several,
-        badges={kind: marks.badges(viewer.is_staff, kind) for kind in words},
-        teams=marks.teams(),
-        day=lambda moment: presenters.list_day(moment, zone, lang),
+        news={} if "unread" in shown else {key: presenters.news_words(n) for key, n in news.items()},
+        anything_new=bool(news) or unread.in_menu(viewer) > 0,
+        cells=listing.cells(shown, page.rows, words, news, viewer),
         columns=columns_of(
             "tickets.index",
             wanted,
             [(label, name if name in sorts else None, cls) for label, name, cls in heads],
         ),
+        chooser=listing.chooser(mine, viewer),
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
-        status_words=status_filters(viewer),
-        narrowed=_narrowed(wanted, forms, presenters.statuses(viewer.is_staff), status_filters(viewer)),
+        selects=_selects(wanted, viewer, forms, kinds, categories),
+        narrowed=_narrowed(
+            wanted, forms, kinds, presenters.statuses(viewer.is_staff), status_filters(viewer)
+        ),
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),
         unfinished=drafts.unfinished(drafts.SHOWN),
+        export_url=address("listing.export", wanted),
+        export_cap=lists.EXPORT_CAP,
     )
+
+
+def _selects(
+    wanted: lists.Asked, viewer: Any, forms: dict[str, str], kinds: dict[str, str], categories: dict[str, str]
+) -> list[dict[str, Any]]:
+    """The filters above a list."""
+    return [
+        {"name": "status", "label": _("Status"), "options": status_filters(viewer), "value": wanted.status},
+        {
+            "name": "kind",
+            "label": _("Kind"),
+            "options": [("", _("All kinds")), *kinds.items()],
+            "value": wanted.kind,
+        },
+        {
+            "name": "category",
+            "label": _("Category"),
+            "options": [("", _("All categories")), *categories.items()],
+            "value": wanted.category,
+        },
+        {
+            "name": "form",
+            "label": _("Form"),
+            "options": [("", _("All forms")), *forms.items()],
+            "value": wanted.form,
+        },
+    ]
 
 
 def status_filters(viewer: Any) -> list[tuple[str, str]]:
@@ -173,7 +200,7 @@ def status_filters(viewer: Any) -> list[tuple[str, str]]:
 
 
 def _narrowed(
-    wanted: lists.Asked, forms: Any, words: Any, statuses: list[tuple[str, str]]
+    wanted: lists.Asked, forms: Any, kinds: Any, words: Any, statuses: list[tuple[str, str]]
 ) -> list[dict[str, str]]:
     """What the list leaves out, one mark each, with the address that takes it away."""
     marks = []
@@ -188,7 +215,7 @@ def _narrowed(
     if wanted.category:
         marks.append((_category_name(wanted.category), "category"))
     if wanted.kind:
-        marks.append((_kind_name(wanted.kind) or wanted.kind, "kind"))
+        marks.append((kinds.get(wanted.kind, wanted.kind), "kind"))
     return [
         {"label": label, "remove_url": address("tickets.index", wanted, **{name: ""})}
         for label, name in marks
@@ -307,6 +334,9 @@ def page(
             can_change_cc=policies.can_change_cc(viewer, ticket),
             can_hand_over=policies.can_hand_over(viewer, ticket),
             can_join=_can_join(viewer, ticket, read),
+            can_change_audience=policies.can_change_audience(viewer, ticket),
+            readers=readers_of(viewer, ticket, read),
+            new_from=unread.look(viewer, ticket, read.messages),
             close_reason=presenters.close_reason(ticket) if ticket.status == "closed" else "",
             max_bytes=files.max_bytes(),
         ),
@@ -317,6 +347,20 @@ def page(
 def satisfaction_place(ticket: Ticket, viewer: Any) -> Any:
     """How a closed request went, for its requester and the desk; None for any other (VIEW-17)."""
     return presenters.satisfaction_place(satisfaction.look(viewer, ticket, current.now()))
+
+
+# Members whose rights are looked at for the panel of a request, and names in one of its lines: its page has them all.
+READERS_SHOWN, NAMES_SHOWN = 25, 4
+
+
+def readers_of(viewer: Any, ticket: Ticket, read: reading.Reading) -> SimpleNamespace:
+    """Who can see a request, as its page says it (VIEW-13). One query."""
+    found = audience.look(viewer, ticket, [*read.participants, *read.readers], READERS_SHOWN)
+    name = ticket.organisation.name
+    return SimpleNamespace(
+        said=presenters.readers_said(found, name),
+        lines=presenters.reader_lines(found, viewer, name, NAMES_SHOWN),
+    )
 
 
 def deletion_place(ticket: Ticket, viewer: Any) -> Any:
@@ -350,7 +394,7 @@ def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:
     rights = policies.rights_in(viewer, ticket.organisation_id)
     return (
         rights is not None
-        and rights.can_answer
+        and policies.completes_all(rights)
         and viewer.id != ticket.requester_id
         and ticket.status not in ("closed", "expired")
         and all(row.person_id != viewer.id for row in read.participants)
@@ -419,6 +463,7 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                 at=message.created_at,
                 order=0,
                 id=f"m{message.id}",
+                key=message.id,
                 author=_("You") if mine else author,
                 initials=policies.initials(author),
                 mine=mine,

@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from domain import catalogue, settings
+from domain import catalogue, columns, settings
 from domain.refusals import Refusal
 from models import (
     Category,
@@ -119,7 +119,8 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
             "idea_edit_minutes",
         ),
     ),
-    (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "requests_per_minute")),
+    (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "members_see_all", "members_answer",
+      "requests_per_minute")),
     (
         _l("Sign-in"),
         (
@@ -130,7 +131,8 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (_l("Closing"), ("keep_open_days", "keep_open_times")),
     (_l("Tests by the customer"), ("test_environment_fr", "test_environment_en")),
-    (_l("Mails and lists"), ("mail_carries_text", "mail_pace", "mail_daily_hour", "mail_from", "page_size")),
+    (_l("Mails and lists"), ("mail_carries_text", "mail_pace", "mail_daily_hour", "mail_from", "page_size",
+      "list_columns")),
     (_l("Satisfaction"), ("satisfaction", "satisfaction_days")),
     (_l("Guided path"), ("guided_steps",)),
     (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details", "draft_days")),
@@ -143,6 +145,8 @@ SETTING_WORDS: dict[str, Any] = {
     "registration": _l("Who can make an account"),
     "who_may_open": _l("Who may open requests"),
     "contacts_see_all": _l("Approved contacts read all the requests of their organisation"),
+    "members_see_all": _l("Every member reads all the requests of the organisation"),
+    "members_answer": _l("Every member completes the requests of colleagues that they read"),
     "lock_policy": _l("What happens after failed sign-ins"),
     "lock_after": _l("Failed sign-ins before the lock"),
     "lock_minutes": _l("Minutes of the temporary lock"),
@@ -164,6 +168,7 @@ SETTING_WORDS: dict[str, Any] = {
     "keep_open_times": _l("Times that a request may be kept open; 0 switches it off"),
     "test_environment_fr": _l("Where customers test a change, when nothing else is said, in French"),
     "test_environment_en": _l("Where customers test a change, when nothing else is said, in English"),
+    "list_columns": _l("Columns of lists of requests, for those who chose none"),
     "page_size": _l("Rows on a page of a list"),
     "files_max": _l("Files in one message"),
     "file_max_mb": _l("Largest file, in megabytes"),
@@ -229,6 +234,13 @@ def kind_of_file(line: str) -> str:
     return ending
 
 
+def name_of_column(line: str) -> str:
+    """The name of a column as it is kept. Raises ValueError for what is none."""
+    if line.lower() not in columns.COLUMNS:
+        raise ValueError(line)
+    return line.lower()
+
+
 def settings_form() -> type[FlaskForm]:
     """A form with one typed field for each setting, in the order of the groups."""
     attributes: dict[str, Any] = {}
@@ -260,6 +272,15 @@ def settings_form() -> type[FlaskForm]:
                         "One on a line, among %(words)s. Their order is always that one.",
                         words=", ".join(choice.words),
                     ),
+                )
+            elif key == "list_columns":
+                attributes[key] = Lines(
+                    label,
+                    description=_l(
+                        "One on a line, in their order: %(names)s.", names=", ".join(columns.COLUMNS)
+                    ),
+                    normal=name_of_column,
+                    wrong=_l("“%(line)s” is not a column."),
                 )
             elif choice.allowed is list:
                 attributes[key] = Lines(
