@@ -30,6 +30,11 @@ function icon(name) {
 
 document.documentElement.classList.add("js");
 
+for (const button of all("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
 // ---- Sending once ---------------------------------------------------------------------------------------
 // The buttons are switched off after the browser has read them, or the one that was pressed would not be sent.
 

@@ -113,6 +113,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (
         _l("Sign-in"),
         (
+            "factor_required", "factor_required_administrators", "new_browser_code",
             "password_min", "lock_policy", "lock_after", "lock_minutes", "session_idle_minutes_customer",
             "session_hours_customer", "session_idle_minutes_staff", "session_hours_staff", "reset_minutes",
             "invitation_days",
@@ -131,6 +132,11 @@ SETTING_WORDS: dict[str, Any] = {
     "registration": _l("Who can make an account"),
     "who_may_open": _l("Who may open requests"),
     "contacts_see_all": _l("Approved contacts read all the requests of their organisation"),
+    "factor_required": _l("Who must have a second factor to sign in"),
+    "factor_required_administrators": _l("Administrators of organisations must have a second factor"),
+    "new_browser_code": _l(
+        "A code is mailed at the first sign-in from a new browser, to who has no second factor"
+    ),
     "lock_policy": _l("What happens after failed sign-ins"),
     "lock_after": _l("Failed sign-ins before the lock"),
     "lock_minutes": _l("Minutes of the temporary lock"),
@@ -178,6 +184,11 @@ SETTING_CHOICES: dict[str, dict[str, Any]] = {
         "anybody": _l("Anybody who is signed in"),
         "members": _l("Everybody attached to an organisation"),
         "approved": _l("Only the approved contacts of an organisation"),
+    },
+    "factor_required": {
+        "nobody": _l("Nobody: it is offered to all"),
+        "staff": _l("The whole team"),
+        "everybody": _l("Everybody, customers too"),
     },
     "lock_policy": {
         "temporary": _l("The account is locked for some minutes"),
