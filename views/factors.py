@@ -46,6 +46,9 @@ def app() -> ResponseReturnValue:
         return redirect(url_for("factors.app"), 303)
     if not form.is_submitted():
         return _app_page(FirstCodeForm(formdata=None))
+    if factors.waiting_app(viewer, now) is None:
+        flash(presenters.refusal(NotNow("app-not-begun")), "warning")
+        return redirect(url_for("factors.app"), 303)
     if not form.validate():
         return _app_page(form), 422
     try:
