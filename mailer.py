@@ -1134,6 +1134,8 @@ def sign_in_code(to: Reader) -> dict[str, Any]:
     return {
         "code": second_step.code_of(to.row.context["seed"]),
         "device": one_line(presenters.device(to.row.context.get("user_agent", ""))),
+        # A link that leads to sign-in beside a code would teach people to follow such links.
+        "button": None,
         "when": presenters.when(to.row.created_at, "long"),
         "until": presenters.when(expires_at, "long"),
     }

@@ -628,7 +628,8 @@ def key_to_add(viewer: Viewer, site: Site, bound_to: str, now: datetime) -> str:
             challenge=_challenge("add", bound_to, now),
             timeout=CHALLENGE_MINUTES * 60_000,
             authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.PREFERRED,
+                # A second factor is asked by its name: it need not take one of the few places of a key.
+                resident_key=ResidentKeyRequirement.DISCOURAGED,
                 user_verification=UserVerificationRequirement.PREFERRED,
             ),
             exclude_credentials=_descriptors(keys),

@@ -53,14 +53,14 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("second_step.again", "POST", "/login/again", {"password": "faux"}, "303 422 422 422 422 422 422 422"),
     ("second_step.again", "POST", "/login/again", {}, "303 422 422 422 422 422 422 422"),
     ("second_step.act", "GET", "/login/again/act", {}, "303 303 303 303 303 303 303 303"),
-    # Second factors: alice has a key, {key}
+    # Second factors: alice has a key, {key}; at this address, a bare number, browsers offer none
     ("factors.app", "GET", "/account/security/app", {}, "303 200 200 200 200 200 200 200"),
     ("factors.app", "POST", "/account/security/app", {"begin": "1"}, "303 303 303 303 303 303 303 303"),
     ("factors.app", "POST", "/account/security/app", {"code": "123456"}, "303 303 303 303 303 303 303 303"),
     ("factors.app", "POST", "/account/security/app", {}, "303 303 303 303 303 303 303 303"),
     ("factors.remove_app", "POST", "/account/security/app/removal", {}, "303 404 404 404 404 404 404 404"),
     ("factors.keys", "GET", "/account/security/keys", {}, "303 200 200 200 200 200 200 200"),
-    ("factors.keys", "POST", "/account/security/keys", {}, "303 422 422 422 422 422 422 422"),
+    ("factors.keys", "POST", "/account/security/keys", {}, "303 409 409 409 409 409 409 409"),
     ("factors.remove_key", "POST", "/account/security/keys/{key}/removal", {}, "303 404 303 404 404 404 404 404"),
     ("factors.codes", "GET", "/account/security/codes", {}, "303 200 200 200 200 200 200 200"),
     ("factors.codes", "POST", "/account/security/codes", {}, "303 409 200 409 409 409 409 409"),

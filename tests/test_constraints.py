@@ -24,11 +24,13 @@ from models import (
     Organisation,
     OutboxMessage,
     Participant,
+    PendingSignIn,
     Person,
     Portal,
     PriorityContest,
     Product,
     ScaleLevel,
+    SecurityKey,
     Table,
     TeamMember,
     Ticket,
@@ -92,6 +94,8 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
+    "security_key_named": [(SecurityKey, {"name": ""})],
+    "pending_sign_in_needs_known": [(PendingSignIn, {"needs": "luck"})],
 }
 
 
@@ -134,6 +138,15 @@ def rows(world: Any) -> None:
         act="works",
         created_at=NOW,
         expires_at=NOW + timedelta(days=7),
+    )
+    SecurityKey.create(person=world.alice, name="Clé", credential_id="x", public_key="x", created_at=NOW)
+    PendingSignIn.create(
+        token_hash="0" * 64,
+        person=world.alice,
+        needs="factor",
+        password_hash="x",
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=10),
     )
 
 

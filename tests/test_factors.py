@@ -100,9 +100,7 @@ def test_the_secret_is_encrypted_and_bound_to_its_owner(viewer: Viewer, world: A
     row = Authenticator.get()
     assert app.secret not in row.secret
     # A row copied to somebody else's account opens nothing there.
-    Authenticator.create(
-        person=world.bob, secret=row.secret, created_at=clock.now, confirmed_at=clock.now
-    )
+    Authenticator.create(person=world.bob, secret=row.secret, created_at=clock.now, confirmed_at=clock.now)
     with pytest.raises(Invalid):
         factors.prove_code(world.bob.id, app.at(clock.now), origin=ORIGIN, now=clock.now)
     # Neither do the rows under another secret of the portal.
@@ -180,9 +178,7 @@ def test_one_code_tried_fifty_times_at_once_is_taken_once(
         code = factors.make_codes(viewer, origin=ORIGIN, now=clock.now)[0]
     got = []
     for _round in range(5):
-        got += in_parallel(
-            10, lambda: factors.prove_code(viewer.id, code, origin=ORIGIN, now=clock.now)
-        )
+        got += in_parallel(10, lambda: factors.prove_code(viewer.id, code, origin=ORIGIN, now=clock.now))
     assert [answer for answer in got if answer == kind] == [kind]
     assert sum(isinstance(answer, Invalid) for answer in got) == 49
 
@@ -235,9 +231,7 @@ def test_an_app_that_waits_for_its_first_code_is_dropped_after_half_an_hour(
 # ---- Recovery codes ------------------------------------------------------------------------------------
 
 
-def test_recovery_codes_are_each_for_once_and_for_their_owner(
-    viewer: Viewer, world: Any, clock: Any
-) -> None:
+def test_recovery_codes_are_each_for_once_and_for_their_owner(viewer: Viewer, world: Any, clock: Any) -> None:
     set_up(viewer, clock)
     codes = factors.make_codes(viewer, origin=ORIGIN, now=clock.now)
     assert len(set(codes)) == 10
@@ -323,7 +317,16 @@ def test_an_answer_counts_once_for_its_question_site_owner_and_time(
     # What registers is no sign-in, and the other way round.
     adding = json.loads(factors.key_to_add(viewer, SITE, "session:1", clock.now))["challenge"]
     refused(key.use(asked(viewer, clock), challenge=adding))
-    for nonsense in ("", "{}", "[]", "null", '{"id": 1}', '{"response": {"clientDataJSON": "e30"}}', "[" * 9000, "é"):
+    for nonsense in (
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"id": 1}',
+        '{"response": {"clientDataJSON": "e30"}}',
+        "[" * 9000,
+        "é",
+    ):
         refused(nonsense)
         with pytest.raises(Invalid, match="key-refused"):
             factors.add_key(viewer, "x", nonsense, SITE, "session:1", origin=ORIGIN, now=clock.now)
@@ -354,9 +357,7 @@ def test_a_passkey_that_does_not_count_works_again_and_again(viewer: Viewer, clo
     assert SpentChallenge.select().count() == 3
 
 
-def test_a_key_belongs_to_one_account_and_to_its_owner_alone(
-    viewer: Viewer, world: Any, clock: Any
-) -> None:
+def test_a_key_belongs_to_one_account_and_to_its_owner_alone(viewer: Viewer, world: Any, clock: Any) -> None:
     key = add_key(viewer, clock.now)
     bob = load_viewer(world.bob.id)
     question = factors.key_to_add(bob, SITE, "session:2", clock.now)
@@ -383,7 +384,9 @@ def test_keys_work_where_browsers_offer_them(database: Any, base: str, host: str
 # ---- Between the two steps -----------------------------------------------------------------------------
 
 
-def test_half_a_sign_in_is_no_session_and_ends_with_the_account(viewer: Viewer, world: Any, clock: Any) -> None:
+def test_half_a_sign_in_is_no_session_and_ends_with_the_account(
+    viewer: Viewer, world: Any, clock: Any
+) -> None:
     app = set_up(viewer, clock)
     sessions = UserSession.select().count()
     token = half("alice@acme.example", clock)
@@ -417,9 +420,10 @@ def test_a_forgotten_password_does_not_get_around_the_factor(viewer: Viewer, wor
         accounts.use_token(
             accounts.link_token(seed), "un cheval bleu mange des frites", origin=ORIGIN, now=clock.now
         )
-    assert UserSession.select().where(
-        (UserSession.person == viewer.id) & UserSession.ended_at.is_null()
-    ).count() == 0
+    assert (
+        UserSession.select().where((UserSession.person == viewer.id) & UserSession.ended_at.is_null()).count()
+        == 0
+    )
     assert finish(step.value.token, clock, code=app.at(clock.now)).person == world.alice
     assert Person.get_by_id(viewer.id).password_hash != world.alice.password_hash
 
@@ -592,7 +596,15 @@ def test_everything_is_recorded_and_no_secret_with_it(
         [json.dumps(row.data) for row in AuditEntry.select()]
         + [json.dumps(row.context) for row in OutboxMessage.select()]
     )
-    for secret in (app.secret, used, mail_code, *codes, *(c.replace("-", "") for c in codes), entered.browser, token):
+    for secret in (
+        app.secret,
+        used,
+        mail_code,
+        *codes,
+        *(c.replace("-", "") for c in codes),
+        entered.browser,
+        token,
+    ):
         assert secret not in kept
     assert audit.verify() == []
 

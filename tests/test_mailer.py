@@ -18,14 +18,16 @@ from domain import (
     contests,
     conversation,
     deletion,
+    factors,
     handover,
     joining,
     lifecycle,
     notifications,
+    second_step,
     settings,
 )
 from domain.notifications import PermanentFailure, Skipped
-from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel
+from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel, db
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
 
 BASE = "http://support.initech.example"
@@ -130,6 +132,12 @@ def every_mail(counter, portal):
     handover.handover(ticket, counter.bob.id, counter.viewer("alice"), NOW, reason="Je pars.")
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
+    factors.tell(counter.alice, "code-used", NOW, left=3)
+    accounts.use_secret("only for tests, long enough to be taken: 0123456789")
+    with db.atomic():
+        second_step.begin(
+            counter.alice, "mail", origin="203.0.113.7", user_agent="Mozilla/5.0 Firefox/140.0", now=NOW
+        )
     for template in ("account-locked", "registration-waiting"):
         notifications.enqueue(
             template, source="account:2", now=NOW, person=counter.root, person_id=counter.dana.id

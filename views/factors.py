@@ -101,6 +101,8 @@ def keys() -> ResponseReturnValue:
     form = KeyForm()
     if not form.is_submitted():
         return _keys_page(form)
+    if site() is None:
+        return _keys_page(KeyForm(formdata=None)), 409
     if not form.validate():
         return _keys_page(form), 422
     try:
