@@ -37,6 +37,9 @@ def put(form: Any, fault: Invalid | NotNow) -> None:
         form.form_errors.append(presenters.refusal(fault))
     else:
         field.errors = [*field.errors, presenters.refusal(fault)]
+        if fault.field == "code":
+            # Like a password, a code never comes back in a page.
+            field.data = ""
 
 
 def with_wait(page: str, lock: Locked) -> Response:
