@@ -39,13 +39,13 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts, files, guidance, status_page, telephone, unread
+from domain import accounts, factors, files, guidance, second_step, status_page, telephone, unread
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
 from gateways.files import DiskStore
 from models import db, make_database
-from views import assets, held
+from views import assets, current, fresh, held
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "guichet_language"
@@ -231,9 +231,11 @@ def _sign_in(app: Flask) -> None:
     @app.before_request
     def ask_sign_in() -> ResponseReturnValue | None:
         endpoint = request.endpoint
-        if endpoint is None or endpoint in views.PUBLIC_ENDPOINTS:
+        if endpoint is None or endpoint in views.ALWAYS_OPEN:
             return None
         if current_user.is_authenticated:
+            return _to_enrol() or fresh.ask()
+        if endpoint in views.PUBLIC_ENDPOINTS:
             return None
         return _to_sign_in()
 
@@ -243,8 +245,19 @@ def _wants_json() -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
 
 
+def _to_enrol() -> ResponseReturnValue | None:
+    """Lead somebody who must have a second factor, and has none, to set it up; None when the page may open."""
+    if request.endpoint in views.SETUP_ENDPOINTS or not factors.must_enrol(current.viewer(), current.now()):
+        return None
+    if _wants_json():
+        return make_response({"error": _("Set up your second factor first.")}, 403)
+    if request.method == "GET":
+        session["after_setup"] = request.full_path.rstrip("?")[:500]
+    return redirect(url_for("account.security"), 303)
+
+
 def _to_sign_in() -> ResponseReturnValue:
-    """Lead to sign-in, and back afterwards with what was typed."""
+    """Lead to sign-in, or to its second step, and back afterwards with what was typed."""
     if _wants_json():
         return make_response({"error": _("Sign in again to go on.")}, 401)
     back = request.full_path if request.query_string else request.path
@@ -260,7 +273,10 @@ def _to_sign_in() -> ResponseReturnValue:
         )
     elif g.get("session_ended"):
         flash(_("Your session had ended. Sign in again."), "info")
-    response = redirect(url_for("session.login", next=back), 303)
+    step = "session.login"
+    if second_step.find(session.get("half"), current.now()) is not None:
+        step = "second_step.verify"
+    response = redirect(url_for(step, next=back), 303)
     if kept:
         held.set_cookie(response, kept[1])
     return response
@@ -548,6 +564,4 @@ def _headers(response: Response) -> Response:
 
 
 def _settings_of_request() -> Settings:
-    from views import current
-
     return current.settings()

@@ -44,6 +44,7 @@ from domain import (
     mail_choices,
     policies,
     rule_texts,
+    second_step,
     settings,
     telephone,
 )
@@ -1245,6 +1246,43 @@ def password_changed(to: Reader) -> dict[str, Any]:
     }
 
 
+def security_notice(to: Reader) -> dict[str, Any]:
+    """Something changed about the second factors of the account (ACC-9)."""
+    words = presenters.SECURITY_NOTICES.get(to.row.context.get("what", ""))
+    if words is None:
+        raise Skipped("nothing-to-say")
+    heading, sentence = words()
+    left = to.row.context.get("left")
+    return {
+        "heading": heading,
+        "sentence": sentence,
+        "left": ngettext("%(num)s recovery code is left.", "%(num)s recovery codes are left.", left)
+        if isinstance(left, int)
+        else "",
+        "username": one_line(to.person.username) if to.person else "",
+        "when": presenters.when(to.row.created_at, "long"),
+        "button": {"label": _("See the security of my account"), "url": to.link("/account/security")},
+    }
+
+
+def sign_in_code(to: Reader) -> dict[str, Any]:
+    """The code for a sign-in from a new browser (ACC-10). It exists in the mail alone; no link signs anybody in.
+
+    Raises Skipped once it no longer works.
+    """
+    expires_at = datetime.fromisoformat(to.row.context["expires_at"])
+    if expires_at <= to.now:
+        raise Skipped("code-expired")
+    return {
+        "code": second_step.code_of(to.row.context["seed"]),
+        "device": one_line(presenters.device(to.row.context.get("user_agent", ""))),
+        # A link that leads to sign-in beside a code would teach people to follow such links.
+        "button": None,
+        "when": presenters.when(to.row.created_at, "long"),
+        "until": presenters.when(expires_at, "long"),
+    }
+
+
 def registration_waiting(to: Reader) -> dict[str, Any]:
     """To those who attach people: somebody registered and waits for an organisation (ACC-2)."""
     person = Person.get_or_none(Person.id == to.row.context.get("person_id"))
@@ -1333,6 +1371,8 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "account-exists": account_exists,
     "account-locked": account_locked,
     "password-changed": password_changed,
+    "security-notice": security_notice,
+    "sign-in-code": sign_in_code,
     "registration-waiting": registration_waiting,
     "request-received": request_received,
     "reply": reply,

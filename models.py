@@ -1786,6 +1786,114 @@ Ticket.add_index(
 )
 
 
+# ---- Second factors, sign-in in two steps, browsers that are known --------------------------------------
+
+
+class Authenticator(Table):
+    """The authenticator app of a person: one that works, and at most one that waits for its first code (ACC-9)."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    # Encrypted with a key made from the portal's secret: a copy of the database makes no codes.
+    secret = CharField(max_length=255)
+    # The 30-second step of the last code taken: that code, and every older one, is refused from then on (S24).
+    last_step = BigIntegerField(default=0)
+    created_at = UtcField()
+    confirmed_at = UtcField(null=True)
+    last_used_at = UtcField(null=True)
+
+
+Authenticator.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS authenticator_working ON authenticator (person_id) "
+        "WHERE confirmed_at IS NOT NULL"
+    )
+)
+Authenticator.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS authenticator_waiting ON authenticator (person_id) "
+        "WHERE confirmed_at IS NULL"
+    )
+)
+
+
+class SecurityKey(Table):
+    """A security key or a passkey, with the name its owner gave it."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    name = CharField(max_length=60)
+    credential_id = CharField(max_length=1400, unique=True)
+    public_key = TextField()
+    # What the key counts by itself: a number that does not grow tells of a copy of the key. 0: it does not count.
+    sign_count = BigIntegerField(default=0)
+    transports = JSONField(default=list)
+    created_at = UtcField()
+    last_used_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [Check("name <> ''", "security_key_named")]
+
+
+class RecoveryCode(Table):
+    """One of the codes kept for the day when the other factors are lost: hashed, each for once."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    # The same for the codes made together, so that one hash of what was typed is compared with them all.
+    salt = CharField(max_length=64)
+    code_hash = CharField(max_length=64)
+    created_at = UtcField()
+    used_at = UtcField(null=True)
+
+    class Meta:
+        indexes = ((("person", "code_hash"), True),)
+
+
+class SpentChallenge(Table):
+    """What a security key signed: no answer to the same question counts a second time."""
+
+    challenge_hash = CharField(max_length=64, unique=True)
+    expires_at = UtcField()
+
+
+class PendingSignIn(Table):
+    """A sign-in whose password was right and whose second step is to follow. It opens nothing but that step."""
+
+    token_hash = CharField(max_length=64, unique=True)
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    # factor: an app, a key or a recovery code; mail: the code mailed to a browser that is not known.
+    needs = CharField(max_length=10)
+    # The password as it was then: another one chosen since makes this sign-in void.
+    password_hash = CharField(max_length=255)
+    code_hash = CharField(max_length=64, default="")
+    code_expires_at = UtcField(null=True)
+    codes_sent = IntegerField(default=0)
+    origin = CharField(max_length=64, default="")
+    user_agent = CharField(max_length=200, default="")
+    created_at = UtcField()
+    expires_at = UtcField()
+    used_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [Check("needs IN ('factor', 'mail')", "pending_sign_in_needs_known")]
+
+
+class KnownBrowser(Table):
+    """A browser on which the person typed a mailed code and said to trust it (ACC-10). Never instead of a factor."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    token_hash = CharField(max_length=64, unique=True)
+    user_agent = CharField(max_length=200, default="")
+    created_at = UtcField()
+    last_used_at = UtcField()
+    expires_at = UtcField()
+
+
+class FactorRequirement(Table):
+    """An organisation whose people need a second factor, from a day on."""
+
+    organisation = ForeignKeyField(Organisation, unique=True, on_delete="CASCADE")
+    from_day = DateField()
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1801,4 +1909,5 @@ TABLES: list[type[Table]] = [
     Idea, IdeaVote, IdeaFollow, IdeaComment, IdeaMove, HelpLine, EscalationLine, Highlight, AssistantQuestion,
     MailChoice, MailHold, MailCopy, Satisfaction,
     ColumnChoice, TicketRead, ReadMark,
+    Authenticator, SecurityKey, RecoveryCode, SpentChallenge, PendingSignIn, KnownBrowser, FactorRequirement,
 ]  # fmt: skip

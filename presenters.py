@@ -1591,6 +1591,23 @@ REFUSALS |= {
         d.get("left", 1),
     ),
     "sign-in-locked": lambda d: _("Sign-in is suspended after too many tries."),
+    "codes-locked": lambda d: _("Codes are suspended after too many tries."),
+    "code-wrong": lambda d: ngettext(
+        "This code does not work: it may be used up or too old. %(num)s try is left.",
+        "This code does not work: it may be used up or too old. %(num)s tries are left.",
+        d.get("left", 1),
+    ),
+    "key-refused": lambda d: _("This key was refused, or the page had been open for too long. Try again."),
+    "keys-no-host": lambda d: _("Security keys do not work at this address of the portal."),
+    "keys-enough": lambda d: _("At most %(limit)s keys: remove one first.", limit=d.get("limit", "")),
+    "app-not-begun": lambda d: _("This key is no longer valid. Begin again."),
+    "factor-needed": lambda d: _(
+        "You must have a second factor: add another one before you remove this one."
+    ),
+    "codes-need-factor": lambda d: _("Set up an authenticator app or a security key first."),
+    "second-step-over": lambda d: _("That sign-in took too long. Begin again."),
+    "factors-not-yours": lambda d: _("Only another admin resets the factors of an account."),
+    "reason-empty": lambda d: _("Give the reason: it is kept in the record."),
     "registration-closed": lambda d: _(
         "Accounts are made by invitation. Ask your organisation or our team for one."
     ),
@@ -1708,6 +1725,67 @@ def device(user_agent: str) -> str:
 
 
 # ---- The desk ----------------------------------------------------------------------------------------
+
+
+def masked(address: str) -> str:
+    """An address that its owner recognises and nobody else reads: a***@acme.example."""
+    local, at, host = address.partition("@")
+    return f"{local[:1]}***{at}{host}"
+
+
+def recovery_used(left: int) -> str:
+    """What a sign-in with a recovery code says afterwards."""
+    if left == 0:
+        return _("That was your last recovery code: make new ones now, in your profile under Security.")
+    return ngettext(
+        "You used a recovery code: %(num)s is left. Make new ones in your profile, under Security.",
+        "You used a recovery code: %(num)s are left. Make new ones in your profile, under Security.",
+        left,
+    )
+
+
+# What a security notice says has happened: its subject, and its sentence.
+SECURITY_NOTICES: dict[str, Callable[[], tuple[str, str]]] = {
+    "app-added": lambda: (
+        _("An authenticator app was set up"),
+        _("An authenticator app was set up for your account. Its code is asked at each sign-in."),
+    ),
+    "app-removed": lambda: (
+        _("The authenticator app was removed"),
+        _("The authenticator app of your account was removed. Its codes no longer work."),
+    ),
+    "key-added": lambda: (
+        _("A security key was added"),
+        _("A security key was added to your account. It opens your account after the password."),
+    ),
+    "key-removed": lambda: (
+        _("A security key was removed"),
+        _("A security key of your account was removed. It no longer opens your account."),
+    ),
+    "key-copied": lambda: (
+        _("A security key was refused"),
+        _(
+            "One of your security keys answered as a copy would. It was refused: remove that key from your account."
+        ),
+    ),
+    "codes-made": lambda: (
+        _("New recovery codes were made"),
+        _("New recovery codes were made for your account. Those of before no longer work."),
+    ),
+    "code-used": lambda: (
+        _("A recovery code was used"),
+        _("A recovery code of your account was used to sign in. It does not work again."),
+    ),
+    "codes-locked": lambda: (
+        _("Wrong codes were typed for your account"),
+        _("Somebody who knows your password typed five wrong codes. Codes are suspended for a while."),
+    ),
+    "factors-reset": lambda: (
+        _("Your second factors were reset"),
+        _("Our team took the second factors of your account away, as was asked. Your sessions are closed."),
+    ),
+}
+
 
 REFUSALS["desk-only"] = lambda d: _("The desk is for the agents of the support team.")
 

@@ -28,6 +28,7 @@ from domain import (
     contests,
     conversation,
     deletion,
+    factors,
     files,
     guidance,
     handover,
@@ -43,6 +44,7 @@ from domain import (
     presets,
     requests,
     satisfaction,
+    second_step,
     splitting,
     status_page,
     unread,
@@ -453,6 +455,7 @@ def seed_demo(
         world.say_how_it_went()
         world.choose_mails()
         world.leave_news()
+        world.protect_accounts()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -528,6 +531,18 @@ class _World:
             if viewer is not None:
                 self.viewers[person.email.partition("@")[0]] = viewer
         return sign_ins
+
+    def protect_accounts(self) -> None:
+        """Alice trusts a browser; Vandelay asks a second factor of its people, from the day after a month."""
+        vandelay = Organisation.get(Organisation.slug == "vandelay")
+        day = self.now.astimezone(PARIS).date() + timedelta(days=31)
+        factors.require_of_organisation(vandelay, day, self.viewers["root"], self.now - timedelta(days=3))
+        second_step.trust(
+            self.viewers["alice"].id,
+            origin="192.0.2.17",
+            user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            now=self.now - timedelta(days=12),
+        )
 
     def _attach(self, person: Person, organisation: Organisation, role: str, opened: datetime) -> None:
         approved = role != "member"

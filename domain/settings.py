@@ -54,6 +54,15 @@ DEFAULTS: dict[str, Choice] = {
     "lock_policy": Choice("temporary", ("temporary", "staff"), "What happens after failed sign-ins"),
     "lock_after": Choice(5, int, "Failed sign-ins before the lock", 1, 20),
     "lock_minutes": Choice(15, int, "Minutes of the temporary lock", 1, 1440),
+    "factor_required": Choice(
+        "nobody", ("nobody", "staff", "everybody"), "Who must have a second factor to sign in"
+    ),
+    "factor_required_administrators": Choice(
+        False, bool, "Administrators of organisations must have a second factor"
+    ),
+    "new_browser_code": Choice(
+        False, bool, "A code is mailed at the first sign-in from a new browser, to who has no second factor"
+    ),
     "password_min": Choice(15, int, "Shortest password, in characters", 8, 64),
     "session_idle_minutes_customer": Choice(
         60, int, "Minutes without activity before a customer is signed out", 5, 1440

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import models
+import views
 from domain import (
     announcements,
     blocking,
@@ -23,15 +24,14 @@ from domain import (
     mail_choices,
     status_page,
 )
-from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept
+from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept, token_of
 
 WHO = ("anonymous", "dana", "alice", "bob", "charlie", "sam", "ines", "root")
 
 # (endpoint, method, address, what is sent, statuses for each of WHO in that order). Several rows for one endpoint are
 # several samples. An address is filled in with: {n} alice's request with a file, {closed} a closed one of hers, {theirs}
 # charlie's; {file} her file, {internal} the file of a note, {pending} a file she has not sent yet, {draft} a draft of hers; {copy} somebody in
-# copy of {n}; {solved} one of hers with a solution, {testing} one that she has to test; {blocked} one of charlie's that waits for {n}, by {block}; {button} the link of a mail about it; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
-# copy of {n}; {solved} one of hers with a solution, {testing} one that she has to test; {blocked} one of charlie's that waits for {n}, by {block}; {button} the link of a mail about it; {rated} one of hers that is closed and asked about; {mail} the key of a mail to her about {n}; {link} a link mailed to her; {session} her session; {dana}, {alice}, {charlie} their memberships.
+# copy of {n}; {solved} one of hers with a solution, {testing} one that she has to test; {blocked} one of charlie's that waits for {n}, by {block}; {button} the link of a mail about it; {rated} one of hers that is closed and asked about; {mail} the key of a mail to her about {n}; {link} a link mailed to her; {key} her security key; {session} her session; {dana}, {alice}, {charlie} their memberships.
 TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Open to everybody                                                    anon dana alice bob char sam ines root
     ("home.index", "GET", "/", {}, "200 200 200 200 200 303 303 303"),
@@ -55,6 +55,26 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("session.password", "GET", "/password/nothing-like-it", {}, "404 404 404 404 404 404 404 404"),
     ("session.password", "POST", "/password/{link}", {"password": "court"}, "422 422 422 422 422 422 422 422"),
     ("session.password", "POST", "/password/nothing-like-it", {"password": "une phrase assez longue"}, "404 404 404 404 404 404 404 404"),
+    # The second step, which nobody here waits for, and proving again that it is you, which was just done
+    ("second_step.verify", "GET", "/login/verify", {}, "303 303 303 303 303 303 303 303"),
+    ("second_step.verify", "POST", "/login/verify", {"code": "123456"}, "303 303 303 303 303 303 303 303"),
+    ("second_step.resend", "POST", "/login/verify/code", {}, "303 303 303 303 303 303 303 303"),
+    ("second_step.again", "GET", "/login/again", {}, "303 303 303 303 303 303 303 303"),
+    ("second_step.again", "POST", "/login/again", {"password": "faux"}, "303 422 422 422 422 422 422 422"),
+    ("second_step.again", "POST", "/login/again", {}, "303 422 422 422 422 422 422 422"),
+    ("second_step.act", "GET", "/login/again/act", {}, "303 303 303 303 303 303 303 303"),
+    # Second factors: alice has a key, {key}; at this address, a bare number, browsers offer none
+    ("factors.app", "GET", "/account/security/app", {}, "303 200 200 200 200 200 200 200"),
+    ("factors.app", "POST", "/account/security/app", {"begin": "1"}, "303 303 303 303 303 303 303 303"),
+    ("factors.app", "POST", "/account/security/app", {"code": "123456"}, "303 303 303 303 303 303 303 303"),
+    ("factors.app", "POST", "/account/security/app", {}, "303 303 303 303 303 303 303 303"),
+    ("factors.remove_app", "POST", "/account/security/app/removal", {}, "303 404 404 404 404 404 404 404"),
+    ("factors.keys", "GET", "/account/security/keys", {}, "303 200 200 200 200 200 200 200"),
+    ("factors.keys", "POST", "/account/security/keys", {}, "303 409 409 409 409 409 409 409"),
+    ("factors.remove_key", "POST", "/account/security/keys/{key}/removal", {}, "303 404 303 404 404 404 404 404"),
+    ("factors.codes", "GET", "/account/security/codes", {}, "303 200 200 200 200 200 200 200"),
+    ("factors.codes", "POST", "/account/security/codes", {}, "303 409 200 409 409 409 409 409"),
+    ("factors.later", "POST", "/account/security/later", {}, "303 303 303 303 303 303 303 303"),
     # One's own account
     ("account.show", "GET", "/account", {}, "303 200 200 200 200 200 200 200"),
     ("account.show", "POST", "/account", {"full_name": "Un Nom", "language": "fr", "time_zone": "Europe/Paris"},
@@ -526,6 +546,9 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     models.OutboxMessage.update(status="sent", sent_at=now).where(
         models.OutboxMessage.id == mail.id
     ).execute()
+    key = models.SecurityKey.create(
+        person=world.alice, name="Porte-clés", credential_id="x", public_key="x", created_at=now
+    )
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     sam = maker.viewer("sam")
     troubles = [
@@ -592,6 +615,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "rated": rated.number,
         "mail": mail.id,
         "leave": mail_choices.unsubscribe_token(world.alice.id, "answers"),
+        "key": key.id,
         "link": made.link,
         "session": mine.id,
         "dana": made.dana.id,
@@ -670,6 +694,39 @@ def test_everybody_gets_what_the_table_says(scene: SimpleNamespace, database: An
                 ):
                     assert answer.headers["Location"].startswith("/login?next="), path
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)
+
+
+@pytest.mark.both_databases
+def test_half_a_sign_in_reaches_nothing_but_its_second_step(
+    scene: SimpleNamespace, app: Any, database: Any, world: SimpleNamespace
+) -> None:
+    """S23: with the password alone, every address that asks for sign-in leads to the second step."""
+    browser = app.test_client()
+    answer = browser.submit("/login", email="alice@acme.example", password=world.password)
+    assert answer.headers["Location"] == "/login/verify"
+    token = token_of(browser)
+    cookies = dict(browser._cookies)
+    browser.lint = False
+    walked = 0
+    for endpoint, method, path, data, statuses in by_endpoint():
+        where = path.format(**scene.filled)
+        sent = {key: value.format(**scene.filled) for key, value in data.items()}
+        browser._cookies.clear()
+        browser._cookies.update(cookies)
+        with nothing_kept(database):
+            if method == "POST":
+                answer = browser.post(where, data={**sent, "csrf_token": token})
+            else:
+                answer = browser.get(where)
+        if endpoint in views.PUBLIC_ENDPOINTS:
+            # What strangers get, at most.
+            assert answer.status_code in {*statuses[0], 200, 303, 422}, path
+            assert "Alice" not in answer.text and CANARY not in answer.text, path
+            continue
+        walked += 1
+        assert answer.status_code == 303, f"{method} {path}: {answer.status_code}"
+        assert answer.headers["Location"].startswith("/login/verify"), f"{path}: {answer.headers['Location']}"
+    assert walked > 500
 
 
 def test_head_tells_no_more_than_get(scene: SimpleNamespace, database: Any) -> None:

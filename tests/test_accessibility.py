@@ -8,10 +8,21 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from domain import announcements, blocking, joining, lifecycle, mail_choices, satisfaction, status_page
+from domain import (
+    announcements,
+    blocking,
+    joining,
+    lifecycle,
+    mail_choices,
+    satisfaction,
+    second_step,
+    settings,
+    status_page,
+)
 from forms.requests import REQUEST_FORMS
 from models import (
     Announcement,
@@ -23,9 +34,11 @@ from models import (
     Service,
     Team,
     Ticket,
+    db,
 )
 from tests.support.browser_pages import be, number_of, sign_in_by_page
 from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks
+from tests.support.keys import add_key
 from tests.support.scene import Scene
 
 RULES = {"type": "tag", "values": AXE_TAGS}
@@ -269,6 +282,78 @@ def test_pages_about_mails_and_how_it_went(eye: Eye, scene: Scene, world: Simple
     eye.look(f"/desk/tickets/{number}")
     eye.look(f"/desk/satisfaction?months=1&team={Team.get(Team.slug == 'privacy').id}")
     eye.end(13)
+
+
+def test_pages_of_second_factors(eye: Eye, scene: Scene, world: SimpleNamespace, clock: Any) -> None:
+    page = eye.be(world.alice)
+    eye.look("/account/security/app")
+    page.locator("main form button.btn-primary").click()
+    eye.look()
+    page.locator("#confirm").evaluate("form => { form.noValidate = true }")
+    page.locator("#confirm .form-actions button").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    app = pyotp.TOTP(page.locator(".key-text").inner_text().replace(" ", ""))
+    page.locator("#confirm [name=code]").fill(app.at(clock.now))
+    page.locator("#confirm .form-actions button").click()
+    page.wait_for_url("**/account/security/codes")
+    eye.look()
+    page.locator("main form button.btn-primary").click()
+    expect(page.locator(".code-list li")).to_have_count(10)
+    eye.look()
+    add_key(scene.viewer("alice"), scene.now)
+    settings.put("new_browser_code", True, by=None, now=scene.now)
+    with db.atomic():
+        second_step.trust(
+            world.alice.id, origin="203.0.113.7", user_agent="Mozilla/5.0 Firefox/140.0", now=scene.now
+        )
+    for path in ("/account/security", "/account/security/keys", "/account/sessions"):
+        eye.look(path)
+    # Proving it again, and going on.
+    eye.be(world.root)
+    page = eye.page
+    page.goto(f"/admin/person/edit/?id={world.dana.id}")
+    clock.advance(minutes=20)
+    page.locator("main form button.btn-primary").first.click()
+    page.wait_for_url("**/login/again**")
+    eye.look()
+    page.locator("main form .form-actions button").first.click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    page.locator("main [name=password]").fill(world.password)
+    page.locator("main form .form-actions button").first.click()
+    page.wait_for_url("**/login/again/act**")
+    eye.look()
+    # The second step: by app, by recovery code, locked; and the mailed code.
+    page = eye.be(None, locale="en-GB")
+    page.goto("/login")
+    sign_in_by_page(page, "alice@acme.example", world.password)
+    page.wait_for_url("**/login/verify")
+    eye.look()
+    eye.look("/login/verify?means=recovery")
+    for _try in range(5):
+        page.locator("main form [name=code]").fill("000000")
+        page.locator("main form .form-actions button").first.click()
+        expect(page.locator(".error-summary, [role=alert].callout").first).to_be_visible()
+    eye.look()
+    page = eye.be(None, locale="fr-FR")
+    page.goto("/login")
+    sign_in_by_page(page, "sam@guichet.example", world.password)
+    page.wait_for_url("**/login/verify")
+    eye.look()
+    # Urged, and led there.
+    settings.put("new_browser_code", False, by=None, now=scene.now)
+    page = eye.be(None)
+    page.goto("/login")
+    sign_in_by_page(page, "sam@guichet.example", world.password)
+    page.wait_for_url("**/desk")
+    eye.look()
+    settings.put("factor_required", "staff", by=None, now=scene.now)
+    settings.forget()
+    page.goto("/desk")
+    page.wait_for_url("**/account/security")
+    eye.look()
+    eye.end(17)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

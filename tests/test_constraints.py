@@ -44,6 +44,7 @@ from models import (
     Organisation,
     OutboxMessage,
     Participant,
+    PendingSignIn,
     Person,
     Portal,
     PriorityContest,
@@ -51,6 +52,7 @@ from models import (
     ProductKind,
     Satisfaction,
     ScaleLevel,
+    SecurityKey,
     ServiceIncident,
     Table,
     TeamMember,
@@ -171,6 +173,8 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "satisfaction_answer_dated": [(Satisfaction, {"score": 5}), (Satisfaction, {"answered_at": NOW})],
     "satisfaction_comment_scored": [(Satisfaction, {"comment": "Bien."})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
+    "security_key_named": [(SecurityKey, {"name": ""})],
+    "pending_sign_in_needs_known": [(PendingSignIn, {"needs": "luck"})],
 }
 
 
@@ -235,6 +239,15 @@ def rows(world: Any) -> None:
         act="works",
         created_at=NOW,
         expires_at=NOW + timedelta(days=7),
+    )
+    SecurityKey.create(person=world.alice, name="Clé", credential_id="x", public_key="x", created_at=NOW)
+    PendingSignIn.create(
+        token_hash="0" * 64,
+        person=world.alice,
+        needs="factor",
+        password_hash="x",
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=10),
     )
 
 

@@ -19,6 +19,7 @@ from domain import (
     conversation,
     deletion,
     digests,
+    factors,
     guidance,
     handover,
     ideas,
@@ -27,10 +28,11 @@ from domain import (
     mail_choices,
     notifications,
     satisfaction,
+    second_step,
     settings,
 )
 from domain.notifications import PermanentFailure, Skipped
-from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel
+from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel, db
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
 
 BASE = "http://support.initech.example"
@@ -168,6 +170,12 @@ def rows_of_every_mail(counter):
     digests.gather(NOW + timedelta(hours=1))
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
+    factors.tell(counter.alice, "code-used", NOW, left=3)
+    accounts.use_secret("only for tests, long enough to be taken: 0123456789")
+    with db.atomic():
+        second_step.begin(
+            counter.alice, "mail", origin="203.0.113.7", user_agent="Mozilla/5.0 Firefox/140.0", now=NOW
+        )
     for template in ("account-locked", "registration-waiting"):
         notifications.enqueue(
             template, source="account:2", now=NOW, person=counter.root, person_id=counter.dana.id

@@ -22,6 +22,7 @@ from views import (
     deletion,
     desk,
     drafts,
+    factors,
     files,
     guided,
     handover,
@@ -36,6 +37,7 @@ from views import (
     requests,
     satisfaction,
     search,
+    second_step,
     session,
     status,
     ticket_mails,
@@ -56,6 +58,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "session.forgotten",
         "session.password",
         "session.language",
+        "second_step.verify",
+        "second_step.resend",
         "account.language",
         "help.show",
         "help.assistant",
@@ -76,11 +80,44 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
+# Of these nothing depends on who asks: not even that is looked up.
+ALWAYS_OPEN = frozenset({"static", "assets.file", "pages.healthz"})
+
+# What somebody who must have a second factor, and has none, may open until they do: to set it up, and to leave.
+SETUP_ENDPOINTS = frozenset(
+    {
+        "static",
+        "assets.file",
+        "session.login",
+        "session.logout",
+        "session.password",
+        "session.forgotten",
+        "second_step.verify",
+        "second_step.resend",
+        "second_step.again",
+        "second_step.act",
+        "account.security",
+        "account.language",
+        "factors.app",
+        "factors.remove_app",
+        "factors.keys",
+        "factors.remove_key",
+        "factors.codes",
+        "factors.later",
+        "help.show",
+        "pages.accessibility",
+        "pages.privacy",
+        "pages.healthz",
+    }
+)
+
 BLUEPRINTS = (
     assets.blueprint,
     home.blueprint,
     session.blueprint,
+    second_step.blueprint,
     account.blueprint,
+    factors.blueprint,
     contacts.blueprint,
     catalogue.blueprint,
     requests.blueprint,

@@ -33,6 +33,11 @@ document.documentElement.classList.add("js");
 // For the scripts of single pages (static/js/writing.js), which run after this one.
 globalThis.guichet = Object.freeze({ words, all, fill, build, icon });
 
+for (const button of all("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
 // ---- Sending once ---------------------------------------------------------------------------------------
 // The buttons are switched off after the browser has read them, or the one that was pressed would not be sent.
 

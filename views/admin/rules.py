@@ -124,6 +124,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (
         _l("Sign-in"),
         (
+            "factor_required", "factor_required_administrators", "new_browser_code",
             "password_min", "lock_policy", "lock_after", "lock_minutes", "session_idle_minutes_customer",
             "session_hours_customer", "session_idle_minutes_staff", "session_hours_staff", "reset_minutes",
             "invitation_days",
@@ -147,6 +148,11 @@ SETTING_WORDS: dict[str, Any] = {
     "contacts_see_all": _l("Approved contacts read all the requests of their organisation"),
     "members_see_all": _l("Every member reads all the requests of the organisation"),
     "members_answer": _l("Every member completes the requests of colleagues that they read"),
+    "factor_required": _l("Who must have a second factor to sign in"),
+    "factor_required_administrators": _l("Administrators of organisations must have a second factor"),
+    "new_browser_code": _l(
+        "A code is mailed at the first sign-in from a new browser, to who has no second factor"
+    ),
     "lock_policy": _l("What happens after failed sign-ins"),
     "lock_after": _l("Failed sign-ins before the lock"),
     "lock_minutes": _l("Minutes of the temporary lock"),
@@ -213,6 +219,11 @@ SETTING_CHOICES: dict[str, dict[str, Any]] = {
         "now": _l("At once"),
         "hourly": _l("Gathered, every hour"),
         "daily": _l("Gathered, once a day"),
+    },
+    "factor_required": {
+        "nobody": _l("Nobody: it is offered to all"),
+        "staff": _l("The whole team"),
+        "everybody": _l("Everybody, customers too"),
     },
     "lock_policy": {
         "temporary": _l("The account is locked for some minutes"),
