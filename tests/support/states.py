@@ -22,7 +22,7 @@ LANGUAGES = {"c": "fr", "o": "en", "a": "fr", "r": "en", "s": "fr"}
 
 EVERYBODY, SIGNED_IN, CUSTOMERS, TEAM = "scoar", "coar", "co", "ar"
 
-LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+LONG = "Anticonstitutionnellementinterprofessionnellementincomprehensiblementinstitutionnalise"
 
 
 @dataclass(frozen=True)
@@ -153,15 +153,15 @@ DESK_STATES = [
     State("splitting", "/desk/tickets/{request}/split?message={message}", TEAM),
 ]  # fmt: skip
 ADMINISTRATION = [
-    State("administration", "/admin/", TEAM),
-    State("requests, full", "/admin/ticket/", TEAM),
-    State("memberships", "/admin/membership/?search=acme", TEAM),
-    State("organisation, new", "/admin/organisation/new/", TEAM),
+    State("administration", "/admin/", "r"),
+    State("requests, full", "/admin/ticket/", "r"),
+    State("memberships", "/admin/membership/?search=acme", "r"),
+    State("organisation, new", "/admin/organisation/new/", "r"),
     State("team, refused", "/admin/team/new/", "r", act=refused("main form:has([name=slug])")),
     State("closing rule", "/admin/closingrule/edit/?id=1", "r"),
     State("settings", "/admin/settings/", "r"),
     State("record", "/admin/auditentry/", "r"),
-    State("article to edit", "/admin/article/new/", TEAM),
+    State("article to edit", "/admin/article/new/", "r"),
     State("deleting", "/admin/team/delete/?id={team}", "r"),
 ]
 LOOK = [
@@ -206,7 +206,7 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         summary=f"{LONG} refuse {LONG.lower()}",
         description=f"{LONG * 2}\n\n    {LONG * 3}\n\nhttps://app.initech.example/{LONG}/{LONG}",
         attachment_keys=[sent.key],
-        cc=[f"{LONG.lower()[:50].replace('ä', 'ae')}@acme.example"],
+        cc=[f"{LONG.lower()[:50]}@acme.example"],
     )
     scene.reply(long, "sam", f"# {LONG}\n\n| {LONG} | b |\n|---|---|\n| 1 | {LONG} |")
     request = scene.request("alice", attachment_keys=[scene.upload("alice", "ecran.png").key])
