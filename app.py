@@ -44,7 +44,7 @@ from domain.policies import Viewer
 from domain.refusals import Refusal
 from gateways.files import DiskStore
 from models import db, make_database
-from views import assets, held
+from views import assets, finding, held
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "guichet_language"
@@ -199,6 +199,10 @@ def _languages(app: Flask) -> None:
         chosen = request.cookies.get(LANGUAGE_COOKIE)
         if chosen in LANGUAGES:
             return str(chosen)
+        # Search engines keep one address for each language; what somebody chose here goes before it.
+        asked = request.args.get("lang")
+        if asked in LANGUAGES:
+            return asked
         return request.accept_languages.best_match(LANGUAGES) or "fr"
 
     def zone() -> str | None:
@@ -302,6 +306,7 @@ def _templates(app: Flask) -> None:
     app.jinja_env.globals.update(
         static_url=assets.static_url,
         csp_nonce=csp_nonce,
+        addresses=finding.addresses,
         has_endpoint=has_endpoint,
         once=_once(app),
         portal=PortalWords(),
@@ -509,6 +514,8 @@ def _headers(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if "Content-Security-Policy" not in headers:
         headers["Content-Security-Policy"] = CONTENT_POLICY.format(nonce=csp_nonce())
+    if response.mimetype == "text/html" and (response.status_code != 200 or not finding.may_be_found()):
+        headers.setdefault("X-Robots-Tag", "noindex")
     if request.endpoint != "assets.file":
         # Pages are personal: neither a proxy nor the Back button after sign-out may show them (S46).
         headers.setdefault("Cache-Control", "no-store")

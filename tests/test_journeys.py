@@ -51,9 +51,8 @@ def test_without_scripts(
     live_server: Any, browser_context: Any, world: SimpleNamespace, journey: Journey
 ) -> None:
     stage = set_stage(Scene(live_server.application, world), world)
-    # The team works at a desk; customers come on a phone.
     context = browser_context(
-        java_script_enabled=False, viewport=DESK if journey.who in ("sam", "root") else PHONE
+        java_script_enabled=False, viewport=DESK if journey.wide or journey.who in ("sam", "root") else PHONE
     )
     if journey.who:
         be(context, live_server, getattr(world, journey.who))

@@ -19,6 +19,7 @@ from views import (
     deletion,
     desk,
     files,
+    finding,
     handover,
     home,
     joining,
@@ -54,6 +55,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "articles.announcements",
         "articles.releases",
         "search.index",
+        "finding.robots",
+        "finding.sitemap",
     }
 )
 
@@ -73,6 +76,7 @@ BLUEPRINTS = (
     uploads.blueprint,
     *files.blueprints,
     *pages.blueprints,
+    finding.blueprint,
     blocking.blueprint,
     desk.blueprint,
     contests.blueprint,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 
-from domain import catalogue, settings
+import presenters
+from domain import catalogue, conformity, settings
 from models import ConsentText, db
 
 help_pages = Blueprint("help", __name__)
@@ -26,8 +27,14 @@ def show() -> ResponseReturnValue:
 
 @blueprint.get("/accessibility")
 def accessibility() -> ResponseReturnValue:
-    """What was done so that everybody can use the portal, and whom to tell when somebody cannot."""
-    return render_template("pages/accessibility.html", contact=settings.get("privacy_contact"))
+    """How far everybody can use the portal, and whom to tell when somebody cannot."""
+    return render_template(
+        "pages/accessibility.html",
+        contact=settings.get("privacy_contact"),
+        conformity=conformity.conformity(),
+        version=conformity.VERSION,
+        day=presenters.long_day(conformity.EVALUATED_ON, year=True),
+    )
 
 
 @blueprint.get("/privacy")
