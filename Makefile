@@ -2,7 +2,7 @@
 
 PY = .venv/bin/python
 
-.PHONY: help run test test-long check bench screenshots messages clean
+.PHONY: help run test test-long check bench screenshots lighthouse messages clean
 
 help: ## say what there is to do
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -34,6 +34,11 @@ screenshots: ## take pictures of the main pages into docs/pictures
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/ensure_browser.py
 	@$(PY) tools/screenshots.py $(ARGS)
+
+lighthouse: ## measure the main pages on Lighthouse's phone into docs/lighthouse.md (ARGS="home" for one)
+	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
+	@$(PY) tools/ensure_browser.py
+	@$(PY) tools/lighthouse.py $(ARGS)
 
 messages: ## say what is still to be translated into French
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.eye import EXPLAINED, Eye
+from tests.support.eye import EXPLAINED, NARROW, TWICE, Eye
 from tests.support.scene import Scene
 from tests.support.states import CHAPTERS, NAMES, ROLES, SIGNED_IN, STATES, set_stage
 
@@ -46,27 +46,35 @@ def test_the_table_is_as_large_as_it_says() -> None:
 
 @pytest.mark.parametrize(("chapter", "role"), lots())
 def test_axe_finds_nothing_and_leaves_nothing_open(
-    live_server: Any, browser_context: Any, world: SimpleNamespace, chapter: str, role: str
+    request: pytest.FixtureRequest,
+    live_server: Any,
+    browser_context: Any,
+    world: SimpleNamespace,
+    chapter: str,
+    role: str,
 ) -> None:
     eye = Eye(live_server, browser_context)
     eye.asks_why = True
     stage = set_stage(Scene(live_server.application, world), world)
     locale = "fr-FR" if role in "cas" else "en-GB"
-    eyes: dict[tuple[bool, bool], Any] = {}
+    eyes: dict[tuple[bool, ...], Any] = {}
     for state in of_a_role(chapter, role):
         status = state.status_for(role)
         person = (
             None if role == "s" else stage[f"empty:{role}"] if state.empty else getattr(world, ROLES[role])
         )
-        way = (state.empty, state.scripts)
+        way = (state.empty, state.scripts, state.large)
         if way not in eyes:
-            eyes[way] = eye.be(person, locale=locale)
+            of = {"of": request.getfixturevalue("large_browser")} if state.large else {}
+            eyes[way] = eye.be(person, locale=locale, **of)
             if not state.scripts:
                 # Axe is a script: those of the portal alone are left out.
-                eyes[way].route("**/*.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
+                eyes[way].route(
+                    "**/*.js*", lambda route: route.fulfill(body="", content_type="text/javascript")
+                )
         eye.page = eyes[way]
         eye.looks_at = list(state.looks)
-        eye.large = state.large
+        eye.widths = [] if state.large else [TWICE, NARROW]
         path = state.path.format(**stage)
         eye.look(path, status, act=state.act if status == 200 else None, name=state.name)
     eye.end(len(of_a_role(chapter, role)))

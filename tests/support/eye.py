@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.browser_pages import be
-from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks
+from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks, assert_whole
 
 RULES = {"type": "tag", "values": AXE_TAGS}
 # In an order that changes one thing at a time.
@@ -53,8 +53,8 @@ class Eye:
         # What axe leaves open counts too, unless EXPLAINED has a reason for it.
         self.asks_why = False
         self.looks_at = LOOKS
-        # Twice the text, as the setting of a browser does it.
-        self.large = False
+        # Where nothing may scroll sideways either, besides.
+        self.widths = [TWICE, NARROW]
 
     def be(self, person: Any | None, **options: Any) -> Any:
         """Look with the eyes of somebody (None: a stranger) from now on."""
@@ -81,15 +81,13 @@ class Eye:
         if act is not None:
             act(page)
         self.seen += 1
-        if self.large:
-            page.evaluate("() => { document.documentElement.style.fontSize = '200%' }")
         page.evaluate(AXE_SOURCE)
         for size, scheme in self.looks_at:
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size(size)
             self.judge(f"{name} {path or page.url} at {size['width']} px, {scheme}".strip())
             self.looks()
-        for size in (TWICE, NARROW):
+        for size in self.widths:
             page.set_viewport_size(size)
             self.looks()
 
@@ -117,9 +115,10 @@ class Eye:
                     )
 
     def looks(self) -> None:
-        """Nothing scrolls sideways, no image is broken."""
+        """Nothing scrolls sideways or is cut off, no image is broken."""
         try:
             assert_looks(self.page)
+            assert_whole(self.page)
         except AssertionError as fault:
             self.faults.append(str(fault))
 

@@ -169,11 +169,13 @@ LOOK = [
     State("list, every look", "/tickets?list=organisation&status=all", looks=tuple(LOOKS)),
     State("request, every look", "/tickets/{waiting_customer}", looks=tuple(LOOKS)),
     State("desk, every look", "/desk/tickets/{in_progress}", TEAM, looks=tuple(LOOKS)),
-    State("home, text at 200 %", "/", EVERYBODY, large=True),
-    State("list, text at 200 %", "/tickets?list=organisation&status=all", large=True),
-    State("request, text at 200 %", "/tickets/{waiting_customer}", large=True),
-    State("form, text at 200 %", "/requests/new/incident", CUSTOMERS, large=True),
-    State("desk, text at 200 %", "/desk/tickets/{in_progress}", TEAM, large=True),
+    State("home, text at 200 %", "/", EVERYBODY, large=True, looks=((DESK, "light"),)),
+    State(
+        "list, text at 200 %", "/tickets?list=organisation&status=all", large=True, looks=((DESK, "light"),)
+    ),
+    State("request, text at 200 %", "/tickets/{waiting_customer}", large=True, looks=((DESK, "light"),)),
+    State("form, text at 200 %", "/requests/new/incident", CUSTOMERS, large=True, looks=((DESK, "light"),)),
+    State("desk, text at 200 %", "/desk/tickets/{in_progress}", TEAM, large=True, looks=((DESK, "light"),)),
     State("list, long words", "/tickets?q={long_word}&status=all"),
     State("request, long words", "/tickets/{long}"),
     State("desk, long words", "/desk/tickets/{long}", TEAM),
