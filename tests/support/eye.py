@@ -38,6 +38,11 @@ EXPLAINED = [
         "<select .*due to a background image",
         "the picture is the arrow at the end of the field; words stand on the plain colour of every field",
     ),
+    Unsure(
+        "color-contrast",
+        'class="words".*partially obscured',
+        "tabs that do not fit stand in a strip that scrolls by itself; the others of the strip have the same colours",
+    ),
 ]
 
 
@@ -62,6 +67,7 @@ class Eye:
         if person is not None:
             be(context, self.server, person)
         self.page = context.new_page()
+        self.page.set_default_navigation_timeout(30_000)
         return self.page
 
     def look(
