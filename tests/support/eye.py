@@ -40,6 +40,11 @@ EXPLAINED = [
     ),
     Unsure(
         "color-contrast",
+        'btn btn-primary">.*@.*partially overlaps',
+        "a button whose words hold a very long address: they wrap, and stand on the colour of every such button",
+    ),
+    Unsure(
+        "color-contrast",
         'class="words".*partially obscured',
         "tabs that do not fit stand in a strip that scrolls by itself; the others of the strip have the same colours",
     ),
