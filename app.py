@@ -45,7 +45,7 @@ from domain.policies import Viewer
 from domain.refusals import Refusal
 from gateways.files import DiskStore
 from models import db, make_database
-from views import assets, current, fresh, held
+from views import assets, current, finding, fresh, held
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "guichet_language"
@@ -202,6 +202,10 @@ def _languages(app: Flask) -> None:
         chosen = request.cookies.get(LANGUAGE_COOKIE)
         if chosen in LANGUAGES:
             return str(chosen)
+        # Search engines keep one address for each language; what somebody chose here goes before it.
+        asked = request.args.get("lang")
+        if asked in LANGUAGES:
+            return asked
         return request.accept_languages.best_match(LANGUAGES) or "fr"
 
     def zone() -> str | None:
@@ -333,6 +337,7 @@ def _templates(app: Flask) -> None:
         static_url=assets.static_url,
         file_limits=_file_limits,
         csp_nonce=csp_nonce,
+        addresses=finding.addresses,
         has_endpoint=has_endpoint,
         once=_once(app),
         portal=PortalWords(),
@@ -553,6 +558,8 @@ def _headers(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if "Content-Security-Policy" not in headers:
         headers["Content-Security-Policy"] = CONTENT_POLICY.format(nonce=csp_nonce())
+    if response.mimetype == "text/html" and (response.status_code != 200 or not finding.may_be_found()):
+        headers.setdefault("X-Robots-Tag", "noindex")
     if request.endpoint != "assets.file":
         # Pages are personal: neither a proxy nor the Back button after sign-out may show them (S46).
         headers.setdefault("Cache-Control", "no-store")

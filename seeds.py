@@ -169,7 +169,7 @@ ARTICLES: dict[str, dict[str, Any]] = {
         "state": "published",
         "title_fr": "Initech Paie 12.5 arrive le mois prochain",
         "title_en": "Initech Payroll 12.5 comes next month",
-        "summary_fr": "L’export comptable change de format : vérifiez vos reprises automatiques.",
+        "summary_fr": "L’export comptable change de format\u202f: vérifiez vos reprises automatiques.",
         "summary_en": "The accounting export changes its format: check what reads it by itself.",
         "body_fr": "La version 12.5 ajoute une colonne à la fin de l’export comptable. Rien d’autre ne bouge.\n\n"
         "Si un programme lit ce fichier, essayez-le d’abord sur votre environnement de test.",

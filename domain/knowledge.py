@@ -100,6 +100,12 @@ def _heads(query: ModelSelect) -> list[Head]:
     return [Head(*row) for row in query.tuples()]
 
 
+def public_articles() -> list[tuple[str, datetime]]:
+    """What anybody may read, for search engines: (slug, last change in UTC), in the order of their addresses."""
+    query = policies.visible_articles(None).where(Article.state == "published").order_by(Article.slug)
+    return [(row.slug, row.updated_at) for row in query.select(Article.slug, Article.updated_at)]
+
+
 def topics(viewer: Viewer | None) -> list[TopicHead]:
     """The topics with something to read for this person, each with its first articles. Two queries.
 

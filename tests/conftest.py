@@ -383,6 +383,16 @@ def browser(browser_path: str) -> Iterator[Any]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def large_browser(browser: Any, browser_path: str) -> Iterator[Any]:
+    """A browser whose owner has set text to twice its size: browser_context(of=large_browser)."""
+    launched = browser.browser_type.launch(
+        executable_path=browser_path, args=["--blink-settings=defaultFontSize=32,defaultFixedFontSize=26"]
+    )
+    yield launched
+    launched.close()
+
+
 @pytest.fixture
 def browser_context(browser: Any, live_server: Any) -> Iterator[Any]:
     """Open a fresh browser: browser_context(locale="fr-FR", viewport=PHONE, color_scheme="dark",
@@ -394,7 +404,7 @@ def browser_context(browser: Any, live_server: Any) -> Iterator[Any]:
     opened_contexts = []
 
     def open_context(**options: Any) -> Any:
-        context = browser.new_context(
+        context = options.pop("of", browser).new_context(
             **{
                 "base_url": live_server.url,
                 "locale": "fr-FR",

@@ -39,6 +39,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("pages.accessibility", "GET", "/accessibility", {}, "200 200 200 200 200 200 200 200"),
     ("pages.privacy", "GET", "/privacy", {}, "200 200 200 200 200 200 200 200"),
     ("pages.healthz", "GET", "/healthz", {}, "200 200 200 200 200 200 200 200"),
+    ("finding.robots", "GET", "/robots.txt", {}, "200 200 200 200 200 200 200 200"),
+    ("finding.sitemap", "GET", "/sitemap.xml", {}, "200 200 200 200 200 200 200 200"),
     ("assets.file", "GET", "/static/icons.svg", {}, "200 200 200 200 200 200 200 200"),
     ("assets.file", "GET", "/static/../app.py", {}, "404 404 404 404 404 404 404 404"),
     # Signing in and out

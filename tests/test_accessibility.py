@@ -37,70 +37,11 @@ from models import (
     db,
 )
 from tests.support.browser_pages import be, number_of, sign_in_by_page
-from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks
+from tests.support.browsing import DESK, PHONE, assert_looks
+from tests.support.eye import Eye
+from tests.support.keyboard import shows_focus, tab_to
 from tests.support.keys import add_key
 from tests.support.scene import Scene
-
-RULES = {"type": "tag", "values": AXE_TAGS}
-# In an order that changes one thing at a time.
-LOOKS = [(DESK, "light"), (DESK, "dark"), (PHONE, "dark"), (PHONE, "light")]
-
-
-class Eye:
-    """Opens pages and looks at them in every light; what is wrong with any of them is said at the end."""
-
-    def __init__(self, server: Any, open_context: Any) -> None:
-        self.server = server
-        self.open_context = open_context
-        self.page: Any = None
-        self.faults: list[str] = []
-        self.seen = 0
-
-    def be(self, person: Any | None, **options: Any) -> Any:
-        """Look with the eyes of somebody (None: a stranger) from now on."""
-        context = self.open_context(**options)
-        if person is not None:
-            be(context, self.server, person)
-        self.page = context.new_page()
-        return self.page
-
-    def look(self, path: str | None = None, status: int = 200) -> None:
-        """Open `path` (or stay) and look."""
-        page = self.page
-        if path is not None:
-            page.emulate_media(color_scheme="light")
-            page.set_viewport_size(DESK)
-            answer = page.goto(path)
-            assert answer.status == status, f"{path} answered {answer.status}"
-        self.seen += 1
-        page.evaluate(AXE_SOURCE)
-        for size, scheme in LOOKS:
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size(size)
-            result = page.evaluate(
-                "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], preload: false})",
-                RULES,
-            )
-            self.faults += [
-                f"{path or page.url} at {size['width']} px, {scheme}: {fault['id']}: {node['target']} "
-                f"{node['html'][:140]} {node['failureSummary'].splitlines()[-1].strip()}"
-                for fault in result["violations"]
-                for node in fault["nodes"][:3]
-            ]
-            self.looks()
-        page.set_viewport_size(NARROW)
-        self.looks()
-
-    def looks(self) -> None:
-        try:
-            assert_looks(self.page)
-        except AssertionError as fault:
-            self.faults.append(str(fault))
-
-    def end(self, pages: int) -> None:
-        """Fail with everything that was found, or when fewer pages were looked at than meant."""
-        assert not self.faults, f"{len(self.faults)} faults:\n" + "\n".join(dict.fromkeys(self.faults))
-        assert self.seen == pages
 
 
 @pytest.fixture
@@ -525,36 +466,6 @@ def test_error_pages(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
 
 
 # ---- The keyboard alone ----------------------------------------------------------------------------------------
-
-
-def tab_to(page: Any, selector: str, most: int = 150) -> None:
-    """Press Tab until the focus is on what `selector` names, as somebody without a mouse does."""
-    for _press in range(most):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-    raise AssertionError(f"{page.url}: Tab does not lead to {selector}")
-
-
-def shows_focus(page: Any) -> bool:
-    """True when the focused element, or what stands for it, has a ring of 2 px or more and is on the screen."""
-    return bool(
-        page.evaluate(
-            """() => {
-              const ring = e => {
-                const style = getComputedStyle(e);
-                return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
-              };
-              const e = document.activeElement;
-              const box = (e.type === 'file' ? e.parentElement : e).getBoundingClientRect();
-              const label = e.id && document.querySelector(`label[for="${CSS.escape(e.id)}"]`);
-              const shown = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-              return shown && [e, label, e.parentElement, e.closest('.choice-card, .tile, .queue li, .box, .editor'),
-                      e.nextElementSibling, e.closest('.drop')?.querySelector('label')]
-                .some(one => one && ring(one));
-            }"""
-        )
-    )
 
 
 def test_the_first_tab_skips_to_the_content(

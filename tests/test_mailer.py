@@ -33,6 +33,7 @@ from domain import (
 )
 from domain.notifications import PermanentFailure, Skipped
 from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel, db
+from tests.support import wording
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
 
 BASE = "http://support.initech.example"
@@ -632,3 +633,22 @@ def test_the_links_of_mails_lead_to_pages_that_exist(app, counter, every_mail):
                 adapter.match(link.removeprefix(BASE).partition("#")[0].partition("?")[0], method="GET")
             except NotFound:
                 pytest.fail(f"{template}: there is no page at {link}")
+
+
+def test_every_mail_speaks_the_language_of_its_reader_well(counter, every_mail):
+    """Words of the other language, and French typography; lines that people typed are theirs."""
+    languages = {person.email: person.language for person in Person.select()}
+    typed = {line.strip() for row in Message.select(Message.body) for line in row.body.split("\n")}
+    seen = set()
+    for template, row in every_mail.items():
+        language = languages.get(row.recipient, "fr")
+        seen.add(language)
+        made = render(row)
+        for line in [made.subject.partition("] ")[2] or made.subject, *made.text.split("\n")]:
+            said = line.strip().removeprefix("> ").strip()
+            if said in typed:
+                continue
+            assert wording.foreign(said, language) is None, (template, line)
+            if language == "fr":
+                assert wording.badly_set(said) is None, (template, line)
+    assert seen == {"fr", "en"}

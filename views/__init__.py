@@ -24,6 +24,7 @@ from views import (
     drafts,
     factors,
     files,
+    finding,
     guided,
     handover,
     home,
@@ -108,6 +109,8 @@ SETUP_ENDPOINTS = frozenset(
         "pages.accessibility",
         "pages.privacy",
         "pages.healthz",
+        "finding.robots",
+        "finding.sitemap",
     }
 )
 
@@ -134,6 +137,7 @@ BLUEPRINTS = (
     uploads.blueprint,
     *files.blueprints,
     *pages.blueprints,
+    finding.blueprint,
     blocking.blueprint,
     desk.blueprint,
     contests.blueprint,

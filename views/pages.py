@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import catalogue, guidance, settings, telephone
+from domain import catalogue, conformity, guidance, settings, telephone
 from domain.refusals import Invalid, NotNow
 from forms.assistant import AssistantForm
 from forms.desk import offer
@@ -114,8 +114,14 @@ def _assistant_page(form: Any, status: int = 200) -> ResponseReturnValue:
 
 @blueprint.get("/accessibility")
 def accessibility() -> ResponseReturnValue:
-    """What was done so that everybody can use the portal, and whom to tell when somebody cannot."""
-    return render_template("pages/accessibility.html", contact=settings.get("privacy_contact"))
+    """How far everybody can use the portal, and whom to tell when somebody cannot."""
+    return render_template(
+        "pages/accessibility.html",
+        contact=settings.get("privacy_contact"),
+        conformity=conformity.conformity(),
+        version=conformity.VERSION,
+        day=presenters.long_day(conformity.EVALUATED_ON, year=True),
+    )
 
 
 @blueprint.get("/privacy")

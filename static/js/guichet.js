@@ -167,6 +167,30 @@ document.addEventListener("keydown", (event) => {
   area.form.requestSubmit(buttons.at(-1) || undefined);
 });
 
+// Single keys can be switched off on the page of the profile, for those whose voice or tremor would press them; each
+// browser remembers its own choice.
+const KEYS = "guichet-keys";
+function keysAreOff() {
+  try {
+    return localStorage.getItem(KEYS) === "off";
+  } catch {
+    return false;
+  }
+}
+for (const box of all("[data-keys-switch] input")) {
+  box.closest("[data-keys-switch]").hidden = false;
+  box.checked = !keysAreOff();
+  box.addEventListener("change", () => {
+    try {
+      if (box.checked) localStorage.removeItem(KEYS);
+      else localStorage.setItem(KEYS, "off");
+    } catch {
+      // A browser that keeps nothing says so by the box, which goes back.
+      box.checked = true;
+    }
+  });
+}
+
 const keys = document.querySelector("dialog[data-keys]");
 if (keys) {
   const links = all("[data-queue] li a");
@@ -193,7 +217,7 @@ if (keys) {
     "?": () => (keys.showModal(), true),
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keys.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keys.open || keysAreOff()) return;
     if (event.target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]")) return;
     const act = does[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (act && act()) event.preventDefault();
@@ -203,7 +227,7 @@ if (keys) {
 // "/" leads to the search box, unless somebody is writing: then it is a sign like any other.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (document.querySelector("dialog[open]") || keysAreOff()) return;
   if (event.target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]")) return;
   const box = all("#q-top, #search-q, #articles-q").find((field) => field.offsetParent);
   if (!box) return;
