@@ -48,6 +48,7 @@ from domain import (
     settings,
     telephone,
 )
+from domain.closing_rules import STATUSES_WITH_CLOSING
 from domain.notifications import PermanentFailure, Skipped
 from models import (
     AssistantQuestion,
@@ -665,13 +666,13 @@ def blocked(to: Reader) -> dict[str, Any]:
 
 
 def reminder(to: Reader) -> dict[str, Any]:
-    """To the customers: an answer is awaited, until which day, and that it closes by itself then (LIFE-6)."""
+    """To the customers: what is awaited of them, until which day, and what happens by itself then (LIFE-6)."""
     about = _about_ticket(to)
     ticket = to.ticket
-    if ticket.status not in lifecycle.AWAITING_CUSTOMER:
-        # Answered in the meantime: a reminder would be wrong.
-        raise Skipped("answered-meanwhile")
     data = to.event.data
+    if ticket.status not in STATUSES_WITH_CLOSING or ticket.reminders_sent < data.get("number", 0):
+        # Somebody wrote in the meantime: it is no longer silent, or its clock started anew.
+        raise Skipped("answered-meanwhile")
     told = data.get("last_day")
     day = date.fromisoformat(told) if told else closing.last_day(ticket)
     if day is None:
@@ -679,13 +680,44 @@ def reminder(to: Reader) -> dict[str, Any]:
     text = rule_texts.of_rule(data.get("rule"), "reminder_text", to.language)
     return {
         **about,
-        "day": _day(day, to),
+        **_reminder_words(ticket.status, data.get("final_status"), about["number"], _day(day, to)),
         "own": _own_words(to, "reminder_text", _day(day, to), about),
         "own_day": rule_texts.names_day(text),
         "is_last": data.get("number") == data.get("of"),
         "button": _open_button(_("Answer the request"), about),
         **_answers(to),
     }
+
+
+def _reminder_words(status: str, final: str | None, number: str, day: str) -> dict[str, str]:
+    """What a reminder says in each status: `topic`, of its subject, `lead`, and `end`, what happens after the day.
+
+    Arguments: final, the status at the end of the rule (what is usual when the event does not say it); day, in words.
+    """
+    final = final or {"customer_testing": "awaiting_rollback", "awaiting_rollback": "expired"}.get(
+        status, "closed"
+    )
+    if status == "resolved":
+        topic = _("Is it solved? Closing at the end of %(day)s", day=day)
+        lead = _("A solution was given for request %(number)s. Tell us whether it works.", number=number)
+    elif status == "customer_testing":
+        topic = _("To be tested before the end of %(day)s", day=day)
+        lead = _("The change of request %(number)s is ready: try it, and tell us.", number=number)
+    elif status == "awaiting_rollback":
+        topic = _("The request expires at the end of %(day)s", day=day)
+        lead = _("We are undoing the change of request %(number)s.", number=number)
+    else:
+        topic = _("Your answer is awaited before the end of %(day)s", day=day)
+        lead = _("We wait for your answer to go on with request %(number)s.", number=number)
+    if final == "awaiting_rollback":
+        end = _("Without a word from you, the change is undone after %(day)s.", day=day)
+    elif final == "expired":
+        end = _("The request expires at the end of %(day)s.", day=day)
+    elif status == "waiting_customer":
+        end = _("Without an answer from you, this request closes by itself at the end of %(day)s.", day=day)
+    else:
+        end = _("Without news from you, this request closes by itself at the end of %(day)s.", day=day)
+    return {"topic": topic, "lead": lead, "end": end}
 
 
 def kept_open(to: Reader) -> dict[str, Any]:
@@ -1571,7 +1603,13 @@ def rule_example(row: ClosingRule, language: str, day: date, organisation: str) 
         moved = {"label": final.label, "turn": final.turn}
         now = presenters.statuses()[row.status]
         mails = {
-            "reminder_text": ("reminder", {"day": said, "is_last": True}),
+            "reminder_text": (
+                "reminder",
+                {
+                    **_reminder_words(row.status, row.final_status, about["number"], said),
+                    "is_last": True,
+                },
+            ),
             "closing_text": (
                 "closed" if row.final_status == "closed" else "status-changed",
                 {

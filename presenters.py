@@ -1349,11 +1349,7 @@ def event_sentence(
     if kind == "ticket:moved" and data.get("reference") and data.get("from") == data.get("to"):
         return _("%(who)s changed the reference: %(reference)s", who=who, reference=data["reference"])
     if kind == "ticket:reminded":
-        return _(
-            "Reminder %(number)s of %(of)s sent: an answer is awaited",
-            number=data.get("number"),
-            of=data.get("of"),
-        )
+        return _("Reminder %(number)s of %(of)s sent", number=data.get("number"), of=data.get("of"))
     if kind == "ticket:kept_open":
         until = iso_day(str(data.get("last_day") or ""))
         return either(

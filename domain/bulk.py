@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain import lifecycle, policies
+from domain import blocking, lifecycle, policies
 from domain.refusals import Invalid, Missing, NotAllowed, Refusal
 from models import Ticket
 
@@ -46,6 +46,8 @@ def move(
 ) -> list[Outcome]:
     """Move requests to a status along the table of moves (LIFE-2).
 
+    When they end, one that waits for another of them comes before it: it is as it was on the screen then, and does not
+    go on for a moment only to end.
     Arguments: numbers, public ones, at most MOST_AT_ONCE; seen, the version of each that was on the screen, where it is
     known. Raises NotAllowed outside the desk, Invalid("bulk-none"), Invalid("bulk-too-many") or
     Invalid("status-unknown").
@@ -57,6 +59,7 @@ def move(
         lambda ticket, version: lifecycle.move(ticket, status, by, now, seen=version, reason=reason),
         by,
         seen,
+        blocking.waiting_first if status in lifecycle.ENDED else None,
     )
 
 
@@ -108,7 +111,14 @@ def chosen(numbers: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(number for number in clean if policies.could_be_number(number)))
 
 
-def _each(numbers: Iterable[str], verb: _Verb, by: Viewer, seen: Mapping[str, int] | None) -> list[Outcome]:
+def _each(
+    numbers: Iterable[str],
+    verb: _Verb,
+    by: Viewer,
+    seen: Mapping[str, int] | None,
+    in_turn: Callable[[list[Ticket]], list[Ticket]] | None = None,
+) -> list[Outcome]:
+    """Do the verb with each, in the order that `in_turn` gives; the outcomes stand in the order of the numbers."""
     wanted = chosen(numbers)
     if not by.is_active or not by.is_agent:
         raise NotAllowed("move-not-yours")
@@ -117,15 +127,12 @@ def _each(numbers: Iterable[str], verb: _Verb, by: Viewer, seen: Mapping[str, in
     if len(wanted) > MOST_AT_ONCE:
         raise Invalid("bulk-too-many", field="number", limit=MOST_AT_ONCE)
     rows = {row.number: row for row in policies.visible_tickets(by).where(Ticket.number.in_(wanted))}
-    outcomes = []
-    for number in wanted:
-        row = rows.get(number)
-        if row is None:
-            outcomes.append(Outcome(number, "", False, Missing()))
-            continue
+    found = [rows[number] for number in wanted if number in rows]
+    outcomes = {}
+    for row in in_turn(found) if in_turn else found:
         try:
-            after = verb(row, (seen or {}).get(number))
-            outcomes.append(Outcome(number, row.summary, after.version != row.version))
+            after = verb(row, (seen or {}).get(row.number))
+            outcomes[row.number] = Outcome(row.number, row.summary, after.version != row.version)
         except Refusal as fault:
-            outcomes.append(Outcome(number, row.summary, False, fault))
-    return outcomes
+            outcomes[row.number] = Outcome(row.number, row.summary, False, fault)
+    return [outcomes.get(number) or Outcome(number, "", False, Missing()) for number in wanted]

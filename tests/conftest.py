@@ -132,6 +132,15 @@ def clock() -> Clock:
     return Clock(NOW)
 
 
+@pytest.fixture
+def frozen_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered for seconds is remembered for the whole test: its reading is not what is counted."""
+    from domain import catalogue, closing, settings
+
+    for module in (catalogue, closing, settings):
+        monkeypatch.setattr(module, "CACHE_SECONDS", 1000.0)
+
+
 # ---- Databases -----------------------------------------------------------------------------------------
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from domain import bulk, lifecycle, settings
+from domain import blocking, bulk, lifecycle, settings
 from domain.refusals import Invalid, NotAllowed
 from models import Ticket
 from tests.conftest import NOW
@@ -117,6 +118,26 @@ def test_what_changed_since_it_was_on_the_screen_is_left_alone(world: Any, some:
     outcomes = bulk.move(numbers(some), "resolved", sam, NOW, seen=seen)
     assert said(outcomes) == ["changed", "changed", "changed-meanwhile", "changed"]
     assert again(some[2]).status == "waiting_engineering"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("status", ["resolved", "closed"])
+def test_what_waits_for_another_of_them_ends_with_it(
+    world: Any, some: list[Ticket], status: str, order: tuple[int, ...]
+) -> None:
+    sam = see(world.sam)
+    # The first waits for the second, which waits for the third.
+    for waits, ends in pairwise(some[:3]):
+        blocking.block(waits, ends.number, sam, NOW)
+    wanted = [some[place].number for place in order]
+    seen = bulk.versions(sam, wanted)
+    outcomes = bulk.move(wanted, status, sam, NOW, seen=seen)
+    assert said(outcomes) == ["changed"] * 3
+    assert [outcome.number for outcome in outcomes] == wanted
+    for ticket in some[:3]:
+        assert again(ticket).status == status
+        assert "ticket:unblocked" not in history(ticket), "it went on for a moment"
+        assert history(ticket)[-1] == f"ticket:{status}"
 
 
 def test_a_number_counts_once_however_it_is_written(world: Any, some: list[Ticket]) -> None:

@@ -267,7 +267,7 @@ def test_page_and_mail_say_where_until_when_and_what_became_of_it_at_each_step(
         else:
             assert closing.last_day(again(ticket)) is not None
             assert (
-                "le changement sera retiré" if language == "fr" else "the change is undone after"
+                "le changement sera annulé" if language == "fr" else "the change is undone after"
             ) in plain(mail.text)
 
 

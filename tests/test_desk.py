@@ -343,15 +343,6 @@ def queries_of(client: Any, path: str) -> int:
     return count
 
 
-@pytest.fixture
-def frozen_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is remembered for seconds is remembered for the whole test: its reading is not what is counted."""
-    from domain import catalogue, closing, settings
-
-    for module in (catalogue, closing, settings):
-        monkeypatch.setattr(module, "CACHE_SECONDS", 1000.0)
-
-
 def test_a_queue_costs_as_many_queries_with_one_request_as_with_thirty(
     client: Any, world: Any, clock: Any, frozen_memory: None
 ) -> None:

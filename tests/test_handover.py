@@ -23,16 +23,18 @@ from domain import (
     settings,
 )
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow, Refusal
-from models import Deletion, Membership, OutboxMessage, Participant, Person, Ticket
+from models import Deletion, Membership, OutboxMessage, Participant, Ticket
 from tests.conftest import NOW
 from tests.support.casework import (
     again,
     answer,
+    carol,
     faults,
     forget_mails,
     history,
     last_event,
     mails,
+    on,
     person,
     put_in,
     rows_of_everything,
@@ -48,23 +50,6 @@ PEOPLE = [{"full_name": "Jean Moreau", "employee_number": "1784031", "url": "", 
 
 def hand(ticket: Ticket, to: Any, by: Any, **more: Any) -> Ticket:
     return handover.handover(ticket, to.id, see(by), LATER, **more)
-
-
-def carol(world: SimpleNamespace, **more: Any) -> Person:
-    """A contact of Acme who sees only what she is on."""
-    made = person("carol")
-    Membership.create(
-        **{
-            "person": made, "organisation": world.organisations["acme"].id, "role": "contact", "can_open": True,
-            "can_see_all": False, "can_answer": True, "approved_at": NOW, **more,
-        }
-    )  # fmt: skip
-    return made
-
-
-def on(ticket: Ticket) -> dict[str, str]:
-    rows = Participant.select().where(Participant.ticket == ticket.id).order_by(Participant.id)
-    return {row.email.partition("@")[0]: row.role for row in rows}
 
 
 def told() -> list[tuple[str, str]]:

@@ -25,12 +25,14 @@ from tests.conftest import NOW
 from tests.support.casework import (
     again,
     answer,
+    carol,
     faults,
     forget_mails,
     history,
     key,
     last_event,
     mails,
+    on,
     person,
     put_in,
     rows_of_everything,
@@ -45,22 +47,6 @@ LATER = NOW + timedelta(hours=2)
 
 def merge(ticket: Ticket, into: Ticket, world: SimpleNamespace, **more: Any) -> Ticket:
     return joining.merge(ticket, into.number, see(more.pop("by", world.sam)), LATER, **more)
-
-
-def carol(world: SimpleNamespace) -> Person:
-    """A contact of Acme who sees only what she is on."""
-    made = person("carol")
-    Membership.create(
-        person=made, organisation=world.organisations["acme"].id, role="contact", can_open=True, can_see_all=False,
-        can_answer=True, approved_at=NOW,
-    )  # fmt: skip
-    return made
-
-
-def on(ticket: Ticket) -> dict[str, str]:
-    """Who is on a request besides its requester: name of the address, role."""
-    rows = Participant.select().where(Participant.ticket == ticket.id).order_by(Participant.id)
-    return {row.email.partition("@")[0]: row.role for row in rows}
 
 
 def clock_of(ticket: Ticket) -> tuple[Any, ...]:

@@ -32,7 +32,7 @@ from domain import (
     settings,
 )
 from domain.notifications import PermanentFailure, Skipped
-from models import Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel, db
+from models import ClosingRule, Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel, db
 from tests.support import wording
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
 
@@ -195,6 +195,14 @@ def test_each_mail_has_its_three_templates_and_each_folder_its_mail():
         }
 
 
+def stuck_together(text):
+    """Sentences without a space between them."""
+    text = re.sub(r"(?s)<style.*?</style>|https?://\S+", "", text)
+    return [
+        piece for piece in re.split(r"<[^>]*>|\n", text) if re.search(r"[a-zà-ÿ0-9)][.!?][A-ZÀ-Ý]", piece)
+    ]
+
+
 def test_every_mail_reads_well_in_both_languages(every_mail):
     assert set(every_mail) == set(mailer.MAILS)
     for template, row in every_mail.items():
@@ -211,6 +219,7 @@ def test_every_mail_reads_well_in_both_languages(every_mail):
             assert "<main>" in made.html, where
             assert not re.search(r"%\(|\{\{|\{%|None|Undefined", made.text + made.html), where
             assert "<" not in made.text, where
+            assert not stuck_together(made.html) + stuck_together(made.text), where
             for link in links_of(made.html):
                 assert link.startswith(BASE + "/"), f"{where}: {link}"
             for link in re.findall(r"https?://\S+", made.text):
@@ -340,6 +349,54 @@ def test_a_reminder_says_until_when_and_what_happens_then(counter, portal):
     closing.sweep(NOW + timedelta(days=16))
     assert "dernier rappel" in mail("reminder").text
     counter.reply(ticket, "alice", "À neuf heures.")
+    with pytest.raises(Skipped, match="answered-meanwhile"):
+        mail("reminder")
+
+
+# What is awaited differs by status, and so does what happens at the end.
+REMINDED = {
+    "resolved": (
+        "Est-ce résolu\u202f? Fermeture à la fin du vendredi 20 novembre",
+        "Une solution vous a été donnée pour la demande",
+        "Sans nouvelle de votre part, cette demande se fermera d’elle-même à la fin du vendredi 20 novembre.",
+    ),
+    "customer_testing": (
+        "À tester avant la fin du mercredi 25 novembre",
+        "est prêt",
+        "le changement sera annulé après le mercredi 25 novembre",
+    ),
+    "awaiting_rollback": (
+        "La demande expire à la fin du vendredi 13 novembre",
+        "Nous annulons le changement de la demande",
+        "La demande expire à la fin du vendredi 13 novembre.",
+    ),
+}
+
+
+@pytest.mark.parametrize("status", REMINDED)
+def test_a_reminder_asks_for_what_its_status_awaits(counter, portal, status):
+    ClosingRule.update(reminders=[1]).where(ClosingRule.status == status).execute()
+    closing.forget()
+    ticket = counter.request()
+    if status == "awaiting_rollback":
+        lifecycle.move(ticket, "customer_testing", counter.viewer("sam"), NOW)
+        lifecycle.move(ticket, status, counter.viewer("sam"), NOW)
+    else:
+        counter.reply(ticket, "sam", "Voilà.", move_to=status)
+    closing.sweep(NOW + timedelta(days=2, hours=12))
+    made = mail("reminder")
+    topic, *said = REMINDED[status]
+    assert topic in made.subject
+    for words in said:
+        assert words in made.text and words in made.html
+    assert "Nous attendons votre réponse" not in made.text
+
+
+def test_a_reminder_whose_clock_started_anew_is_not_sent(counter, portal):
+    ticket = counter.request()
+    counter.reply(ticket, "sam", "Quelle heure ?", move_to="waiting_customer")
+    closing.sweep(NOW + timedelta(days=11))
+    counter.reply(ticket, "sam", "Ou quel jour ?", now=NOW + timedelta(days=11, minutes=1))
     with pytest.raises(Skipped, match="answered-meanwhile"):
         mail("reminder")
 

@@ -164,14 +164,11 @@ def calls(act: Callable[[], Any]) -> int:
 
 
 def test_a_list_calls_at_most_four_times_the_functions_of_a_bare_page(
-    client: Any, database: Any, world: Any, monkeypatch: pytest.MonkeyPatch
+    client: Any, database: Any, world: Any, frozen_memory: None
 ) -> None:
     """The cost of building SQL for each page or of a macro for each cell shows here; the bench measures CPU itself."""
-    from domain import catalogue, settings
     from tools import bench
 
-    for module in (catalogue, settings, closing):
-        monkeypatch.setattr(module, "CACHE_SECONDS", 3600)
     for _ in range(30):
         send(world)
     client.sign_in(world.alice)

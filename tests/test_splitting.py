@@ -19,7 +19,6 @@ from models import (
     Attachment,
     Membership,
     Message,
-    Participant,
     Portal,
     RequestForm,
     RoutingRule,
@@ -37,6 +36,7 @@ from tests.support.casework import (
     key,
     last_event,
     mails,
+    on,
     person,
     put_in,
     rows_of_everything,
@@ -70,11 +70,6 @@ def split(world: SimpleNamespace, store: DiskStore) -> Any:
 
 def first_message(ticket: Ticket) -> Message:
     return Message.select().where(Message.ticket == ticket.id).order_by(Message.id).first()
-
-
-def on(ticket: Ticket) -> dict[str, str]:
-    rows = Participant.select().where(Participant.ticket == ticket.id).order_by(Participant.id)
-    return {row.email.partition("@")[0]: row.role for row in rows}
 
 
 def stored(store: DiskStore) -> set[str]:

@@ -495,6 +495,59 @@ class Model:
             contest.decided = True
         case.priority = value
 
+    # Many at once (LIFE-2)
+
+    def many(
+        self,
+        who: str,
+        cases: list[Case],
+        act: str,
+        value: str | None,
+        now: datetime,
+        seen: str | None,
+        unknown: bool,
+    ) -> list[tuple[str, int | None, bool]]:
+        """What becomes of each: its number, how it is refused, whether it changed. `unknown`: and one that is none."""
+        if act == "assign" and value is not None and value not in AGENTS:
+            raise No(422)
+        if who not in AGENTS:
+            raise No(403)
+        chosen = list(dict.fromkeys(cases))
+        if not chosen and not unknown:
+            raise No(422)
+        found: dict[Case, tuple[int | None, bool]] = {}
+        while len(found) < len(chosen):
+            # What waits for another of them comes before it: it was chosen as it waits.
+            case = next(
+                case
+                for case in chosen
+                if case not in found
+                and not any(
+                    blocker is case and w in chosen and w not in found for w, blocker in self.blocks.values()
+                )
+            )
+            found[case] = self._one_of_many(who, case, act, value, now, seen)
+        outcomes = [(case.number, *found[case]) for case in chosen]
+        return [*outcomes, ("SUP-9999999", 404, False)] if unknown else outcomes
+
+    def _one_of_many(
+        self, who: str, case: Case, act: str, value: str | None, now: datetime, seen: str | None
+    ) -> tuple[int | None, bool]:
+        before = (case.status, case.assignee, case.team)
+        try:
+            if act == "move":
+                assert value is not None
+                self.move(case, who, value, now, seen == "old")
+            elif act == "set_team":
+                self.set_team(case, who, value, now, seen == "old")
+            elif value == who:
+                self.take(case, who, now, seen == "now")
+            else:
+                self.assign(case, who, value, now, seen == "old")
+        except No as no:
+            return no.status, False
+        return None, before != (case.status, case.assignee, case.team)
+
     # A priority that is contested (LIFE-10)
 
     def _decides(self, who: str, contest: Contest) -> bool:
