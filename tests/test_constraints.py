@@ -28,11 +28,13 @@ from models import (
     Portal,
     PriorityContest,
     Product,
+    ReadMark,
     ScaleLevel,
     Table,
     TeamMember,
     Ticket,
     TicketBlock,
+    TicketRead,
     Topic,
     UtcField,
     db,
@@ -91,6 +93,8 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "article_published_dated": [(Article, {"state": "published", "published_at": None})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
+    "ticket_read_message_sensible": [(TicketRead, {"message_id": -1})],
+    "read_mark_message_sensible": [(ReadMark, {"message_id": -1})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
 }
 
@@ -127,6 +131,7 @@ def rows(world: Any) -> None:
         before="1",
         after="3",
     )
+    TicketRead.create(person=ticket.requester_id, ticket=ticket, message_id=1)
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,
