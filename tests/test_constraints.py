@@ -50,6 +50,7 @@ from models import (
     PriorityContest,
     Product,
     ProductKind,
+    ReadMark,
     Satisfaction,
     ScaleLevel,
     SecurityKey,
@@ -58,6 +59,7 @@ from models import (
     TeamMember,
     Ticket,
     TicketBlock,
+    TicketRead,
     Topic,
     UtcField,
     db,
@@ -172,6 +174,8 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     ],
     "satisfaction_answer_dated": [(Satisfaction, {"score": 5}), (Satisfaction, {"answered_at": NOW})],
     "satisfaction_comment_scored": [(Satisfaction, {"comment": "Bien."})],
+    "ticket_read_message_sensible": [(TicketRead, {"message_id": -1})],
+    "read_mark_message_sensible": [(ReadMark, {"message_id": -1})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
     "security_key_named": [(SecurityKey, {"name": ""})],
     "pending_sign_in_needs_known": [(PendingSignIn, {"needs": "luck"})],
@@ -232,6 +236,7 @@ def rows(world: Any) -> None:
     MailHold.create(message=mail, pace="hourly")
     MailCopy.create(message=mail, subject="Sujet", text="Texte")
     Satisfaction.create(ticket=ticket, person=ticket.requester_id, closed_on=date(2026, 11, 10))
+    TicketRead.create(person=ticket.requester_id, ticket=ticket, message_id=1)
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,
