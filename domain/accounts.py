@@ -1079,7 +1079,7 @@ def reset_factors(person_id: int, reason: str, by: Viewer, now: datetime) -> boo
         person = Person.get_or_none(Person.id == person_id)
         if person is None:
             raise Missing()
-        taken = factors.take_all(person_id)
+        taken: dict[str, Any] = factors.take_all(person_id)
         if not any(taken.values()):
             return False
         factors.forget_tries(person_id)
