@@ -42,6 +42,7 @@ def test_the_table_names_each_job_once_with_what_it_is_for():
         "closing",
         "dates",
         "deletion",
+        "incident-answers",
         "uploads",
         "sessions",
         "digest",
