@@ -346,9 +346,9 @@ def queries_of(client: Any, path: str) -> int:
 @pytest.fixture
 def frozen_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered for seconds is remembered for the whole test: its reading is not what is counted."""
-    from domain import catalogue, closing, settings
+    from domain import announcements, catalogue, closing, settings, status_page
 
-    for module in (catalogue, closing, settings):
+    for module in (announcements, catalogue, closing, settings, status_page):
         monkeypatch.setattr(module, "CACHE_SECONDS", 1000.0)
 
 
