@@ -167,10 +167,10 @@ def test_a_list_calls_at_most_four_times_the_functions_of_a_bare_page(
     client: Any, database: Any, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cost of building SQL for each page or of a macro for each cell shows here; the bench measures CPU itself."""
-    from domain import catalogue, settings
+    from domain import catalogue, settings, status_page
     from tools import bench
 
-    for module in (catalogue, settings, closing):
+    for module in (catalogue, settings, closing, status_page):
         monkeypatch.setattr(module, "CACHE_SECONDS", 3600)
     for _ in range(30):
         send(world)
