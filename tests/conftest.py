@@ -135,9 +135,22 @@ def clock() -> Clock:
 @pytest.fixture
 def frozen_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered for seconds is remembered for the whole test: its reading is not what is counted."""
-    from domain import catalogue, closing, settings
+    from domain import (
+        announcements,
+        catalogue,
+        closing,
+        columns,
+        factors,
+        guidance,
+        knowledge,
+        settings,
+        status_page,
+        telephone,
+    )
 
-    for module in (catalogue, closing, settings):
+    for module in (
+        announcements, catalogue, closing, columns, factors, guidance, knowledge, settings, status_page, telephone,
+    ):  # fmt: skip
         monkeypatch.setattr(module, "CACHE_SECONDS", 1000.0)
 
 
