@@ -42,6 +42,7 @@ def test_by_the_keyboard_alone(
     if journey.who:
         be(context, live_server, getattr(world, journey.who))
     page = context.new_page()
+    page.set_default_navigation_timeout(30_000)
     KeyboardHand(page, stage).go(journey)
     assert page.locator("[tabindex]:not([tabindex='0']):not([tabindex='-1'])").count() == 0
 
@@ -56,4 +57,6 @@ def test_without_scripts(
     )
     if journey.who:
         be(context, live_server, getattr(world, journey.who))
-    PlainHand(context.new_page(), stage).go(journey)
+    page = context.new_page()
+    page.set_default_navigation_timeout(30_000)
+    PlainHand(page, stage).go(journey)
