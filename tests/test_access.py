@@ -562,7 +562,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     ]  # fmt: skip
     # Charlie's customer has joined, and was answered: neither alice nor anybody else may learn of it.
     status_page.join_requests(troubles[0].id, [maker.request("charlie").number], sam, now)
-    told = status_page.answer_all(
+    answered = status_page.answer_all(
         troubles[0].id, sam, now, body_fr="Pour tous.", body_en="", idempotency_key="answer-of-the-table"
     )
     status_page.write_waiting(now)
@@ -629,7 +629,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "note": made.ticket.messages.where(models.Message.kind == "note").get().id,
         "incident": troubles[0].id,
         "past": troubles[1].id,
-        "answer": told.id,
+        "answer": answered.id,
         "notice": notices[0].id,
         "secret": notices[1].id,
         "globex": world.organisations["globex"].id,
