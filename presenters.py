@@ -384,7 +384,7 @@ def incident_states() -> dict[str, str]:
         "identified": _("Cause found"),
         "watching": _("Corrected, under watch"),
         "solved": _("Incident over"),
-        "planned": _("Planned"),
+        "planned": _("Work planned"),
         "under_way": _("Work under way"),
         "done": _("Work finished"),
     }

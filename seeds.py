@@ -181,7 +181,7 @@ ARTICLES: dict[str, dict[str, Any]] = {
         "audience": "customers",
         "state": "draft",
         "title_fr": "Les formats de l’export comptable",
-        "body_fr": "À écrire : la liste des colonnes, version par version.",
+        "body_fr": "À écrire : la liste des colonnes, version par version.",
     },
 }
 

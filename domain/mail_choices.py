@@ -50,6 +50,12 @@ ALWAYS = frozenset(
         "account-invitation",
         "account-exists",
         "account-locked",
+        "security-notice",
+        "sign-in-code",
+        # One follows an idea and stops following it on its page.
+        "idea-state",
+        # A question that somebody asked: whoever answers must have it.
+        "assistant-question",
         "password-changed",
         "registration-waiting",
         "reminder",

@@ -44,7 +44,7 @@ def _times(form: Any, field: Any) -> list[SelectChoice]:
     if isinstance(present, str) and present:
         steps.add(minutes_of(present) or 0)
     return [
-        SelectChoice("", gettext("none")),
+        SelectChoice("", gettext("no hour")),
         *(SelectChoice(clock(step), presenters.clock_words(step)) for step in sorted(steps)),
     ]
 

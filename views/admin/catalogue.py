@@ -352,7 +352,7 @@ class ExtraFieldView(Offered):
     column_labels = {
         "key": _l("Key"),
         "answer": _l("Answered by"),
-        "options": _l("Answers"),
+        "options": _l("Answers offered"),
         "is_required": _l("Needed"),
         "article": _l("Article that says where its value is found"),
         "help_fr": _l("Help in French"),
@@ -374,7 +374,7 @@ class ExtraFieldView(Offered):
     form_fields = {
         "answer": Choice(_l("Answered by"), choices=ANSWERS, default="line"),
         "options": Options(
-            _l("Answers"),
+            _l("Answers offered"),
             description=_l("For one of several answers: one on a line, in French, then | and in English."),
         ),
         "product": RowSelect(_l("Product"), rows=choices_of(Product), blank=ANY),

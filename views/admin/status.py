@@ -132,7 +132,7 @@ class AnnouncementView(Rows):
         "body_fr": _l("Text in French"),
         "body_en": _l("Text in English"),
         "level": _l("Level"),
-        "first_day": _l("From"),
+        "first_day": _l("From this day on"),
         "last_day": _l("Until, that day included"),
         "now": _l("State"),
         "organisations": _l("Organisations"),
