@@ -680,7 +680,7 @@ def reminder(to: Reader) -> dict[str, Any]:
     text = rule_texts.of_rule(data.get("rule"), "reminder_text", to.language)
     return {
         **about,
-        **_reminder_words(ticket.status, data.get("final_status"), about["number"], _day(day, to)),
+        **_reminder_words(ticket.status, about["number"], _day(day, to)),
         "own": _own_words(to, "reminder_text", _day(day, to), about),
         "own_day": rule_texts.names_day(text),
         "is_last": data.get("number") == data.get("of"),
@@ -689,35 +689,33 @@ def reminder(to: Reader) -> dict[str, Any]:
     }
 
 
-def _reminder_words(status: str, final: str | None, number: str, day: str) -> dict[str, str]:
-    """What a reminder says in each status: `topic`, of its subject, `lead`, and `end`, what happens after the day.
-
-    Arguments: final, the status at the end of the rule (what is usual when the event does not say it); day, in words.
-    """
-    final = final or {"customer_testing": "awaiting_rollback", "awaiting_rollback": "expired"}.get(
-        status, "closed"
-    )
+def _reminder_words(status: str, number: str, day: str) -> dict[str, str]:
+    """What a reminder says in each status: `topic`, of its subject, `lead`, and `end`, what happens after the day."""
     if status == "resolved":
-        topic = _("Is it solved? Closing at the end of %(day)s", day=day)
-        lead = _("A solution was given for request %(number)s. Tell us whether it works.", number=number)
-    elif status == "customer_testing":
-        topic = _("To be tested before the end of %(day)s", day=day)
-        lead = _("The change of request %(number)s is ready: try it, and tell us.", number=number)
-    elif status == "awaiting_rollback":
-        topic = _("The request expires at the end of %(day)s", day=day)
-        lead = _("We are undoing the change of request %(number)s.", number=number)
-    else:
-        topic = _("Your answer is awaited before the end of %(day)s", day=day)
-        lead = _("We wait for your answer to go on with request %(number)s.", number=number)
-    if final == "awaiting_rollback":
-        end = _("Without a word from you, the change is undone after %(day)s.", day=day)
-    elif final == "expired":
-        end = _("The request expires at the end of %(day)s.", day=day)
-    elif status == "waiting_customer":
-        end = _("Without an answer from you, this request closes by itself at the end of %(day)s.", day=day)
-    else:
-        end = _("Without news from you, this request closes by itself at the end of %(day)s.", day=day)
-    return {"topic": topic, "lead": lead, "end": end}
+        return {
+            "topic": _("Is it solved? Closing at the end of %(day)s", day=day),
+            "lead": _(
+                "A solution was given for request %(number)s. Tell us whether it works.", number=number
+            ),
+            "end": _("Without news from you, this request closes by itself at the end of %(day)s.", day=day),
+        }
+    if status == "customer_testing":
+        return {
+            "topic": _("To be tested before the end of %(day)s", day=day),
+            "lead": _("The change of request %(number)s is ready: try it, and tell us.", number=number),
+            "end": _("Without a word from you, the change is undone after %(day)s.", day=day),
+        }
+    if status == "awaiting_rollback":
+        return {
+            "topic": _("The request expires at the end of %(day)s", day=day),
+            "lead": _("We are undoing the change of request %(number)s.", number=number),
+            "end": _("The request expires at the end of %(day)s.", day=day),
+        }
+    return {
+        "topic": _("Your answer is awaited before the end of %(day)s", day=day),
+        "lead": _("We wait for your answer to go on with request %(number)s.", number=number),
+        "end": _("Without an answer from you, this request closes by itself at the end of %(day)s.", day=day),
+    }
 
 
 def kept_open(to: Reader) -> dict[str, Any]:
@@ -1606,7 +1604,7 @@ def rule_example(row: ClosingRule, language: str, day: date, organisation: str) 
             "reminder_text": (
                 "reminder",
                 {
-                    **_reminder_words(row.status, row.final_status, about["number"], said),
+                    **_reminder_words(row.status, about["number"], said),
                     "is_last": True,
                 },
             ),

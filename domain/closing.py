@@ -585,7 +585,6 @@ def _act(ticket_id: int, now: datetime) -> int:
         number=step.number,
         of=len(rule.reminders),
         last_day=calendar.last_day(taken.closes_at).isoformat(),
-        final_status=rule.final_status,
         rule=rule.key,
     )
     notifications.tell(event, ticket, now, None)

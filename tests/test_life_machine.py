@@ -986,11 +986,11 @@ class Life(RuleBasedStateMachine):
         )
 
     @rule(
-        who=st.sampled_from(("vera", "ines", *plain.PEOPLE)),
+        who=st.sampled_from((*sorted(plain.SUPERVISORS) * 4, *plain.PEOPLE)),
         number=which,
         outcome=st.sampled_from(("restored", "kept", "kept", "neither")),
-        answer=st.sampled_from(("Vu ensemble.", "")),
-        lowers=st.sampled_from((None, "sam", "vera")),
+        answer=st.sampled_from(("Vu ensemble.", "Vu ensemble.", "")),
+        lowers=st.sampled_from((None, "sam", "sam", "vera")),
     )
     def decide(self, who: str, number: int, outcome: str, answer: str, lowers: str | None) -> None:
         """Perhaps after it was lowered and contested: chance alone seldom comes so far."""

@@ -220,8 +220,11 @@ def faults(results: Iterable[Any]) -> list[Exception]:
 
 @contextmanager
 def statements(database: Any) -> Iterator[list[str]]:
-    """The SQL that is sent inside this block."""
+    """The SQL that is sent inside this block. What is remembered for seconds does not run out in it."""
+    from domain import catalogue, closing, settings
+
     sent: list[str] = []
+    kept = {module: module.CACHE_SECONDS for module in (catalogue, closing, settings)}
     plain = database.execute_sql
 
     def noted(sql: str, *rest: Any, **more: Any) -> Any:
@@ -230,9 +233,13 @@ def statements(database: Any) -> Iterator[list[str]]:
         return plain(sql, *rest, **more)
 
     database.execute_sql = noted
+    for module in kept:
+        module.CACHE_SECONDS = 1000.0
     try:
         yield sent
     finally:
+        for module, seconds in kept.items():
+            module.CACHE_SECONDS = seconds
         del database.execute_sql
 
 
