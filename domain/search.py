@@ -44,7 +44,7 @@ def _plain_form(word: str) -> str:
     """
     if word.endswith("s") and not word.endswith("ss"):
         word = word[:-1]
-    if word.endswith("ee"):
+    if word.endswith("ee") and len(word) >= 5:
         return word[:-1]
     if len(word) >= 6:
         for ending in ("ing", "ed"):
@@ -61,7 +61,9 @@ def _plain_form(word: str) -> str:
 def _stem(word: str) -> str:
     if len(word) < 4 or any(character.isdigit() for character in word):
         return word
-    return fold(_stemmer.stemWord(_plain_form(word)))
+    word = _plain_form(word)
+    # What is short once its plural is cut stays as the short word itself: sees, see.
+    return word if len(word) < 4 else fold(_stemmer.stemWord(word))
 
 
 def words(text: str) -> list[str]:
