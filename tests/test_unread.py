@@ -174,7 +174,7 @@ def test_all_is_marked_as_read_from_the_list(client: Any, world: Any) -> None:
     begin(world.alice)
     answer(send(world), world.sam)
     unread.forget()
-    assert client.submit("/tickets?list=mine", form="/tickets/read").status_code == 303
+    assert client.submit("/tickets?list=mine", form="/tickets/all/read").status_code == 303
     assert "nouveau<" not in client.get("/tickets").text
     # What belongs to nobody is left alone.
     assert client.get("/tickets").status_code == 200

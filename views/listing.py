@@ -254,7 +254,7 @@ def export() -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/tickets/read")
+@blueprint.post("/tickets/all/read")
 def read() -> ResponseReturnValue:
     """Everything counts as read for this person."""
     unread.mark_all(current.viewer())
