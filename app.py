@@ -342,6 +342,8 @@ def _templates(app: Flask) -> None:
         once=_once(app),
         portal=PortalWords(),
         localized=presenters.localized,
+        options_html=presenters.options_html,
+        choices_html=presenters.choices_html,
         when=presenters.when,
         long_day=presenters.long_day,
         marked=presenters.marked,

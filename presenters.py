@@ -2620,8 +2620,65 @@ def reader_lines(audience: Any, viewer: Any, organisation: str, most: int | None
     return lines
 
 
+@lru_cache(maxsize=512)
+def _options_made(options: tuple[tuple[str, str], ...], chosen: str) -> Markup:
+    return Markup("").join(
+        Markup('<option value="{}"{}>{}</option>').format(
+            value, Markup(" selected") if value == chosen else "", words
+        )
+        for value, words in options
+    )
+
+
+def options_html(options: Iterable[tuple[Any, Any]], chosen: Any) -> Markup:
+    """The options of a select; the same ones are put together once."""
+    return _options_made(tuple([(f"{value}", f"{words}") for value, words in options]), f"{chosen}")
+
+
+@lru_cache(maxsize=512)
+def _choices_made(columns: tuple[tuple[str, str, bool, bool], ...]) -> Markup:
+    made = Markup(
+        '\n<div class="choice"><input class="form-check-input" type="checkbox" name="columns" value="{0}"'
+        ' id="column-{0}"{2}{3}><label for="column-{0}">{1}</label></div>'
+    )
+    return Markup("").join(
+        made.format(name, label, " checked" if shown else "", " disabled" if fixed else "")
+        for name, label, shown, fixed in columns
+    )
+
+
+def choices_html(columns: Iterable[Mapping[str, Any]]) -> Markup:
+    """The boxes of the chooser of columns; the same ones are put together once."""
+    # A column that is fixed is always shown.
+    return _choices_made(
+        tuple(
+            [
+                (
+                    column["name"],
+                    f"{column['label']}",
+                    bool(column["shown"] or ("fixed" in column and column["fixed"])),
+                    bool("fixed" in column and column["fixed"]),
+                )
+                for column in columns
+            ]
+        )
+    )
+
+
+# By language: a list asks for them several times a page.
+_column_words: dict[str, dict[str, str]] = {}
+
+
 def column_words() -> dict[str, str]:
-    """The names of the columns of a list of requests, by key of columns.COLUMNS (VIEW-3)."""
+    """The names of the columns of a list of requests, by key of columns.COLUMNS (VIEW-3). Not to be changed."""
+    lang = str(get_locale())
+    known = _column_words.get(lang)
+    if known is None:
+        known = _column_words[lang] = _columns_named()
+    return known
+
+
+def _columns_named() -> dict[str, str]:
     return {
         "status": _("Status"),
         "turn": _("Whose turn"),

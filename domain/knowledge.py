@@ -233,11 +233,12 @@ def related(viewer: Viewer | None, article: Article, limit: int = 4) -> list[Hea
 def matching(viewer: Viewer | None, query: str) -> list[Head]:
     """The articles that answer a search, best first: those with every word, else those with most of them. Two queries.
 
-    Arguments: query, as typed. Words of the title weigh more than those of the text, rare ones more than common ones.
+    Arguments: query, as typed. Words of the title weigh more than those of the summary, those more than the words of
+    the text, rare ones more than common ones; of equals, the title that is nearest to what was typed comes first.
     """
     sought = search.telling(query)
-    return _ranked(viewer, sought, least=len(sought)) or _ranked(
-        viewer, sought, least=math.ceil(len(sought) / 2)
+    return _ranked(viewer, query, least=len(sought)) or _ranked(
+        viewer, query, least=math.ceil(len(sought) / 2)
     )
 
 
@@ -246,28 +247,37 @@ def suggested(viewer: Viewer, subject: str, limit: int = 3) -> list[Head]:
     sought = search.telling(subject)
     if not sought:
         return []
-    return _ranked(viewer, sought, least=math.ceil(len(sought) / 2), in_title=True)[:limit]
+    return _ranked(viewer, subject, least=math.ceil(len(sought) / 2), in_title=True)[:limit]
 
 
-def _ranked(
-    viewer: Viewer | None, sought: Sequence[str], *, least: int, in_title: bool = False
-) -> list[Head]:
-    """The published articles that hold at least some of the words, best first."""
+def _ranked(viewer: Viewer | None, query: str, *, least: int, in_title: bool = False) -> list[Head]:
+    """The published articles that hold at least some of the telling words of a query, best first."""
+    sought = search.telling(query)
     if not sought:
         return []
     hits = search.article_hits(sought)
     frequency = {term: sum(term in held for held in hits.values()) for term in sought}
-    scores = {}
-    for article_id, held in hits.items():
-        if len(held) < least or (in_title and not any(held.values())):
-            continue
-        scores[article_id] = sum(
-            (4.0 if at_top else 1.0) / (1.0 + math.log(frequency[term])) for term, at_top in held.items()
-        )
-    if not scores:
+    hits = {
+        article_id: held
+        for article_id, held in hits.items()
+        if len(held) >= least and (not in_title or any(held.values()))
+    }
+    if not hits:
         return []
-    found = _heads(_published(viewer).where(Article.id.in_(list(scores))))
-    return sorted(found, key=lambda head: (-scores[head.id], head.kind in DATED, head.id))
+    typed = frozenset(search.terms(query))
+
+    def order(head: Head) -> tuple[float, int, bool, int]:
+        held = hits[head.id]
+        summary = frozenset(search.words(f"{head.summary_fr} {head.summary_en}"))
+        score = sum(
+            (4.0 if at_top else 2.0 if term in summary else 1.0) / (1.0 + math.log(frequency[term]))
+            for term, at_top in held.items()
+        )
+        # Small words such as "who can" say little, but more than nothing where two say as much.
+        near = max(len(typed.intersection(search.words(title))) for title in (head.title_fr, head.title_en))
+        return -score, -near, head.kind in DATED, head.id
+
+    return sorted(_heads(_published(viewer).where(Article.id.in_(list(hits)))), key=order)
 
 
 def record_miss(query: str, now: datetime) -> None:

@@ -516,7 +516,7 @@ def test_menus_open_and_close_by_keyboard(
 ) -> None:
     page = be(browser_context(), live_server, world.alice).new_page()
     page.goto("/tickets")
-    tab_to(page, "details.menu > summary")
+    tab_to(page, "details.menu:has(.avatar) > summary")
     page.keyboard.press("Enter")
     expect(page.locator("details.menu[open] .menu-sheet")).to_be_visible()
     page.keyboard.press("Escape")

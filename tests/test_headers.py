@@ -227,7 +227,7 @@ def test_back_after_sign_out_shows_nothing(
     page.wait_for_url("**/")
     page.goto(f"/tickets/{ticket.number}")
     expect(page.locator("h1")).to_contain_text(CANARY)
-    page.locator("details.menu summary").click()
+    page.locator("details.menu:has(.avatar) > summary").click()
     page.locator('form[action="/logout"] button').click()
     page.wait_for_url("**/login")
     for _step in range(3):

@@ -76,13 +76,15 @@ PUBLIC_ENDPOINTS = frozenset(
         "status.history",
         "status.incident",
         "status.feed",
+        "finding.robots",
+        "finding.sitemap",
         # The link of a mail is all it takes.
         "mail_choices.leave",
     }
 )
 
 # Of these nothing depends on who asks: not even that is looked up.
-ALWAYS_OPEN = frozenset({"static", "assets.file", "pages.healthz"})
+ALWAYS_OPEN = frozenset({"static", "assets.file", "pages.healthz", "finding.robots", "finding.sitemap"})
 
 # What somebody who must have a second factor, and has none, may open until they do: to set it up, and to leave.
 SETUP_ENDPOINTS = frozenset(
@@ -109,8 +111,6 @@ SETUP_ENDPOINTS = frozenset(
         "pages.accessibility",
         "pages.privacy",
         "pages.healthz",
-        "finding.robots",
-        "finding.sitemap",
     }
 )
 

@@ -188,11 +188,14 @@ def of_ticket_shown(rows: dict[str, Draft], ticket: Ticket, restored: bool) -> d
 def unfinished(limit: int = drafts.DRAFTS_MAX) -> list[SimpleNamespace]:
     """What the reader has begun and not sent, in words, newest first."""
     viewer, now = current.viewer(), current.now()
+    begun = drafts.mine(viewer, now, limit)
+    if not begun:
+        return []
     names = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
     places = {rights.organisation_id: rights.organisation_name for rights in viewer.opens_for}
     several = len(places) > 1
     rows = []
-    for found in drafts.mine(viewer, now, limit):
+    for found in begun:
         draft = found.draft
         written = drafts.says_something(draft.data)
         data = draft.data if written else draft.earlier

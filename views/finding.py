@@ -25,6 +25,9 @@ FOUND: dict[str, tuple[str, ...]] = {
     "articles.show": (),
     "articles.announcements": ("page",),
     "articles.releases": ("page",),
+    "status.show": (),
+    "status.history": ("month",),
+    "status.incident": (),
 }
 PRIVATE = ("/account", "/admin/", "/catalogue", "/desk", "/files/", "/mail-actions/", "/organisation/", "/password/",
            "/requests/", "/search", "/tickets", "/uploads")  # fmt: skip
@@ -62,7 +65,7 @@ def sitemap() -> ResponseReturnValue:
     pages = [
         (base + url_for(endpoint), None)
         for endpoint in FOUND
-        if endpoint not in ("articles.show", "session.login")
+        if endpoint not in ("articles.show", "session.login", "status.incident")
     ]
     pages += [
         (base + url_for("articles.show", slug=slug), changed) for slug, changed in knowledge.public_articles()

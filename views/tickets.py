@@ -119,11 +119,11 @@ def index() -> ResponseReturnValue:
     viewer = current.viewer()
     wanted = asked_list(viewer)
     page = lists.find(viewer, wanted)
-    forms = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
-    kinds = {kind.slug: presenters.localized(kind, "name") for kind in catalogue.kinds()}
-    categories = {
-        form.category.slug: presenters.localized(form.category, "name") for form in catalogue.all_forms()
-    }
+    lang = presenters.language()
+    forms = {form.slug: presenters.localized(form, "name", lang) for form in catalogue.all_forms()}
+    kinds = {kind.slug: presenters.localized(kind, "name", lang) for kind in catalogue.kinds()}
+    groups = {form.category.slug: form.category for form in catalogue.all_forms()}
+    categories = {slug: presenters.localized(group, "name", lang) for slug, group in groups.items()}
     news = unread.of_rows(viewer, [row.id for row in page.rows])
     mine = columns.of(viewer)
     shown = listing.shown(mine, viewer, wanted.list)
@@ -149,10 +149,8 @@ def index() -> ResponseReturnValue:
         chooser=listing.chooser(mine, viewer),
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
-        selects=_selects(wanted, viewer, forms, kinds, categories),
-        narrowed=_narrowed(
-            wanted, forms, kinds, presenters.statuses(viewer.is_staff), status_filters(viewer)
-        ),
+        selects=(selects := _selects(wanted, viewer, forms, kinds, categories)),
+        narrowed=_narrowed(wanted, forms, kinds, presenters.statuses(viewer.is_staff), selects[0]["options"]),
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),
