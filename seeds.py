@@ -197,7 +197,7 @@ HELP_LINES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
             "countries": ["CA", "US"],
             "phone": "+1 514 555 0142",
             "languages": ["fr", "en"],
-            "sentence_fr": "La nuit et le week-end, laissez un message : nous rappelons à l’ouverture.",
+            "sentence_fr": "La nuit et le week-end, laissez un message : nous rappelons à l’ouverture.",
             "sentence_en": "At night and at weekends, leave a message: we call back when we open.",
         },
     ),
