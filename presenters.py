@@ -2656,8 +2656,8 @@ def choices_html(columns: Iterable[Mapping[str, Any]]) -> Markup:
                 (
                     column["name"],
                     f"{column['label']}",
-                    bool(column["shown"] or ("fixed" in column and column["fixed"])),
-                    bool("fixed" in column and column["fixed"]),
+                    bool(column["shown"] or column.get("fixed")),
+                    bool(column.get("fixed")),
                 )
                 for column in columns
             ]

@@ -222,7 +222,7 @@ def find(viewer: Viewer | None, slug: str) -> Article:
 def related(viewer: Viewer | None, article: Article, limit: int = 4) -> list[Head]:
     """Articles of the same topic that speak of the same things first. Two queries."""
     text = f"{article.title_fr} {article.title_en}"
-    found = [head for head in _ranked(viewer, search.telling(text), least=1) if head.id != article.id]
+    found = [head for head in _ranked(viewer, text, least=1) if head.id != article.id]
     near = [head for head in found if head.topic_id == article.topic_id]
     return [*near, *(head for head in found if head.topic_id != article.topic_id)][:limit]
 

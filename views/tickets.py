@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -137,10 +138,8 @@ def index() -> ResponseReturnValue:
         "tickets/index.html",
         asked=wanted,
         page=page,
-        words=words,
-        news={} if "unread" in shown else {key: presenters.news_words(n) for key, n in news.items()},
         anything_new=bool(news) or unread.in_menu(viewer) > 0,
-        cells=listing.cells(shown, page.rows, words, news, viewer),
+        lines=listing.lines(shown, page.rows, words, news, viewer),
         columns=columns_of(
             "tickets.index",
             wanted,
@@ -164,37 +163,48 @@ def _selects(
     wanted: lists.Asked, viewer: Any, forms: dict[str, str], kinds: dict[str, str], categories: dict[str, str]
 ) -> list[dict[str, Any]]:
     """The filters above a list."""
+    said = _filter_words(presenters.language(), viewer.is_staff)
     return [
-        {"name": "status", "label": _("Status"), "options": status_filters(viewer), "value": wanted.status},
+        {"name": "status", "label": said["status"], "options": said["statuses"], "value": wanted.status},
         {
             "name": "kind",
-            "label": _("Kind"),
-            "options": [("", _("All kinds")), *kinds.items()],
+            "label": said["kind"],
+            "options": [("", said["kinds"]), *kinds.items()],
             "value": wanted.kind,
         },
         {
             "name": "category",
-            "label": _("Category"),
-            "options": [("", _("All categories")), *categories.items()],
+            "label": said["category"],
+            "options": [("", said["categories"]), *categories.items()],
             "value": wanted.category,
         },
         {
             "name": "form",
-            "label": _("Form"),
-            "options": [("", _("All forms")), *forms.items()],
+            "label": said["form"],
+            "options": [("", said["forms"]), *forms.items()],
             "value": wanted.form,
         },
     ]
 
 
-def status_filters(viewer: Any) -> list[tuple[str, str]]:
-    """The choices of the status filter, in words."""
-    return [
-        ("all", _("All")),
-        ("open", _("Open")),
-        ("waiting", _("With the customer") if viewer.is_staff else _("Awaiting your answer")),
-        ("resolved", _("Solved or closed")),
-    ]
+@lru_cache(maxsize=8)
+def _filter_words(_language: str, for_team: bool) -> dict[str, Any]:
+    """The words of the filters, looked up once for each language. Not to be changed."""
+    return {
+        "status": _("Status"),
+        "statuses": [
+            ("all", _("All")),
+            ("open", _("Open")),
+            ("waiting", _("With the customer") if for_team else _("Awaiting your answer")),
+            ("resolved", _("Solved or closed")),
+        ],
+        "kind": _("Kind"),
+        "kinds": _("All kinds"),
+        "category": _("Category"),
+        "categories": _("All categories"),
+        "form": _("Form"),
+        "forms": _("All forms"),
+    }
 
 
 def _narrowed(
