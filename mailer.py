@@ -1290,10 +1290,7 @@ def rule_example(row: ClosingRule, language: str, day: date, organisation: str) 
         mails = {
             "reminder_text": (
                 "reminder",
-                {
-                    **_reminder_words(row.status, about["number"], said),
-                    "is_last": True,
-                },
+                {**_reminder_words(row.status, about["number"], said), "is_last": True},
             ),
             "closing_text": (
                 "closed" if row.final_status == "closed" else "status-changed",

@@ -154,6 +154,21 @@ def _sent_before(ticket: Ticket, idempotency_key: str) -> bool:
     )
 
 
+def _to_answer(ticket: Ticket, by: Viewer, idempotency_key: str, code: str) -> tuple[Ticket, bool]:
+    """The row as it is now, and whether these words were sent before: then nothing is asked of them again.
+
+    Arguments: idempotency_key, empty for an act without words. Raises Missing, and NotAllowed(code) for somebody who
+    may not answer.
+    """
+    ticket = lifecycle.fresh(ticket.id)
+    if not policies.can_see(by, ticket):
+        raise Missing()
+    repeated = bool(idempotency_key) and _sent_before(ticket, idempotency_key)
+    if not (repeated or policies.may_answer(by, ticket)):
+        raise NotAllowed(code)
+    return ticket, repeated
+
+
 def check_resolved(ticket: Ticket, by: Viewer) -> None:
     """Refuse a verdict on what is not awaiting one.
 
@@ -172,12 +187,9 @@ def works(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempote
     Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("not-resolved"), Invalid.
     """
     with db.atomic():
-        ticket = lifecycle.fresh(ticket.id)
-        if not policies.can_see(by, ticket):
-            raise Missing()
-        if not (body.strip() and _sent_before(ticket, idempotency_key)):
-            if not policies.may_answer(by, ticket):
-                raise NotAllowed("move-not-yours")
+        key = idempotency_key if body.strip() else ""
+        ticket, repeated = _to_answer(ticket, by, key, "move-not-yours")
+        if not repeated:
             check_resolved(ticket, by)
         if body.strip():
             reply(ticket, body, by, now, idempotency_key=idempotency_key, works=True)
@@ -201,12 +213,9 @@ def tested(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempot
     Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("not-testing"), Invalid.
     """
     with db.atomic():
-        ticket = lifecycle.fresh(ticket.id)
-        if not policies.can_see(by, ticket):
-            raise Missing()
-        if not (body.strip() and _sent_before(ticket, idempotency_key)):
-            if not policies.may_answer(by, ticket):
-                raise NotAllowed("move-not-yours")
+        key = idempotency_key if body.strip() else ""
+        ticket, repeated = _to_answer(ticket, by, key, "move-not-yours")
+        if not repeated:
             check_testing(ticket)
         if body.strip():
             # Whoever of the desk says so with words has it: it does not wait for an agent.
@@ -224,12 +233,8 @@ def reopen(ticket: Ticket, body: str, by: Viewer, now: datetime, *, idempotency_
     """
     body = _body(body, False)
     with db.atomic():
-        ticket = lifecycle.fresh(ticket.id)
-        if not policies.can_see(by, ticket):
-            raise Missing()
-        if not _sent_before(ticket, idempotency_key):
-            if not policies.may_answer(by, ticket):
-                raise NotAllowed("reply-not-yours")
+        ticket, repeated = _to_answer(ticket, by, idempotency_key, "reply-not-yours")
+        if not repeated:
             check_resolved(ticket, by)
         # Whoever of the desk takes it up again has it: it does not wait for an agent.
         move_to = "in_progress" if by.is_staff else None

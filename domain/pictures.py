@@ -99,7 +99,7 @@ class Untold:
     like a file, in pieces, so that a large photo never stands in memory.
     """
 
-    def __init__(self, stream: BinaryIO, content: str = "jpeg") -> None:
+    def __init__(self, stream: BinaryIO, content: str) -> None:
         """Arguments: stream, the picture at its start; content, one of TELLING_CONTENTS.
 
         Raises KeyError for any other content.

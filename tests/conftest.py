@@ -135,10 +135,15 @@ def clock() -> Clock:
 @pytest.fixture
 def frozen_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered for seconds is remembered for the whole test: its reading is not what is counted."""
+    remember_longer(monkeypatch)
+
+
+def remember_longer(patch: pytest.MonkeyPatch) -> None:
+    """Let what is remembered for seconds last for as long as `patch` does."""
     from domain import catalogue, closing, settings
 
     for module in (catalogue, closing, settings):
-        monkeypatch.setattr(module, "CACHE_SECONDS", 1000.0)
+        patch.setattr(module, "CACHE_SECONDS", 1000.0)
 
 
 # ---- Databases -----------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from domain.refusals import Invalid, Missing, NotAllowed, NotNow, Refusal
 from models import Deletion, Membership, OutboxMessage, Participant, Ticket
 from tests.conftest import NOW
 from tests.support.casework import (
+    NAMED,
     again,
     answer,
     carol,
@@ -45,7 +46,6 @@ from tests.support.casework import (
 from tests.support.scene import Scene
 
 LATER = NOW + timedelta(hours=2)
-PEOPLE = [{"full_name": "Jean Moreau", "employee_number": "1784031", "url": "", "details": ""}]
 
 
 def hand(ticket: Ticket, to: Any, by: Any, **more: Any) -> Ticket:
@@ -229,8 +229,8 @@ def test_what_is_over_is_not_handed_over(world: Any, status: str) -> None:
 
 def test_nobody_takes_over_a_confirmation_of_what_cannot_be_undone(world: Any) -> None:
     other = carol(world)
-    asked = send(world, form_slug="user-deletion", priority=None, named_people=PEOPLE)
-    later = send(world, form_slug="user-deletion", priority=None, named_people=PEOPLE)
+    asked = send(world, form_slug="user-deletion", priority=None, named_people=NAMED)
+    later = send(world, form_slug="user-deletion", priority=None, named_people=NAMED)
     # Not confirmed yet: the colleague becomes the one who has to.
     hand(asked, other, world.alice)
     with pytest.raises(NotAllowed):
@@ -335,7 +335,7 @@ def test_whoever_gets_a_deletion_that_nobody_confirmed_is_led_to_the_confirmatio
     world: Any, app: Any
 ) -> None:
     other = carol(world)
-    asked = send(world, form_slug="user-deletion", priority=None, named_people=PEOPLE)
+    asked = send(world, form_slug="user-deletion", priority=None, named_people=NAMED)
     forget_mails()
     hand(asked, other, world.alice)
     leads = {}
@@ -424,7 +424,7 @@ def test_a_wrong_colleague_undoes_the_removal_too(world: Any) -> None:
 
 def test_what_they_had_confirmed_is_not_handed_over_and_cancels_itself(world: Any) -> None:
     other = carol(world)
-    asked = send(world, other, form_slug="user-deletion", priority=None, named_people=PEOPLE)
+    asked = send(world, other, form_slug="user-deletion", priority=None, named_people=NAMED)
     plain = send(world, other)
     deletion.confirm(asked, "supprimer 1 personne", see(other), NOW, language="fr", understood=True)
     handed = contacts.remove_approval(

@@ -23,6 +23,7 @@ from models import (
 )
 from tests.conftest import NOW
 from tests.support.casework import (
+    NAMED,
     again,
     answer,
     carol,
@@ -337,11 +338,8 @@ def test_a_second_merge_is_refused_with_the_place_where_it_goes_on(world: Any) -
     assert on(third) == {}
 
 
-PEOPLE = [{"full_name": "Jean Moreau", "employee_number": "1784031", "url": "", "details": ""}]
-
-
 def test_an_irreversible_request_under_way_neither_leaves_nor_takes_in(world: Any) -> None:
-    asked = send(world, form_slug="user-deletion", priority=None, named_people=PEOPLE)
+    asked = send(world, form_slug="user-deletion", priority=None, named_people=NAMED)
     plain = send(world)
     assert refused(lambda: merge(asked, plain, world)) == (NotNow, "merge-deletion", None)
     assert refused(lambda: merge(plain, asked, world)) == (Invalid, "merge-into-deletion", "into")

@@ -28,6 +28,7 @@ from models import (
 )
 from tests.conftest import NOW
 from tests.support.casework import (
+    NAMED,
     again,
     answer,
     faults,
@@ -48,7 +49,6 @@ from tests.support.right_entries import PDF, PNG
 from tests.support.scene import Scene
 
 LATER = NOW + timedelta(hours=2)
-PEOPLE = [{"full_name": "Jean Moreau", "employee_number": "1784031", "url": "", "details": ""}]
 
 
 @pytest.fixture
@@ -324,7 +324,7 @@ def test_a_form_that_needs_more_than_words_cannot_be_had_by_splitting(
 
 
 def test_what_is_split_from_an_irreversible_request_is_a_plain_one(world: Any, split: Any) -> None:
-    ticket = send(world, form_slug="user-deletion", priority=None, named_people=PEOPLE)
+    ticket = send(world, form_slug="user-deletion", priority=None, named_people=NAMED)
     made = split(ticket, answer(ticket, world.alice, "Autre chose."))
     assert made.form_slug == "question"
 

@@ -10,6 +10,8 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from domain import conversation, lifecycle, policies, requests
 from models import (
     Attachment,
@@ -24,11 +26,13 @@ from models import (
     TicketEvent,
     db,
 )
-from tests.conftest import NOW
+from tests.conftest import NOW, remember_longer
 
 _keys = count(1)
 # What stops threads that hang; those that have to wait for a busy machine are only late.
 HANGS_SECONDS = 300
+# Whom a deletion names.
+NAMED = [{"full_name": "Jean Moreau", "employee_number": "1784031", "url": "", "details": ""}]
 
 
 def see(person: Any) -> policies.Viewer:
@@ -221,10 +225,7 @@ def faults(results: Iterable[Any]) -> list[Exception]:
 @contextmanager
 def statements(database: Any) -> Iterator[list[str]]:
     """The SQL that is sent inside this block. What is remembered for seconds does not run out in it."""
-    from domain import catalogue, closing, settings
-
     sent: list[str] = []
-    kept = {module: module.CACHE_SECONDS for module in (catalogue, closing, settings)}
     plain = database.execute_sql
 
     def noted(sql: str, *rest: Any, **more: Any) -> Any:
@@ -233,13 +234,11 @@ def statements(database: Any) -> Iterator[list[str]]:
         return plain(sql, *rest, **more)
 
     database.execute_sql = noted
-    for module in kept:
-        module.CACHE_SECONDS = 1000.0
     try:
-        yield sent
+        with pytest.MonkeyPatch.context() as patch:
+            remember_longer(patch)
+            yield sent
     finally:
-        for module, seconds in kept.items():
-            module.CACHE_SECONDS = seconds
         del database.execute_sql
 
 
