@@ -2,7 +2,7 @@
 
 PY = .venv/bin/python
 
-.PHONY: help run test test-long check bench screenshots messages clean
+.PHONY: help run test test-long check bench screenshots mail-gallery lighthouse messages clean
 
 help: ## say what there is to do
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -19,6 +19,7 @@ test: ## run the tests, in a real browser too (ARGS="-k word" picks some)
 test-long: ## run every test, at full numbers and on both databases
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/ensure_browser.py
+	@$(PY) tools/ensure_vnu.py
 	@$(PY) -m pytest -n auto --dist worksteal -m "" --engine both $(ARGS)
 
 check: ## look at the code without running it: lint, layout, types, French
@@ -33,6 +34,16 @@ screenshots: ## take pictures of the main pages into docs/pictures
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/ensure_browser.py
 	@$(PY) tools/screenshots.py $(ARGS)
+
+mail-gallery: ## show every mail, in both languages, light and dark, wide and narrow, in build/mails
+	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
+	@$(PY) tools/ensure_browser.py
+	@$(PY) tools/mail_gallery.py $(ARGS)
+
+lighthouse: ## measure the main pages on Lighthouse's phone into docs/lighthouse.md (ARGS="home" for one)
+	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
+	@$(PY) tools/ensure_browser.py
+	@$(PY) tools/lighthouse.py $(ARGS)
 
 messages: ## say what is still to be translated into French
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev

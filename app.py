@@ -6,9 +6,10 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import (
@@ -23,6 +24,7 @@ from flask import (
     session,
     url_for,
 )
+from flask.templating import Environment
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, get_translations
 from flask_babel import gettext as _
@@ -38,13 +40,13 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts
+from domain import accounts, factors, files, guidance, second_step, status_page, telephone, unread
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
 from gateways.files import DiskStore
 from models import db, make_database
-from views import assets, held
+from views import assets, current, finding, fresh, held
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "guichet_language"
@@ -85,6 +87,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     # What this process writes is for its own account, whatever the shell that started it allows (S49).
     os.umask(0o077)
     app = Flask(__name__, static_folder=None)
+    app.jinja_environment = _Templates
     app.extensions["guichet_settings"] = settings
     app.extensions["guichet_clock"] = clock or (lambda: datetime.now(UTC))
     app.extensions["guichet_files"] = DiskStore(settings.files_dir)
@@ -95,6 +98,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     _connections(app)
     _own_forms_only(app)
     csrf.init_app(app)
+    for view in views.WITHOUT_FORM_TOKEN:
+        csrf.exempt(view)
     _languages(app)
     _sign_in(app)
     _templates(app)
@@ -199,6 +204,10 @@ def _languages(app: Flask) -> None:
         chosen = request.cookies.get(LANGUAGE_COOKIE)
         if chosen in LANGUAGES:
             return str(chosen)
+        # Search engines keep one address for each language; what somebody chose here goes before it.
+        asked = request.args.get("lang")
+        if asked in LANGUAGES:
+            return asked
         return request.accept_languages.best_match(LANGUAGES) or "fr"
 
     def zone() -> str | None:
@@ -228,9 +237,11 @@ def _sign_in(app: Flask) -> None:
     @app.before_request
     def ask_sign_in() -> ResponseReturnValue | None:
         endpoint = request.endpoint
-        if endpoint is None or endpoint in views.PUBLIC_ENDPOINTS:
+        if endpoint is None or endpoint in views.ALWAYS_OPEN:
             return None
         if current_user.is_authenticated:
+            return _to_enrol() or fresh.ask()
+        if endpoint in views.PUBLIC_ENDPOINTS:
             return None
         return _to_sign_in()
 
@@ -240,8 +251,19 @@ def _wants_json() -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
 
 
+def _to_enrol() -> ResponseReturnValue | None:
+    """Lead somebody who must have a second factor, and has none, to set it up; None when the page may open."""
+    if request.endpoint in views.SETUP_ENDPOINTS or not factors.must_enrol(current.viewer(), current.now()):
+        return None
+    if _wants_json():
+        return make_response({"error": _("Set up your second factor first.")}, 403)
+    if request.method == "GET":
+        session["after_setup"] = request.full_path.rstrip("?")[:500]
+    return redirect(url_for("account.security"), 303)
+
+
 def _to_sign_in() -> ResponseReturnValue:
-    """Lead to sign-in, and back afterwards with what was typed."""
+    """Lead to sign-in, or to its second step, and back afterwards with what was typed."""
     if _wants_json():
         return make_response({"error": _("Sign in again to go on.")}, 401)
     back = request.full_path if request.query_string else request.path
@@ -257,7 +279,10 @@ def _to_sign_in() -> ResponseReturnValue:
         )
     elif g.get("session_ended"):
         flash(_("Your session had ended. Sign in again."), "info")
-    response = redirect(url_for("session.login", next=back), 303)
+    step = "session.login"
+    if second_step.find(session.get("half"), current.now()) is not None:
+        step = "second_step.verify"
+    response = redirect(url_for(step, next=back), 303)
     if kept:
         held.set_cookie(response, kept[1])
     return response
@@ -281,6 +306,17 @@ class PortalWords:
         return str(choices.get("accent"))
 
 
+def _file_limits() -> SimpleNamespace:
+    """What zones for files say before anything is sent: how many, how large, of which kinds."""
+    kinds = files.accepted_kinds()
+    return SimpleNamespace(
+        most=choices.get("files_max"),
+        megabytes=choices.get("file_max_mb"),
+        kinds=", ".join(kinds),
+        accept=",".join(f".{kind}" for kind in kinds),
+    )
+
+
 def csp_nonce() -> str:
     """The nonce of this answer, for its scripts."""
     if "nonce" not in g:
@@ -301,17 +337,24 @@ def _templates(app: Flask) -> None:
     _quick_words(app)
     app.jinja_env.globals.update(
         static_url=assets.static_url,
+        file_limits=_file_limits,
         csp_nonce=csp_nonce,
+        addresses=finding.addresses,
         has_endpoint=has_endpoint,
         once=_once(app),
         portal=PortalWords(),
         localized=presenters.localized,
+        options_html=presenters.options_html,
+        choices_html=presenters.choices_html,
         when=presenters.when,
         long_day=presenters.long_day,
         marked=presenters.marked,
         article_kinds=presenters.article_kinds,
         article_icons=presenters.ARTICLE_ICONS,
         now=lambda: app.extensions["guichet_clock"](),
+        service_state=lambda: presenters.overall_mark(status_page.overall(app.extensions["guichet_clock"]())),
+        telephone=_telephone(app),
+        portals=guidance.portals,
     )
     app.jinja_env.filters.update(markdown=presenters.markdown)
 
@@ -320,10 +363,27 @@ def _templates(app: Flask) -> None:
         lang = presenters.language()
         return {
             "locale": lang,
-            "help_phone": choices.get("help_phone"),
-            "help_hours": choices.get(f"help_hours_{lang}"),
+            "unread_count": lambda: unread.in_menu(cast(Viewer, current_user._get_current_object())),
             "registration_open": choices.get("registration") == "open",
         }
+
+
+def _telephone(app: Flask) -> Callable[[], presenters.Telephone]:
+    """Make the function `telephone()`: the number of the reader's region, and whether somebody answers it now."""
+
+    def of_reader() -> presenters.Telephone:
+        viewer = current_user._get_current_object() if current_user.is_authenticated else None
+        line = telephone.line_for(viewer)
+        return presenters.telephone_words(line, app.extensions["guichet_clock"](), viewer is not None)
+
+    return of_reader
+
+
+class _Templates(Environment):
+    """Templates share the globals as they are: a map around them costs a hundred calls for each part imported."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return super().make_globals(d) if d else self.globals
 
 
 def _quick_words(app: Flask) -> None:
@@ -509,6 +569,8 @@ def _headers(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if "Content-Security-Policy" not in headers:
         headers["Content-Security-Policy"] = CONTENT_POLICY.format(nonce=csp_nonce())
+    if response.mimetype == "text/html" and (response.status_code != 200 or not finding.may_be_found()):
+        headers.setdefault("X-Robots-Tag", "noindex")
     if request.endpoint != "assets.file":
         # Pages are personal: neither a proxy nor the Back button after sign-out may show them (S46).
         headers.setdefault("Cache-Control", "no-store")
@@ -520,6 +582,4 @@ def _headers(response: Response) -> Response:
 
 
 def _settings_of_request() -> Settings:
-    from views import current
-
     return current.settings()

@@ -61,6 +61,7 @@ MEMBER_ROLES = ("member", "contact", "administrator")
 database_cli = AppGroup("db", help="The tables.")
 preset_cli = AppGroup("preset", help="Whole set-ups of the portal, as files.")
 people_cli = AppGroup("people", help="Accounts.")
+search_cli = AppGroup("search", help="The index of requests and articles.")
 audit_cli = AppGroup("audit", help="The record of who did what.")
 
 
@@ -305,6 +306,17 @@ def people_disable(email: str) -> None:
     click.echo(f"{email} is disabled.")
 
 
+@search_cli.command("rebuild")
+@connected
+def search_rebuild() -> None:
+    """Index every request and article anew: after a version that cuts words in another way."""
+    from domain import search
+
+    with db.atomic():
+        count = search.rebuild()
+    click.echo(f"{count} requests indexed.")
+
+
 @audit_cli.command("verify")
 @connected
 def audit_verify() -> None:
@@ -327,6 +339,7 @@ def register(app: Flask) -> None:
         database_cli,
         preset_cli,
         people_cli,
+        search_cli,
         audit_cli,
         serve,
         seed,

@@ -24,7 +24,18 @@ from flask.cli import AppGroup, with_appcontext
 
 import config
 import mailer
-from domain import accounts, closing, deletion, files, mail_actions, notifications
+from domain import (
+    accounts,
+    closing,
+    deletion,
+    digests,
+    drafts,
+    files,
+    mail_actions,
+    notifications,
+    satisfaction,
+    status_page,
+)
 from gateways import smtp
 from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
 
@@ -41,6 +52,8 @@ POSTGRES_LOCK = 7241003
 
 # More than this leaves with the next run, a few seconds later.
 MAILS_IN_ONE_RUN = 2000
+# Answers to everybody affected, written in one run: others write in between.
+ANSWERS_IN_ONE_RUN = 200
 # A text that nobody came back for within a day is not kept longer.
 HELD_FORM_HOURS = 24
 
@@ -50,19 +63,31 @@ def deliver_outbox(app: Flask, now: datetime) -> int:
     settings: config.Settings = app.extensions["guichet_settings"]
     transport = smtp.open_transport(settings)
 
-    def send(row: OutboxMessage) -> None:
-        mail = mailer.render(row, settings.base_url, now).message()
+    def send(row: OutboxMessage) -> notifications.Sent:
+        made = mailer.render(row, settings.base_url, now)
+        mail = made.message()
         try:
             transport.send(mail)
         except smtp.TemporaryFailure as failure:
             raise notifications.TemporaryFailure(str(failure), whole_server=failure.whole_server) from None
         except smtp.PermanentFailure as failure:
             raise notifications.PermanentFailure(str(failure)) from None
+        return notifications.Sent(made.copies, made.left_out)
 
     try:
         return notifications.deliver_due(send, now, limit=MAILS_IN_ONE_RUN)
     finally:
         transport.close()
+
+
+def gather_digests(app: Flask, now: datetime) -> int:
+    """Gather the mails of people who get them by the hour or once a day (VIEW-15). Returns how many mails were made."""
+    return digests.gather(now)
+
+
+def ask_satisfaction(app: Flask, now: datetime) -> int:
+    """Ask how it went, some days after a closing (VIEW-17). Returns how many were asked."""
+    return satisfaction.sweep(now)
 
 
 def sweep_closing(app: Flask, now: datetime) -> int:
@@ -84,15 +109,20 @@ def sweep_deletions(app: Flask, now: datetime) -> int:
     return deletion.sweep(now)
 
 
+def write_incident_answers(app: Flask, now: datetime) -> int:
+    """Go on writing answers to everybody who joined an incident (VIEW-14). Returns how many requests it dealt with."""
+    return status_page.write_waiting(now, limit=ANSWERS_IN_ONE_RUN)
+
+
 def sweep_uploads(app: Flask, now: datetime) -> int:
     """Delete files that were uploaded for a request that was never sent. Returns how many."""
     return files.sweep_unclaimed(now, app.extensions["guichet_files"])
 
 
 def clean_sessions(app: Flask, now: datetime) -> int:
-    """Forget ended sessions, old links, failed sign-ins, and texts held for a sign-in. Returns how many rows."""
+    """Forget ended sessions, old links, failed sign-ins, held texts, old drafts. Returns how many rows."""
     held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
-    return int(held) + accounts.sweep(now) + mail_actions.sweep(now)
+    return int(held) + accounts.sweep(now) + mail_actions.sweep(now) + drafts.sweep(now)
 
 
 class Job(NamedTuple):
@@ -115,10 +145,21 @@ JOBS: tuple[Job, ...] = (
         sweep_deletions,
         "end the waiting periods of irreversible requests, and those nobody confirmed",
     ),
+    Job(
+        "incident-answers",
+        15,
+        write_incident_answers,
+        "go on writing answers to everybody who is affected by an incident",
+    ),
     Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
     Job(
-        "sessions", 86400, clean_sessions, "forget ended sessions, old links, held texts and failed sign-ins"
+        "sessions",
+        86400,
+        clean_sessions,
+        "forget ended sessions, old links, held texts, drafts and failed sign-ins",
     ),
+    Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
+    Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )
 
 

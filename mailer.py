@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -37,17 +37,26 @@ from domain import (
     closing,
     contests,
     deletion,
+    digests,
+    files,
     lifecycle,
     mail_actions,
+    mail_choices,
     policies,
     rule_texts,
+    second_step,
     settings,
+    telephone,
 )
 from domain.closing_rules import STATUSES_WITH_CLOSING
 from domain.notifications import PermanentFailure, Skipped
 from models import (
+    AssistantQuestion,
     Attachment,
     ClosingRule,
+    Idea,
+    IdeaFollow,
+    IdeaMove,
     Kind,
     Message,
     Organisation,
@@ -55,6 +64,7 @@ from models import (
     Participant,
     Person,
     RequestForm,
+    Satisfaction,
     Scale,
     ScaleLevel,
     Team,
@@ -65,6 +75,13 @@ from models import (
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 SUBJECT_MAX_CHARACTERS = 140
+# The line that mail programs show beside the subject.
+PREVIEW_MAX_CHARACTERS = 140
+# A gathered mail says what happened; the whole of it is on the page.
+GATHERED_TEXT_CHARACTERS = 400
+GATHERED_LINES = 10
+# Links that act for whoever holds them: they stand in the mail alone, never in its copy.
+_ACTING_LINK = re.compile(r"\S*/(?:mail-actions|unsubscribe|password)/\S+")
 # A very long message is read on the page: mail programs cut what is longer by themselves, badly.
 BODY_MAX_CHARACTERS = 20_000
 
@@ -82,6 +99,10 @@ class Mail:
     text: str
     html: str
     headers: dict[str, str] = field(default_factory=dict)
+    # What is kept of it, by the row of the outbox: subject and text. Only of mails about requests.
+    copies: dict[int, tuple[str, str]] = field(default_factory=dict)
+    # Rows that a gathered mail did not say, with the reason of each.
+    left_out: dict[int, str] = field(default_factory=dict)
 
     def message(self) -> EmailMessage:
         """The mail as it travels: plain text and HTML, headers of one line each.
@@ -138,8 +159,10 @@ def _wire_address(address: str) -> str:
 class Reader:
     """The person or address that a mail goes to: what they are to the request, and where its links lead."""
 
-    def __init__(self, row: OutboxMessage, base_url: str, now: datetime) -> None:
+    def __init__(self, row: OutboxMessage, base_url: str, now: datetime, *, offers: bool = True) -> None:
         self.row = row
+        # Whether the mail has buttons that act: a gathered one leads to the pages only.
+        self.offers = offers
         self.base_url = base_url.rstrip("/")
         self.now = now
         self.person: Person | None = Person.get_or_none(Person.id == row.person_id) if row.person_id else None
@@ -223,7 +246,13 @@ class Reader:
     @property
     def why(self) -> str:
         """Why this person gets this mail, for the foot of it."""
+        if self.row.template == "digest":
+            return _("You get this mail because you chose to have your news gathered.")
         if self.row.ticket_id is None:
+            if self.row.template == "idea-state":
+                return _("You get this mail because you follow this idea; its page ends that.")
+            if self.row.template == "assistant-question":
+                return _("You get this mail because questions that are not technical go to this address.")
             if self.is_staff:
                 return _("You get this mail because you look after this portal.")
             if self.row.template == "request-handed-over":
@@ -321,17 +350,22 @@ class _MailBody(HTMLParser):
         self.out.append(escape(data, quote=False))
 
 
+def _in_words(markdown: str) -> str:
+    """The text of a message for a mail: its pictures are on the page, behind sign-in, and named here."""
+    return files.without_references(markdown[:BODY_MAX_CHARACTERS], presenters.picture_words)
+
+
 def body_html(markdown: str) -> Markup:
     """A message as HTML for a mail, from the same renderer as the page."""
     rewriter = _MailBody()
-    rewriter.feed(str(presenters.markdown(markdown[:BODY_MAX_CHARACTERS])))
+    rewriter.feed(str(presenters.markdown(_in_words(markdown))))
     rewriter.close()
     return Markup("".join(rewriter.out))  # noqa: S704  (every piece is escaped or of a fixed list)
 
 
 def body_text(markdown: str) -> str:
     """A message as plain text: as it was typed, without control characters."""
-    text = markdown[:BODY_MAX_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
+    text = _in_words(markdown).replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     return "\n".join(_without_controls(line).rstrip() for line in text.split("\n")).strip("\n")
 
 
@@ -426,7 +460,13 @@ def _answers(to: Reader) -> dict[str, list[dict[str, str]]]:
     """
     ticket = to.ticket
     viewer = policies.load_viewer(to.person.id) if to.person is not None else None
-    if viewer is None or to.at_work or not to.has_access or not policies.may_answer(viewer, ticket):
+    if (
+        viewer is None
+        or not to.offers
+        or to.at_work
+        or not to.has_access
+        or not policies.may_answer(viewer, ticket)
+    ):
         return {"answers": [], "aside": []}
     tokens = mail_actions.offer(ticket, viewer.id, mail_actions.offered(ticket), to.row.message_id, to.now)
     solved, testing = ticket.status == "resolved", ticket.status == "customer_testing"
@@ -479,7 +519,7 @@ def _message(to: Reader) -> dict[str, Any]:
     if message is None or message.kind != "reply" or message.ticket_id != to.row.ticket_id:
         raise Skipped("no-message")
     carries = bool(settings.get("mail_carries_text"))
-    files = (
+    with_it = (
         Attachment.select()
         .where((Attachment.message == message.id) & (Attachment.is_internal == False))  # noqa: E712
         .count()
@@ -491,8 +531,8 @@ def _message(to: Reader) -> dict[str, Any]:
         "side": message.side,
         "text": body_text(message.body) if carries else "",
         "html": body_html(message.body) if carries else "",
-        "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", files)
-        if files
+        "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", with_it)
+        if with_it
         else "",
     }
 
@@ -945,7 +985,10 @@ def deletion_cancelled(to: Reader) -> dict[str, Any]:
     note = one_line(row.cancel_note) if about["carries"] else ""
     return {
         **about,
-        "reason": presenters.deletion_cancel_words(row.cancel_reason, note, _name_of(row.cancelled_by_id)),
+        # The template ends the sentence, whether or not the note did.
+        "reason": presenters.deletion_cancel_words(
+            row.cancel_reason, note, _name_of(row.cancelled_by_id)
+        ).rstrip("."),
         "button": _open_button(_("See where it stands"), about),
     }
 
@@ -1093,6 +1136,106 @@ def _several_handed_over(to: Reader) -> dict[str, Any]:
     }
 
 
+def how_it_went(to: Reader) -> dict[str, Any]:
+    """To the requester, some days after the closing: how it went, by five links to a page with one button (VIEW-17).
+
+    Raises Skipped once it is answered, and for those who chose meanwhile not to be asked.
+    """
+    about = _about_ticket(to)
+    row = Satisfaction.get_or_none(Satisfaction.ticket == to.ticket.id)
+    if row is None or row.score is not None:
+        raise Skipped("answered-meanwhile")
+    if to.person is None or not mail_choices.of_person(to.person).asks_satisfaction:
+        raise Skipped(mail_choices.NOT_WANTED)
+    page = f"/tickets/{to.ticket.number}/satisfaction"
+    return {
+        **about,
+        "closed": presenters.iso_day(row.closed_on.isoformat()),
+        "scale": [
+            {"label": words.label, "url": to.link(f"{page}?score={score}")}
+            for score, words in reversed(presenters.scores().items())
+        ],
+        "button": None,
+        "takes_answers": False,
+    }
+
+
+def digest(to: Reader) -> dict[str, Any]:
+    """To somebody who has their news gathered: for each request what happened, newest last (VIEW-15).
+
+    A piece of news that has no reason to be told any more is left out; `left_out` says which and why. Raises Skipped
+    when none is left.
+    """
+    viewer = policies.load_viewer(to.person.id) if to.person is not None else None
+    sections: dict[int, dict[str, Any]] = {}
+    left_out: dict[int, str] = {}
+    said: dict[int, tuple[str, str, str]] = {}
+    for row in digests.members(to.row):
+        reader = Reader(row, to.base_url, to.now, offers=False)
+        try:
+            words = MAILS[row.template](reader)
+        except Skipped as skipped:
+            left_out[row.id] = str(skipped)
+            continue
+        section = sections.setdefault(
+            row.ticket_id,
+            {"number": words["number"], "heading": words["heading"], "url": words["url"], "lines": []},
+        )
+        # As it is now, from the newest mail that was worded.
+        section |= {
+            "facts": words["facts"],
+            "status": words["status"],
+            "closing": _closing(reader),
+            "where": words["where"],
+        }
+        text = (words.get("message") or {}).get("text", "") if words["carries"] else ""
+        line = {
+            "at": presenters.when(row.created_at, "short"),
+            "said": _happened(reader, words, viewer),
+            "text": _cut(text, GATHERED_TEXT_CHARACTERS),
+        }
+        section["lines"].append(line)
+        said[row.id] = (line["said"], line["text"], words["url"])
+    if not sections:
+        raise Skipped(next(iter(left_out.values()), "nothing-left"))
+    for section in sections.values():
+        section["more"] = max(len(section["lines"]) - GATHERED_LINES, 0)
+        section["lines"] = section["lines"][-GATHERED_LINES:]
+    return {
+        "sections": list(sections.values()),
+        "count": sum(len(section["lines"]) + section["more"] for section in sections.values()),
+        "requests_count": len(sections),
+        "gathered": said,
+        "left_out": left_out,
+        "button": {
+            "label": _("Open the desk") if to.is_staff else _("See my requests"),
+            "url": to.link("/desk" if to.is_staff else "/tickets"),
+        },
+    }
+
+
+def _happened(to: Reader, words: dict[str, Any], viewer: Any) -> str:
+    """One piece of news in a sentence; a mail that carries no text says only which kind it is (LIFE-3)."""
+    if not words["carries"] or not to.row.context.get("event_id"):
+        return presenters.mail_names()[to.row.template]
+    event = to.event
+    keys = [event.data.get(key) for key in ("assignee", "before", "person_id")]
+    wanted = [key for key in keys if isinstance(key, int)]
+    names = {row.id: row for row in Person.select().where(Person.id.in_(wanted))} if wanted else {}
+    sentence = presenters.event_sentence(
+        event, viewer, names, for_team=to.at_work, request_kind=to.ticket.kind_slug
+    )
+    return one_line(sentence)
+
+
+def _cut(text: str, most: int) -> str:
+    """The start of a text, cut at a word; an ellipsis says that there is more."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    return (head.rsplit(None, 1)[0] if len(head.split()) > 1 else head).rstrip() + "…"
+
+
 def account_password(to: Reader) -> dict[str, Any]:
     """A link to choose another password, its life, and that nothing changes without it (ACC-7)."""
     return _with_link(to)
@@ -1133,6 +1276,43 @@ def password_changed(to: Reader) -> dict[str, Any]:
     }
 
 
+def security_notice(to: Reader) -> dict[str, Any]:
+    """Something changed about the second factors of the account (ACC-9)."""
+    words = presenters.SECURITY_NOTICES.get(to.row.context.get("what", ""))
+    if words is None:
+        raise Skipped("nothing-to-say")
+    heading, sentence = words()
+    left = to.row.context.get("left")
+    return {
+        "heading": heading,
+        "sentence": sentence,
+        "left": ngettext("%(num)s recovery code is left.", "%(num)s recovery codes are left.", left)
+        if isinstance(left, int)
+        else "",
+        "username": one_line(to.person.username) if to.person else "",
+        "when": presenters.when(to.row.created_at, "long"),
+        "button": {"label": _("See the security of my account"), "url": to.link("/account/security")},
+    }
+
+
+def sign_in_code(to: Reader) -> dict[str, Any]:
+    """The code for a sign-in from a new browser (ACC-10). It exists in the mail alone; no link signs anybody in.
+
+    Raises Skipped once it no longer works.
+    """
+    expires_at = datetime.fromisoformat(to.row.context["expires_at"])
+    if expires_at <= to.now:
+        raise Skipped("code-expired")
+    return {
+        "code": second_step.code_of(to.row.context["seed"]),
+        "device": one_line(presenters.device(to.row.context.get("user_agent", ""))),
+        # A link that leads to sign-in beside a code would teach people to follow such links.
+        "button": None,
+        "when": presenters.when(to.row.created_at, "long"),
+        "until": presenters.when(expires_at, "long"),
+    }
+
+
 def registration_waiting(to: Reader) -> dict[str, Any]:
     """To those who attach people: somebody registered and waits for an organisation (ACC-2)."""
     person = Person.get_or_none(Person.id == to.row.context.get("person_id"))
@@ -1143,6 +1323,56 @@ def registration_waiting(to: Reader) -> dict[str, Any]:
         "address": one_line(person.email),
         "claimed": one_line(person.claimed_organisation),
         "button": {"label": _("See who waits"), "url": to.link("/admin/person/")},
+    }
+
+
+def idea_state(to: Reader) -> dict[str, Any]:
+    """To those who follow an idea: its new state, and the public sentence (VIEW-10).
+
+    Raises Skipped when it has moved on, is hidden or merged, or when its reader follows it no more.
+    """
+    row = (
+        IdeaMove.select(IdeaMove, Idea).join(Idea).where(IdeaMove.id == to.row.context.get("move_id")).first()
+    )
+    if row is None or row.idea.hidden_at is not None or row.idea.merged_into_id is not None:
+        raise Skipped("no-idea")
+    if row.idea.state != row.after:
+        # The newer state has a mail of its own.
+        raise Skipped("moved-on")
+    follows = (IdeaFollow.idea == row.idea_id) & (IdeaFollow.person == to.row.person_id)
+    if not IdeaFollow.select().where(follows).exists():
+        raise Skipped("no-follower")
+    state = presenters.idea_states()[row.after]
+    return {
+        "title": one_line(row.idea.title),
+        "state": state.label,
+        "tone": state.tone,
+        "sentence": one_line(presenters.localized(row, "sentence")),
+        "button": {"label": _("Open the idea"), "url": to.link(f"/ideas/{row.idea_id}")},
+    }
+
+
+def assistant_question(to: Reader) -> dict[str, Any]:
+    """To customer success: a question that is not technical; an answer goes to whoever asked (VIEW-8)."""
+    row = (
+        AssistantQuestion.select(AssistantQuestion, Person)
+        .join(Person)
+        .where(AssistantQuestion.id == to.row.context.get("question_id"))
+        .first()
+    )
+    if row is None:
+        raise Skipped("no-question")
+    viewer = policies.load_viewer(row.person_id)
+    return {
+        "name": one_line(row.person.full_name),
+        "address": one_line(row.person.email),
+        "organisation": one_line(viewer.organisation_name) if viewer else "",
+        "subject_words": presenters.assistant_subjects()[row.subject],
+        "text": body_text(row.message),
+        "html": body_html(row.message),
+        "page": row.page,
+        "button": None,
+        "reply_to": row.person.email,
     }
 
 
@@ -1171,6 +1401,8 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "account-exists": account_exists,
     "account-locked": account_locked,
     "password-changed": password_changed,
+    "security-notice": security_notice,
+    "sign-in-code": sign_in_code,
     "registration-waiting": registration_waiting,
     "request-received": request_received,
     "reply": reply,
@@ -1187,6 +1419,10 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "reply-refused": reply_refused,
     "request-merged": request_merged,
     "request-handed-over": request_handed_over,
+    "idea-state": idea_state,
+    "assistant-question": assistant_question,
+    "satisfaction": how_it_went,
+    "digest": digest,
     "team-new": team_new,
     "team-reply": team_reply,
     "team-assigned": team_assigned,
@@ -1226,10 +1462,16 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
     a request said of its host; now, aware UTC, the Date of the mail.
     Returns the mail. Raises Skipped when it has no reason to leave any more, KeyError for an unknown template.
     """
+    if row.template == "digest":
+        gathered = digests.members(row)
+        if len(gathered) == 1:
+            # News that came alone is the mail that it would have been, in the thread of its request.
+            return render(gathered[0], base_url, now)
     reader = Reader(row, base_url, now)
     host = urlsplit(base_url).hostname or "localhost"
     with _speaking_to(reader):
         brand = _("%(name)s support", name=one_line(str(settings.get("portal_name"))))
+        leave = _unsubscribe_link(reader)
         words = {
             "brand": brand,
             "lang": reader.language,
@@ -1237,16 +1479,24 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
             "why": reader.why,
             "about_request": row.ticket_id is not None,
             "help_url": reader.link("/help"),
-            "phone": one_line(str(settings.get("help_phone") or "")),
+            "phone": one_line(_phone_of(row)),
+            "choices_url": reader.link("/account/notifications") if reader.person is not None else "",
+            "unsubscribe_url": leave,
             **MAILS[row.template](reader),
         }
         subject = shortened(_part(row.template, "subject.txt", words))
         words["subject"] = subject
-        text = re.sub(r"\n{3,}", "\n\n", _part(row.template, "body.txt", words)).strip() + "\n"
+        # The text opens with what stands at the head of the page, in the same words; the page shows the text's first.
+        words["preview"] = _PREVIEW_PLACE
         html = _part(row.template, "body.html", words)
+        words["head"] = _head(html) if row.ticket_id is not None else []
+        text = re.sub(r"\n{3,}", "\n\n", _part(row.template, "body.txt", words)).strip() + "\n"
+        html = html.replace(_PREVIEW_PLACE, escape(_preview(text, words["greeting"]), quote=False), 1)
+        copies = _copies(row, subject, text, words)
     sender = settings.get("mail_from") or f"support@{_mail_host(host)}"
     headers = {
-        "Reply-To": sender,
+        # A question to customer success is answered to whoever asked it.
+        "Reply-To": _wire_address(str(words.get("reply_to") or sender)),
         "Date": format_datetime(now),
         "Message-ID": f"<{row.message_id}@{host}>",
         "Auto-Submitted": "auto-generated",
@@ -1255,6 +1505,9 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
     if row.ticket_id is not None:
         root = f"<{thread_root(row)}@{host}>"
         headers |= {"X-Guichet-Ticket": reader.ticket.number, "In-Reply-To": root, "References": root}
+    if leave:
+        # A mail program offers it as a button of its own, and needs nothing but a POST (RFC 8058).
+        headers |= {"List-Unsubscribe": f"<{leave}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return Mail(
         template=row.template,
         recipient=row.recipient,
@@ -1265,7 +1518,67 @@ def render(row: OutboxMessage, base_url: str, now: datetime) -> Mail:
         text=text,
         html=html,
         headers=headers,
+        copies=copies,
+        left_out=words.get("left_out", {}),
     )
+
+
+def _phone_of(row: OutboxMessage) -> str:
+    """The number of the reader's region; that of the settings as long as no line is in use."""
+    line = telephone.line_of_person(row.person_id)
+    return line.phone if line is not None else str(settings.get("help_phone") or "")
+
+
+def _unsubscribe_link(to: Reader) -> str:
+    """The link that takes the reader out of this kind of mails; empty for what always goes."""
+    if to.person is None:
+        # An address in copy without account chooses nothing: it leaves the request.
+        copy, grouped = to._participant, mail_choices.group_of(to.row.template)
+        if copy is None or copy.role != "cc" or not grouped:
+            return ""
+        return to.link(f"/unsubscribe/{mail_choices.copy_token(copy)}")
+    if to.row.template == "digest":
+        group = mail_choices.GATHERED
+    elif to.row.ticket_id is None:
+        return ""
+    else:
+        target = to.event.data.get("to") if to.row.context.get("event_id") else None
+        group = mail_choices.group_of(to.row.template, target)
+    return to.link(f"/unsubscribe/{mail_choices.unsubscribe_token(to.person.id, group)}") if group else ""
+
+
+# Stands in the page until the text is made.
+_PREVIEW_PLACE = "[preview]"
+_BADGE_AND_HEADING = re.compile(
+    r'(?:<p class="e-(?:new|ours|yours|away|stuck|done|over)"[^>]*>(?P<badge>[^<]*)</p>\s*)?'
+    r'<h1[^>]*>(?P<heading>[^<]*)</h1>\s*(?:<p class="e-ink2"[^>]*>(?P<facts>[^<]*)</p>)?'
+)
+
+
+def _head(html: str) -> list[str]:
+    """What stands over the greeting: heading, facts, state of the request; each a line of the plain text."""
+    found = _BADGE_AND_HEADING.search(html)
+    lines = (found[name] for name in ("heading", "facts", "badge")) if found is not None else ()
+    return [one_line(unescape(line)) for line in lines if line and line.strip()]
+
+
+def _preview(text: str, greeting: str) -> str:
+    """What a mail program shows beside the subject: the first words after the greeting, without addresses."""
+    said = text.partition(greeting)[2].split("\n\n-- \n", 1)[0].splitlines()
+    words = " ".join(line.strip() for line in said if line.strip() and "://" not in line)
+    return one_line(_cut(words, PREVIEW_MAX_CHARACTERS))
+
+
+def _copies(row: OutboxMessage, subject: str, text: str, words: dict[str, Any]) -> dict[int, tuple[str, str]]:
+    """What is kept of a mail about a request; of a gathered one, to each request its own part."""
+    if row.template == "digest":
+        return {
+            key: (subject, "\n\n".join(part for part in parts if part) + "\n")
+            for key, parts in words["gathered"].items()
+        }
+    if row.ticket_id is None:
+        return {}
+    return {row.id: (subject, _ACTING_LINK.sub(_("[link in the mail only]"), text))}
 
 
 def rule_example(row: ClosingRule, language: str, day: date, organisation: str) -> list[dict[str, Any]]:

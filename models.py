@@ -162,6 +162,10 @@ class Portal(Table):
     name_en = CharField(max_length=120)
     prefix = CharField(max_length=8, unique=True)
     last_number = IntegerField(default=2000)
+    # Where it stands when that is not here; the header leads there once there are two portals.
+    url = CharField(max_length=300, default="")
+    sentence_fr = CharField(max_length=200, default="")
+    sentence_en = CharField(max_length=200, default="")
 
 
 class Calendar(Table):
@@ -225,6 +229,30 @@ class Kind(Table):
     definition_en = CharField(max_length=300, default="")
     example_fr = CharField(max_length=300, default="")
     example_en = CharField(max_length=300, default="")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class ProductKind(Table):
+    """A kind of request that is offered for a product. A product without any is offered all kinds (REQ-6)."""
+
+    product = ForeignKeyField(Product, backref="kinds_offered", on_delete="CASCADE", index=False)
+    kind = ForeignKeyField(Kind, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("product", "kind"), True),)
+
+
+class Feature(Table):
+    """A part of a product that a request is about. Without a product or a kind it is offered for any (REQ-6)."""
+
+    slug = CharField(max_length=60, unique=True)
+    product = ForeignKeyField(Product, null=True, backref="features", on_delete="CASCADE")
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE")
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    hint_fr = CharField(max_length=300, default="")
+    hint_en = CharField(max_length=300, default="")
     position = IntegerField(default=0)
     is_active = BooleanField(default=True)
 
@@ -492,6 +520,7 @@ class RoutingRule(Table):
     organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
     team = ForeignKeyField(Team, on_delete="RESTRICT")
     is_active = BooleanField(default=True)
+    feature = ForeignKeyField(Feature, null=True, on_delete="CASCADE")
 
 
 class ClosingRule(Table):
@@ -991,6 +1020,57 @@ MailAction.add_index(MailAction.index(MailAction.ticket, name="mail_action_ticke
 MailAction.add_index(MailAction.index(MailAction.person, name="mail_action_person"))
 
 
+class Draft(Table):
+    """What a person was writing and has not sent: one for each form and organisation, or request and kind (REQ-16)."""
+
+    person = ForeignKeyField(Person, backref="drafts", on_delete="CASCADE", index=False)
+    kind = CharField(max_length=10)
+    form_slug = CharField(max_length=40, default="")
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="CASCADE")
+    ticket = ForeignKeyField(Ticket, null=True, on_delete="CASCADE")
+    # The closed request that a new one takes up again; empty for any other.
+    follow_up = CharField(max_length=20, default="")
+    data = JSONField(default=dict)
+    # What the last save replaced without having seen it, or what "start afresh" put away: it can be brought back.
+    earlier = JSONField(null=True)
+    earlier_at = UtcField(null=True)
+    # The key of the form that was being filled in: what was sent with it is no draft any more.
+    idempotency_key = CharField(max_length=64, default="")
+    version = IntegerField(default=1)
+    updated_at = UtcField()
+    # Saves in the minute that began then: a script that saves without end is told to wait.
+    minute_at = UtcField()
+    minute_saves = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            Check("kind IN ('form', 'reply', 'note')", "draft_kind_known"),
+            Check("(kind = 'form') = (ticket_id IS NULL)", "draft_has_its_place"),
+            Check("(kind = 'form') = (organisation_id IS NOT NULL)", "draft_form_for_organisation"),
+        ]
+
+
+# Also "those of this person": the form that is opened, the two boxes of a request, the list of what is unfinished.
+Draft.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS draft_once ON draft "
+        "(person_id, kind, form_slug, COALESCE(organisation_id, 0), COALESCE(ticket_id, 0), follow_up)"
+    )
+)
+# The cleaning deletes those that nobody has touched for long.
+Draft.add_index(Draft.index(Draft.updated_at, name="draft_touched"))
+
+
+class DraftFile(Table):
+    """A pending file that a draft holds: it is kept as long as the draft is."""
+
+    draft = ForeignKeyField(Draft, backref="draft_files", on_delete="CASCADE", index=False)
+    attachment = ForeignKeyField(Attachment, backref="draft_files", on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("draft", "attachment"), True),)
+
+
 class JobRun(Table):
     """One run of a scheduled job: when, how it went, what it did."""
 
@@ -1019,6 +1099,8 @@ class Topic(Table):
     icon = CharField(max_length=40, default="book")
     position = IntegerField(default=0)
     is_active = BooleanField(default=True)
+    # Stands on the home page of those who may read something in it.
+    is_featured = BooleanField(default=False)
 
 
 class Article(Table):
@@ -1128,6 +1210,690 @@ class SearchMiss(Table):
     last_at = UtcField()
 
 
+# ---- The guided path ---------------------------------------------------------------------------------
+
+
+class ExtraField(Table):
+    """A question that the guided path asks besides, when the choices made before call for it (REQ-6, REQ-9).
+
+    Empty conditions hold for anything. What is answered is kept with the request in its words of that day.
+    """
+
+    key = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    help_fr = CharField(max_length=300, default="")
+    help_en = CharField(max_length=300, default="")
+    # One line, several lines, or one of `options`: {"value": ..., "fr": ..., "en": ...}.
+    answer = CharField(max_length=10, default="line")
+    options = JSONField(default=list)
+    is_required = BooleanField(default=False)
+    product = ForeignKeyField(Product, null=True, on_delete="CASCADE")
+    kind = ForeignKeyField(Kind, null=True, on_delete="CASCADE")
+    feature = ForeignKeyField(Feature, null=True, on_delete="CASCADE")
+    # The article that says where its value is found.
+    article = ForeignKeyField(Article, null=True, on_delete="SET NULL")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+    class Meta:
+        constraints = [Check("answer IN ('line', 'text', 'choice')", "extra_field_answer_known")]
+
+
+# ---- Service status and announcements ------------------------------------------------------------------
+
+
+class Service(Table):
+    """A part of what the vendor runs, with its state on the status page (VIEW-14)."""
+
+    slug = CharField(max_length=60, unique=True)
+    name_fr = CharField(max_length=120)
+    name_en = CharField(max_length=120)
+    # A heading over several of them; empty for one that stands by itself.
+    group_fr = CharField(max_length=80, default="")
+    group_en = CharField(max_length=80, default="")
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    product = ForeignKeyField(Product, null=True, on_delete="RESTRICT", index=False)
+    # Request forms that speak of a running incident of this service, by slug; none: no form does.
+    form_slugs = JSONField(default=list)
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class ServiceIncident(Table):
+    """An incident or a planned maintenance of services, as the status page tells it; INC- and its key name it."""
+
+    title_fr = CharField(max_length=160, default="")
+    title_en = CharField(max_length=160, default="")
+    impact = CharField(max_length=20)
+    state = CharField(max_length=20)
+    # Since when services suffer; of a maintenance, when it is planned to begin and to end.
+    started_at = UtcField()
+    planned_until = UtcField(null=True)
+    ended_at = UtcField(null=True)
+    opened_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    created_at = UtcField()
+    updated_at = UtcField()
+    # Counts the changes, so that two agents never overwrite one another.
+    version = IntegerField(default=1)
+    idempotency_key = CharField(max_length=64, unique=True)
+
+    class Meta:
+        # The history by month, and what fell into the last days.
+        indexes = ((("started_at",), False),)
+        constraints = [
+            Check(
+                "impact IN ('degraded', 'partial', 'major', 'maintenance')", "service_incident_impact_known"
+            ),
+            Check(
+                "state IN ('investigating', 'identified', 'watching', 'solved', 'planned', 'under_way', 'done')",
+                "service_incident_state_known",
+            ),
+            Check(
+                "(impact = 'maintenance') = (state IN ('planned', 'under_way', 'done'))",
+                "service_incident_state_fits",
+            ),
+            Check("(state IN ('solved', 'done')) = (ended_at IS NOT NULL)", "service_incident_ended_dated"),
+            Check("title_fr <> '' OR title_en <> ''", "service_incident_titled"),
+            Check("planned_until IS NULL OR planned_until > started_at", "service_incident_ends_later"),
+        ]
+
+    def __str__(self) -> str:
+        return f"INC-{self.id}"
+
+
+# Those that run or are planned: few, however many there were.
+ServiceIncident.add_index(
+    SQL(
+        "CREATE INDEX IF NOT EXISTS service_incident_not_over ON service_incident (started_at) WHERE ended_at IS NULL"
+    )
+)
+
+
+class AffectedService(Table):
+    """A service that an incident concerns."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="affected", on_delete="CASCADE", index=False)
+    service = ForeignKeyField(Service, on_delete="RESTRICT")
+
+    class Meta:
+        indexes = ((("incident", "service"), True),)
+
+
+class IncidentUpdate(Table):
+    """What was said of an incident, when, and in which state it was from then on. Never changed."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="updates", on_delete="CASCADE", index=False)
+    state = CharField(max_length=20)
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    written_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    at = UtcField()
+    idempotency_key = CharField(max_length=64, unique=True)
+
+    class Meta:
+        indexes = ((("incident", "id"), False),)
+        constraints = [
+            Check(
+                "state IN ('investigating', 'identified', 'watching', 'solved', 'planned', 'under_way', 'done')",
+                "incident_update_state_known",
+            ),
+            Check("body_fr <> '' OR body_en <> ''", "incident_update_says_something"),
+        ]
+
+
+class JoinedRequest(Table):
+    """A request that an incident concerns: its customer said so, or an agent joined it. Customers see their own."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="joined", on_delete="RESTRICT", index=False)
+    ticket = ForeignKeyField(Ticket, on_delete="RESTRICT", backref="incidents")
+    organisation = ForeignKeyField(Organisation, on_delete="RESTRICT", index=False)
+    by_customer = BooleanField(default=False)
+    joined_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    joined_at = UtcField()
+
+    class Meta:
+        indexes = ((("incident", "ticket"), True),)
+
+
+# An organisation says once that it is affected, however many of its people press at the same instant.
+JoinedRequest.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS joined_request_said_once ON joined_request (incident_id, organisation_id) "
+        "WHERE by_customer"
+    )
+)
+
+
+class IncidentAnswer(Table):
+    """One answer of the team to all who joined an incident, each in their own thread."""
+
+    incident = ForeignKeyField(ServiceIncident, backref="answers", on_delete="RESTRICT")
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    # The status to which each request moves with it; empty: none.
+    move_to = CharField(max_length=30, default="")
+    written_by = ForeignKeyField(Person, on_delete="RESTRICT", index=False)
+    created_at = UtcField()
+    idempotency_key = CharField(max_length=64, unique=True)
+
+    class Meta:
+        constraints = [Check("body_fr <> '' OR body_en <> ''", "incident_answer_says_something")]
+
+
+class IncidentAnswerLine(Table):
+    """What became of an answer on one request: waiting, sent, or refused with the code of the reason."""
+
+    answer = ForeignKeyField(IncidentAnswer, backref="lines", on_delete="CASCADE", index=False)
+    ticket = ForeignKeyField(Ticket, on_delete="RESTRICT")
+    state = CharField(max_length=10, default="waiting")
+    code = CharField(max_length=40, default="")
+
+    class Meta:
+        indexes = ((("answer", "ticket"), True),)
+        constraints = [
+            Check("state IN ('waiting', 'sent', 'refused')", "incident_answer_line_state_known"),
+            Check("state <> 'refused' OR code <> ''", "incident_answer_line_says_why"),
+        ]
+
+
+# Those that are still to be written: the job looks at nothing else.
+IncidentAnswerLine.add_index(
+    SQL(
+        "CREATE INDEX IF NOT EXISTS incident_answer_line_waiting ON incident_answer_line (id) WHERE state = 'waiting'"
+    )
+)
+
+
+class Announcement(Table):
+    """A few sentences over the home page, between two days, for those they are meant for (VIEW-8)."""
+
+    title_fr = CharField(max_length=160, default="")
+    title_en = CharField(max_length=160, default="")
+    body_fr = TextField(default="")
+    body_en = TextField(default="")
+    # A warning stays; each reader may put an information away.
+    level = CharField(max_length=10, default="info")
+    audience = CharField(max_length=20, default="customers")
+    first_day = DateField()
+    last_day = DateField(null=True)
+    created_at = UtcField()
+    updated_at = UtcField()
+
+    class Meta:
+        indexes = ((("last_day",), False),)
+        constraints = [
+            Check("level IN ('info', 'warning')", "announcement_level_known"),
+            Check(
+                "audience IN ('public', 'customers', 'organisations', 'staff')", "announcement_audience_known"
+            ),
+            Check("title_fr <> '' OR title_en <> ''", "announcement_titled"),
+            Check("last_day IS NULL OR last_day >= first_day", "announcement_ends_later"),
+        ]
+
+
+class AnnouncementTarget(Table):
+    """An organisation that an announcement is meant for."""
+
+    announcement = ForeignKeyField(Announcement, backref="targets", on_delete="CASCADE", index=False)
+    organisation = ForeignKeyField(Organisation, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("announcement", "organisation"), True),)
+
+
+class AnnouncementDismissal(Table):
+    """Somebody put an announcement away: it stands on the page of announcements from then on, no longer on home."""
+
+    announcement = ForeignKeyField(Announcement, on_delete="CASCADE", index=False)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    dismissed_at = UtcField()
+
+    class Meta:
+        indexes = ((("person", "announcement"), True), (("announcement",), False))
+
+
+# ---- Ideas, and whom to turn to ----------------------------------------------------------------------
+
+
+class Idea(Table):
+    """An idea for a product, or a question to discuss with specialists and peers (VIEW-10): told to all customers.
+
+    `votes` and `comments` are counted as they come, so that lists sort on them without reading what is behind.
+    """
+
+    kind = CharField(max_length=12, default="idea")
+    state = CharField(max_length=14, default="submitted")
+    title = CharField(max_length=120)
+    # Which problem it solves; a discussion has none.
+    problem = TextField(default="")
+    details = TextField(default="")
+    product = ForeignKeyField(Product, null=True, on_delete="SET NULL", index=False)
+    author = ForeignKeyField(Person, backref="ideas", on_delete="RESTRICT", index=False)
+    language = CharField(max_length=2, default="fr")
+    votes = IntegerField(default=0)
+    comments = IntegerField(default=0)
+    created_at = UtcField()
+    edited_at = UtcField(null=True)
+    # The idea in which a duplicate goes on, with its votes.
+    merged_into = ForeignKeyField("self", null=True, on_delete="RESTRICT", index=False)
+    hidden_at = UtcField(null=True)
+    hide_reason = CharField(max_length=300, default="")
+    idempotency_key = CharField(max_length=80, unique=True)
+    # Counts the moves of its state, so that of two at the same instant one is refused.
+    version = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            Check("kind IN ('idea', 'discussion')", "idea_kind_known"),
+            Check(
+                "state IN ('submitted', 'under_review', 'planned', 'under_way', 'done', 'not_kept')",
+                "idea_state_known",
+            ),
+            Check("kind = 'idea' OR state = 'submitted'", "idea_discussion_stateless"),
+            Check("votes >= 0 AND comments >= 0", "idea_counts_sensible"),
+            Check("hidden_at IS NULL OR hide_reason <> ''", "idea_hidden_reasoned"),
+            Check("merged_into_id IS NULL OR merged_into_id <> id", "idea_not_into_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.title)
+
+
+# Lists show what is neither hidden nor merged: newest first and most wanted first, of all, of a state, of a product.
+IDEA_LISTED = "hidden_at IS NULL AND merged_into_id IS NULL"
+for _columns in (
+    "kind, id", "kind, votes, id", "kind, state, id", "kind, state, votes, id", "product_id, kind, id",
+    "product_id, kind, votes, id",
+):  # fmt: skip
+    _name = "idea_" + _columns.replace("_id", "").replace(", ", "_").removesuffix("_id")
+    Idea.add_index(SQL(f"CREATE INDEX IF NOT EXISTS {_name} ON idea ({_columns}) WHERE {IDEA_LISTED}"))
+# One's own, also those that are hidden; how many somebody sent lately.
+Idea.add_index(SQL("CREATE INDEX IF NOT EXISTS idea_author ON idea (author_id, id)"))
+Idea.add_index(SQL("CREATE INDEX IF NOT EXISTS idea_hidden ON idea (id) WHERE hidden_at IS NOT NULL"))
+Idea.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS idea_merged ON idea (merged_into_id) WHERE merged_into_id IS NOT NULL")
+)
+
+
+class IdeaVote(Table):
+    """Somebody wants an idea too: once, and it can be taken back."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    created_at = UtcField()
+
+    class Meta:
+        indexes = ((("idea", "person"), True), (("person",), False))
+
+
+class IdeaFollow(Table):
+    """Somebody gets a mail when an idea changes its state: its author, and the voters who choose to."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+
+    class Meta:
+        indexes = ((("idea", "person"), True), (("person",), False))
+
+
+class IdeaComment(Table):
+    """What somebody says on an idea, in Markdown. `by_team`: they were of the vendor's staff when they wrote it."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    author = ForeignKeyField(Person, on_delete="RESTRICT", index=False)
+    by_team = BooleanField(default=False)
+    body = TextField()
+    created_at = UtcField()
+    hidden_at = UtcField(null=True)
+    hide_reason = CharField(max_length=300, default="")
+    idempotency_key = CharField(max_length=80, unique=True)
+
+    class Meta:
+        constraints = [Check("hidden_at IS NULL OR hide_reason <> ''", "idea_comment_hidden_reasoned")]
+        # The discussion of an idea in order; how many somebody wrote lately.
+        indexes = ((("idea", "id"), False), (("author", "id"), False))
+
+
+class IdeaMove(Table):
+    """An idea got another state: who said so, when, and the sentence that everybody reads."""
+
+    idea = ForeignKeyField(Idea, on_delete="CASCADE", index=False)
+    before = CharField(max_length=14)
+    after = CharField(max_length=14)
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    moved_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    moved_at = UtcField()
+
+    class Meta:
+        constraints = [Check("sentence_fr <> '' OR sentence_en <> ''", "idea_move_explained")]
+        indexes = ((("idea", "id"), False),)
+
+
+class HelpLine(Table):
+    """A telephone number of a region, with the calendar that says when somebody answers (VIEW-8)."""
+
+    slug = CharField(max_length=40, unique=True)
+    region_fr = CharField(max_length=80)
+    region_en = CharField(max_length=80)
+    # Two letters each: whose organisation is of one of them gets this number first. Empty: everybody else.
+    countries = JSONField(default=list)
+    phone = CharField(max_length=40)
+    # Two letters each: what is spoken there.
+    languages = JSONField(default=list)
+    calendar = ForeignKeyField(Calendar, on_delete="RESTRICT", index=False)
+    sentence_fr = CharField(max_length=300, default="")
+    sentence_en = CharField(max_length=300, default="")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class EscalationLine(Table):
+    """Where to turn to in one situation, by level (REQ-15): a name or a role, and how to reach them."""
+
+    slug = CharField(max_length=40, unique=True)
+    level_fr = CharField(max_length=80)
+    level_en = CharField(max_length=80)
+    situation_fr = CharField(max_length=400)
+    situation_en = CharField(max_length=400)
+    whom_fr = CharField(max_length=120)
+    whom_en = CharField(max_length=120)
+    email = CharField(max_length=254, default="")
+    phone = CharField(max_length=40, default="")
+    form = ForeignKeyField(RequestForm, null=True, on_delete="SET NULL", index=False)
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+
+class Highlight(Table):
+    """Something that the home page shows: a drawing, a title, a sentence, and where it leads (VIEW-8)."""
+
+    slug = CharField(max_length=40, unique=True)
+    icon = CharField(max_length=40, default="star")
+    title_fr = CharField(max_length=80)
+    title_en = CharField(max_length=80)
+    sentence_fr = CharField(max_length=200, default="")
+    sentence_en = CharField(max_length=200, default="")
+    link = CharField(max_length=300)
+    audience = CharField(max_length=20, default="customers")
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+    class Meta:
+        constraints = [Check("audience IN ('public', 'customers')", "highlight_audience_known")]
+
+
+class AssistantQuestion(Table):
+    """A question that is not technical, sent to customer success (VIEW-8): kept as it was mailed."""
+
+    person = ForeignKeyField(Person, on_delete="RESTRICT", index=False)
+    subject = CharField(max_length=20)
+    message = TextField()
+    # The page on which help was asked.
+    page = CharField(max_length=200, default="")
+    created_at = UtcField()
+    idempotency_key = CharField(max_length=80, unique=True)
+
+    class Meta:
+        constraints = [
+            Check(
+                "subject IN ('contract', 'training', 'project', 'event', 'other')", "assistant_subject_known"
+            )
+        ]
+        indexes = ((("person", "id"), False),)
+
+
+# ---- Choices about mails, and satisfaction -------------------------------------------------------------
+
+
+class MailChoice(Table):
+    """What one person chose about their mails (VIEW-15). Without a row the settings of the portal hold."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", unique=True)
+    # Group of mails (mail_choices.GROUPS) to pace (mail_choices.PACES); a group that is absent follows the portal.
+    paces = JSONField(default=dict)
+    # The hour of the daily mail, in the person's zone; null follows the portal.
+    daily_hour = IntegerField(null=True)
+    # Minutes of the day, in the person's zone; the end may be on the next day. Both null: no quiet hours.
+    quiet_start_minute = IntegerField(null=True)
+    quiet_end_minute = IntegerField(null=True)
+    quiet_weekends = BooleanField(default=False)
+    asks_satisfaction = BooleanField(default=True)
+    updated_at = UtcField()
+
+    class Meta:
+        constraints = [
+            Check("daily_hour IS NULL OR daily_hour BETWEEN 0 AND 23", "mail_choice_hour_of_day"),
+            Check("(quiet_start_minute IS NULL) = (quiet_end_minute IS NULL)", "mail_choice_quiet_whole"),
+            Check(
+                "quiet_start_minute IS NULL OR (quiet_start_minute BETWEEN 0 AND 1439"
+                " AND quiet_end_minute BETWEEN 0 AND 1439 AND quiet_start_minute <> quiet_end_minute)",
+                "mail_choice_quiet_in_a_day",
+            ),
+        ]
+
+
+class MailHold(Table):
+    """Why a mail did not leave at once: grouped by its reader's choice, or held by quiet hours; and where it went."""
+
+    message = ForeignKeyField(OutboxMessage, on_delete="CASCADE", unique=True)
+    pace = CharField(max_length=10)
+    # The one mail that gathers it; null while it waits for its hour, always null for quiet hours.
+    digest = ForeignKeyField(OutboxMessage, null=True, on_delete="CASCADE", index=False)
+
+    class Meta:
+        constraints = [
+            Check("pace IN ('hourly', 'daily', 'quiet')", "mail_hold_pace_known"),
+            Check("digest_id IS NULL OR pace <> 'quiet'", "mail_hold_quiet_alone"),
+        ]
+
+
+# The rows of one gathered mail; those that wait are found by the outbox.
+MailHold.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS mail_hold_digest ON mail_hold (digest_id) WHERE digest_id IS NOT NULL")
+)
+
+
+class MailCopy(Table):
+    """The text of a mail about a request as it went out, without the links that act: for its reader and the team."""
+
+    message = ForeignKeyField(OutboxMessage, on_delete="CASCADE", unique=True)
+    subject = CharField(max_length=200)
+    text = TextField()
+
+
+class Satisfaction(Table):
+    """The question asked once a request is closed, and its answer (VIEW-17): once for each request."""
+
+    ticket = ForeignKeyField(Ticket, on_delete="RESTRICT", unique=True)
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    team = ForeignKeyField(Team, null=True, on_delete="SET NULL", index=False)
+    # The day of the closing in the zone of the portal's calendar: what reports count by.
+    closed_on = DateField()
+    # When the mail may leave; null once it was asked, or will not be.
+    ask_at = UtcField(null=True)
+    # 1 (bad) to 5 (very good); null until it is answered.
+    score = IntegerField(null=True)
+    comment = TextField(default="")
+    answered_at = UtcField(null=True)
+    changed_at = UtcField(null=True)
+
+    class Meta:
+        # What one person said, when their data are asked for; the reports of some months.
+        indexes = ((("person",), False), (("closed_on", "id"), False))
+        constraints = [
+            Check("score IS NULL OR score BETWEEN 1 AND 5", "satisfaction_score_known"),
+            Check("(score IS NULL) = (answered_at IS NULL)", "satisfaction_answer_dated"),
+            Check("score IS NOT NULL OR comment = ''", "satisfaction_comment_scored"),
+        ]
+
+
+# What the job has to ask.
+Satisfaction.add_index(
+    SQL("CREATE INDEX IF NOT EXISTS satisfaction_due ON satisfaction (ask_at) WHERE ask_at IS NOT NULL")
+)
+
+
+# ---- Lists -------------------------------------------------------------------------------------------
+
+
+class ColumnChoice(Table):
+    """Which columns somebody wants to see in lists of requests, in their order (VIEW-3). Without a row: the default."""
+
+    person = ForeignKeyField(Person, unique=True, on_delete="CASCADE")
+    columns = JSONField(default=list)
+
+
+class TicketRead(Table):
+    """Up to which message somebody has read a request (VIEW-16)."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    ticket = ForeignKeyField(Ticket, on_delete="CASCADE", index=False)
+    # The key of a message, not a reference to it: only its place in time counts.
+    message_id = IntegerField()
+
+    class Meta:
+        # What one person has read of the requests of a list; erasing a request takes its rows along.
+        indexes = ((("person", "ticket"), True), (("ticket",), False))
+        constraints = [Check("message_id >= 0", "ticket_read_message_sensible")]
+
+
+class ReadMark(Table):
+    """Up to which message everything counts as read for somebody: since their first sign-in, or "mark all as read"."""
+
+    person = ForeignKeyField(Person, unique=True, on_delete="CASCADE")
+    message_id = IntegerField()
+
+    class Meta:
+        constraints = [Check("message_id >= 0", "read_mark_message_sensible")]
+
+
+# The latest answered of somebody's own requests: what the menu counts as unread is looked for among the first of them.
+Ticket.add_index(
+    Ticket.index(Ticket.requester, Ticket.last_message_at, Ticket.id, name="ticket_latest_of_requester")
+)
+# Charts of an organisation read a period of it, however old the rest (VIEW-11): opened then, closed then.
+Ticket.add_index(Ticket.index(Ticket.organisation, Ticket.created_at, name="ticket_opened_of_organisation"))
+Ticket.add_index(
+    Ticket.index(
+        Ticket.organisation,
+        Ticket.closed_at,
+        where=Ticket.closed_at.is_null(False),
+        name="ticket_closed_of_organisation",
+    )
+)
+
+
+# ---- Second factors, sign-in in two steps, browsers that are known --------------------------------------
+
+
+class Authenticator(Table):
+    """The authenticator app of a person: one that works, and at most one that waits for its first code (ACC-9)."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    # Encrypted with a key made from the portal's secret: a copy of the database makes no codes.
+    secret = CharField(max_length=255)
+    # The 30-second step of the last code taken: that code, and every older one, is refused from then on (S24).
+    last_step = BigIntegerField(default=0)
+    created_at = UtcField()
+    confirmed_at = UtcField(null=True)
+    last_used_at = UtcField(null=True)
+
+
+Authenticator.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS authenticator_working ON authenticator (person_id) "
+        "WHERE confirmed_at IS NOT NULL"
+    )
+)
+Authenticator.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS authenticator_waiting ON authenticator (person_id) "
+        "WHERE confirmed_at IS NULL"
+    )
+)
+
+
+class SecurityKey(Table):
+    """A security key or a passkey, with the name its owner gave it."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    name = CharField(max_length=60)
+    credential_id = CharField(max_length=1400, unique=True)
+    public_key = TextField()
+    # What the key counts by itself: a number that does not grow tells of a copy of the key. 0: it does not count.
+    sign_count = BigIntegerField(default=0)
+    transports = JSONField(default=list)
+    created_at = UtcField()
+    last_used_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [Check("name <> ''", "security_key_named")]
+
+
+class RecoveryCode(Table):
+    """One of the codes kept for the day when the other factors are lost: hashed, each for once."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    # The same for the codes made together, so that one hash of what was typed is compared with them all.
+    salt = CharField(max_length=64)
+    code_hash = CharField(max_length=64)
+    created_at = UtcField()
+    used_at = UtcField(null=True)
+
+    class Meta:
+        indexes = ((("person", "code_hash"), True),)
+
+
+class SpentChallenge(Table):
+    """What a security key signed: no answer to the same question counts a second time."""
+
+    challenge_hash = CharField(max_length=64, unique=True)
+    expires_at = UtcField()
+
+
+class PendingSignIn(Table):
+    """A sign-in whose password was right and whose second step is to follow. It opens nothing but that step."""
+
+    token_hash = CharField(max_length=64, unique=True)
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    # factor: an app, a key or a recovery code; mail: the code mailed to a browser that is not known.
+    needs = CharField(max_length=10)
+    # The password as it was then: another one chosen since makes this sign-in void.
+    password_hash = CharField(max_length=255)
+    code_hash = CharField(max_length=64, default="")
+    code_expires_at = UtcField(null=True)
+    codes_sent = IntegerField(default=0)
+    origin = CharField(max_length=64, default="")
+    user_agent = CharField(max_length=200, default="")
+    created_at = UtcField()
+    expires_at = UtcField()
+    used_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [Check("needs IN ('factor', 'mail')", "pending_sign_in_needs_known")]
+
+
+class KnownBrowser(Table):
+    """A browser on which the person typed a mailed code and said to trust it (ACC-10). Never instead of a factor."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    token_hash = CharField(max_length=64, unique=True)
+    user_agent = CharField(max_length=200, default="")
+    created_at = UtcField()
+    last_used_at = UtcField()
+    expires_at = UtcField()
+
+
+class FactorRequirement(Table):
+    """An organisation whose people need a second factor, from a day on."""
+
+    organisation = ForeignKeyField(Organisation, unique=True, on_delete="CASCADE")
+    from_day = DateField()
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
@@ -1136,4 +1902,12 @@ TABLES: list[type[Table]] = [
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
     MailAction, JobRun,
     Topic, Article, ArticleVersion, ArticleVote, TopicFollow, SearchMiss,
+    Draft, DraftFile,
+    ProductKind, Feature, ExtraField,
+    Service, ServiceIncident, AffectedService, IncidentUpdate, JoinedRequest, IncidentAnswer, IncidentAnswerLine,
+    Announcement, AnnouncementTarget, AnnouncementDismissal,
+    Idea, IdeaVote, IdeaFollow, IdeaComment, IdeaMove, HelpLine, EscalationLine, Highlight, AssistantQuestion,
+    MailChoice, MailHold, MailCopy, Satisfaction,
+    ColumnChoice, TicketRead, ReadMark,
+    Authenticator, SecurityKey, RecoveryCode, SpentChallenge, PendingSignIn, KnownBrowser, FactorRequirement,
 ]  # fmt: skip

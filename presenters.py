@@ -6,17 +6,20 @@ import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import nh3
+from babel import Locale
 from babel.dates import format_date, format_time
 from flask_babel import get_locale, get_timezone, ngettext
 from flask_babel import gettext as _
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-from domain import closing, search, settings
+from domain import advice as counsel
+from domain import closing, files, search, settings, status_page, telephone
 from domain.closing_preview import Day, Preview, Story
 from domain.closing_rules import REMINDER, WORKING_DAYS, Explanation
 from domain.refusals import Refusal
@@ -131,11 +134,54 @@ LONG_TEXT = 4_000
 @lru_cache(maxsize=4)
 def _renderer(links: bool, tables: bool) -> MarkdownIt:
     made = MarkdownIt("js-default", {"html": False, "linkify": False, "breaks": True}).disable("image")
+    # Pictures of the portal alone: an address elsewhere is never fetched, so that no text can tell who reads it.
+    made.inline.ruler.before("link", "picture", _reference)
+    made.add_render_rule("picture", _draw)
     if not links:
         made.disable(["link", "reference"])
     if not tables:
         made.disable("table")
     return made
+
+
+class Picture(NamedTuple):
+    """A picture that may stand in a text: its key, its address on the portal, its name."""
+
+    key: str
+    url: str
+    name: str
+
+
+def _reference(state: Any, silent: bool) -> bool:
+    """The rule of the renderer for `![what it shows](file:KEY)`."""
+    if state.src[state.pos] != "!":
+        return False
+    found = files.REFERENCE.match(state.src, state.pos)
+    if found is None or found.end() > state.posMax:
+        return False
+    if not silent:
+        token = state.push("picture", "img", 0)
+        token.content = found[1]
+        token.meta = {"key": found[2]}
+    state.pos = found.end()
+    return True
+
+
+def _draw(renderer: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
+    """The picture when it belongs to this text, else what describes it: an unknown key and a foreign one look alike."""
+    token = tokens[at]
+    picture = env.get("pictures", {}).get(token.meta["key"])
+    if picture is None:
+        return f"<em>{escape(picture_words(token.content, missing=True))}</em>"
+    return f'<img src="{escape(picture.url)}" alt="{escape(token.content.strip() or picture.name)}">'
+
+
+def picture_words(description: str, missing: bool = False) -> str:
+    """What stands in a text for a picture that is not shown there. missing: it is not to be had."""
+    name = " ".join(description.split())
+    if missing:
+        return _("(picture not available: %(name)s)", name=name) if name else _("(picture not available)")
+    return _("(picture, on the page: %(name)s)", name=name) if name else _("(picture, on the page)")
 
 
 def _renderer_for(text: str) -> MarkdownIt:
@@ -151,11 +197,16 @@ def _only_whole_addresses(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def markdown(text: str) -> Markup:
+def markdown(text: str, pictures: Iterable[Picture] = ()) -> Markup:
     """Markdown as typed by a person, as safe HTML: no raw HTML, links only to http, https and mailto.
 
+    Arguments: pictures, the files that may stand where the text refers to them; a reference to any other is said in
+    words. No picture comes from elsewhere.
     Rendered by one library and sanitised by another, so that neither stands alone. Headings start at h3.
     """
+    if "(file:" in text:
+        # What stands there depends on the reader and on the language: nothing of it is remembered.
+        return _render(text, tuple(pictures))
     return _remembered(text) if len(text) <= LONG_TEXT else _remembered_long(text)
 
 
@@ -166,17 +217,25 @@ def _addresses_and_paths(tag: str, name: str, value: str) -> str | None:
     return _only_whole_addresses(tag, name, value)
 
 
-def _render(text: str, inside: bool = False) -> Markup:
-    html = _renderer_for(text).render(text)
+def _render(text: str, pictures: tuple[Picture, ...] = (), *, inside: bool = False) -> Markup:
+    html = _renderer_for(text).render(text, {"pictures": {picture.key: picture for picture in pictures}})
+    addresses = {picture.url for picture in pictures}
+    links = _addresses_and_paths if inside else _only_whole_addresses
+
+    def known(tag: str, name: str, value: str) -> str | None:
+        if tag == "img" and name == "src":
+            return value if value in addresses else None
+        return links(tag, name, value)
+
     for level in (3, 2, 1):
         html = html.replace(f"<h{level}>", f"<h{level + 2}>").replace(f"</h{level}>", f"</h{level + 2}>")
     html = html.replace("<h6>", "<h5>").replace("</h6>", "</h5>")
     return Markup(  # noqa: S704  (sanitised on this very line)
         nh3.clean(
             html,
-            tags=_TAGS,
-            attributes={"a": {"href"}, "ol": {"start"}},
-            attribute_filter=_addresses_and_paths if inside else _only_whole_addresses,
+            tags=_TAGS | {"img"} if addresses else _TAGS,
+            attributes={"a": {"href"}, "ol": {"start"}, "img": {"src", "alt"}},
+            attribute_filter=known,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
         )
@@ -274,6 +333,313 @@ def marked(text: str, sought: Any) -> Markup:
         known = piece and wanted.intersection(search.words(piece))
         parts.append(Markup("<mark>{}</mark>").format(piece) if known else escape(piece))
     return Markup("").join(parts)
+
+
+# ---- Service status and announcements ------------------------------------------------------------------
+
+
+class Mark(NamedTuple):
+    """A state of services in a word, with the tone and the icon of its badge."""
+
+    key: str
+    label: str
+    tone: str
+    icon: str
+
+
+# Tone, icon, and how a day with it is drawn: class of the bar, whether it is a tall one.
+_IMPACTS: dict[str, tuple[str, str, str, bool]] = {
+    status_page.WORKS: ("done", "check-circle-fill", "f-done", False),
+    status_page.MAINTENANCE: ("away", "wrench-adjustable", "f-over", False),
+    "degraded": ("yours", "exclamation-triangle-fill", "f-yours", True),
+    "partial": ("danger", "exclamation-octagon-fill", "f-stuck", True),
+    "major": ("danger", "x-circle-fill", "f-stuck", True),
+}
+INCIDENT_ICONS = {
+    "investigating": "search",
+    "identified": "lightbulb",
+    "watching": "eye",
+    "solved": "check-lg",
+    "planned": "calendar-event",
+    "under_way": "wrench-adjustable",
+    "done": "check-lg",
+}
+
+
+def impact_words() -> dict[str, str]:
+    """The words for what an incident does to services, and for services that work."""
+    return {
+        status_page.WORKS: _("Works"),
+        "degraded": _("Slowed down"),
+        "partial": _("Partly unavailable"),
+        "major": _("Unavailable"),
+        status_page.MAINTENANCE: _("Maintenance"),
+    }
+
+
+def incident_states() -> dict[str, str]:
+    """The words for where an incident, or planned work, stands."""
+    return {
+        "investigating": _("We are looking for the cause"),
+        "identified": _("Cause found"),
+        "watching": _("Corrected, under watch"),
+        "solved": _("Incident over"),
+        "planned": _("Work planned"),
+        "under_way": _("Work under way"),
+        "done": _("Work finished"),
+    }
+
+
+def service_mark(impact: str) -> Mark:
+    """The badge of a service, or of all of them, by the worst that happens to it."""
+    tone, icon, _bar, _tall = _IMPACTS[impact]
+    return Mark(impact, impact_words()[impact], tone, icon)
+
+
+def overall_mark(impact: str) -> Mark:
+    """The state of all services in a few words, for the foot of every page."""
+    words = {
+        status_page.WORKS: _("everything works"),
+        status_page.MAINTENANCE: _("maintenance under way"),
+        "degraded": _("a service is slowed down"),
+        "partial": _("a service is partly unavailable"),
+        "major": _("a service is unavailable"),
+    }
+    return service_mark(impact)._replace(label=words[impact])
+
+
+def said_in(row: Any, name: str) -> tuple[str, str]:
+    """The words of a row in the reader's language, and the language they are in when it is the other one."""
+    own = language()
+    for code in (own, "en" if own == "fr" else "fr"):
+        text = getattr(row, f"{name}_{code}")
+        if text:
+            return str(text), "" if code == own else code
+    return "", ""
+
+
+def lasting(minutes: int) -> str:
+    """A time that something lasted: "48 min", "2 h 10 min", "3 days"."""
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return ngettext("%(num)s day", "%(num)s days", round(hours / 24))
+    if not hours:
+        return _("%(minutes)s min", minutes=rest)
+    return (
+        _("%(hours)s h %(minutes)s min", hours=hours, minutes=rest) if rest else _("%(hours)s h", hours=hours)
+    )
+
+
+class IncidentNews(NamedTuple):
+    """One update of an incident in words."""
+
+    state: str
+    icon: str
+    at: datetime
+    html: Markup
+    lang: str
+
+
+class IncidentPlace(NamedTuple):
+    """An incident in words for this reader; `own` is the number of their own request that joined it."""
+
+    id: int
+    number: str
+    title: str
+    lang: str
+    mark: Mark
+    state: str
+    times: str
+    services: str
+    is_maintenance: bool
+    is_over: bool
+    may_join: bool
+    own: str
+    started_at: datetime
+    updated_at: datetime
+    news: list[IncidentNews]
+
+
+def incident_place(row: Any, now: datetime, own: str = "") -> IncidentPlace:
+    """An incident in words. Arguments: row, a status_page.Standing; own, the reader's request that joined it."""
+    title, lang = said_in(row, "title")
+    states = incident_states()
+    news = []
+    for said in row.updates:
+        body, other = said_in(said, "body")
+        html = _render(body, inside=True)
+        news.append(IncidentNews(states[said.state], INCIDENT_ICONS[said.state], said.at, html, other))
+    return IncidentPlace(
+        row.id,
+        f"INC-{row.id}",
+        title,
+        lang,
+        service_mark(row.impact),
+        states[row.state_at(now)],
+        _incident_times(row, now),
+        ", ".join(localized(service, "name") for service in row.services),
+        row.is_maintenance,
+        row.ended_at is not None,
+        row.may_be_joined(now),
+        own,
+        row.started_at,
+        row.updated_at,
+        news,
+    )
+
+
+def feed_content(incident: IncidentPlace) -> str:
+    """All that was said of an incident as HTML, for a feed: a plain text, which the feed escapes once more."""
+    return "".join(
+        f"<p><strong>{escape(said.state)}</strong>, {escape(when(said.at, 'short'))}</p>{said.html}"
+        for said in incident.news
+    )
+
+
+def _incident_times(row: Any, now: datetime) -> str:
+    """Since when it runs, or from when to when it lasted or is planned."""
+    if row.ended_at is not None:
+        minutes = max(round((row.ended_at - row.started_at).total_seconds() / 60), 0)
+        return _("%(day)s, lasted %(time)s", day=when(row.started_at, "day"), time=lasting(minutes))
+    if row.is_maintenance:
+        return from_to(row.started_at, row.planned_until)
+    minutes = max(round((now - row.started_at).total_seconds() / 60), 0)
+    return _("since %(time)s, for %(lasting)s", time=when(row.started_at, "short"), lasting=lasting(minutes))
+
+
+def from_to(begin: datetime, end: datetime | None) -> str:
+    """Two instants, the day said once when it is the same."""
+    if end is None:
+        return when(begin, "short")
+    if begin.astimezone(_zone()).date() == end.astimezone(_zone()).date():
+        return _("%(begin)s, until %(end)s", begin=when(begin, "short"), end=hour(end))
+    return _("%(begin)s, until %(end)s", begin=when(begin, "short"), end=when(end, "short"))
+
+
+def status_lead(running: Sequence[Any], services: int) -> str:
+    """How all services do, in one sentence. Arguments: running, what runs now; services, how many there are."""
+    hit = {service.id for row in running for service in row.services}
+    if not hit:
+        return _("Everything works.")
+    if all(row.is_maintenance for row in running):
+        return ngettext(
+            "Work is under way on %(num)s service.", "Work is under way on %(num)s services.", len(hit)
+        )
+    said = ngettext("%(num)s service is disturbed.", "%(num)s services are disturbed.", len(hit))
+    others = services - len(hit)
+    if others < 1:
+        return said
+    works = ngettext("The other one works.", "The %(num)s others work.", others)
+    return f"{said} {works}"
+
+
+class ServiceBars(NamedTuple):
+    """A service with its state and its last days, drawn and in words."""
+
+    name: str
+    group: str
+    sentence: str
+    mark: Mark
+    # (x, height, class) of each day.
+    bars: list[tuple[int, int, str]]
+    first: str
+    available: str
+    said: str
+    # (day, what it was, how long), the newest first.
+    days: list[tuple[str, str, str]]
+
+
+def service_bars(board: Any) -> ServiceBars:
+    """A service with its last days in words. Arguments: board, one of status_page.board()."""
+    words = impact_words()
+    name = localized(board.service, "name")
+    available = percent(board.available)
+    bad = [(day, impact, minutes) for day, impact, minutes in board.days if impact != status_page.WORKS]
+    disturbed = sum(impact != status_page.MAINTENANCE for _day, impact, _minutes in bad)
+    said = _(
+        "%(service)s: available %(percent)s of the last %(days)s days",
+        service=name,
+        percent=available,
+        days=len(board.days),
+    )
+    if disturbed:
+        counted = ngettext("%(num)s day with an incident", "%(num)s days with an incident", disturbed)
+        said = f"{said}, {counted}"
+    drawn = [_IMPACTS[impact] for _day, impact, _minutes in board.days]
+    return ServiceBars(
+        name,
+        localized(board.service, "group"),
+        localized(board.service, "sentence"),
+        service_mark(board.state),
+        [(x, 10 if tall else 8, bar) for x, (_tone, _icon, bar, tall) in enumerate(drawn)],
+        plain_day(board.days[0][0]),
+        available,
+        said,
+        [(plain_day(day), words[impact], lasting(minutes)) for day, impact, minutes in reversed(bad)],
+    )
+
+
+def percent(hundredths: int) -> str:
+    """A share in hundredths of a percent, as people write it: 99,94 %, 99.94%, 100 %."""
+    whole, rest = divmod(hundredths, 100)
+    fr = language() == "fr"
+    number = f"{whole}{',' if fr else '.'}{rest:02d}" if rest else str(whole)
+    return f"{number}{NNBSP}%" if fr else f"{number}%"
+
+
+def plain_day(day: date) -> str:
+    """A day without its weekday: "2 septembre", "2 September"."""
+    if language() == "fr":
+        return f"{_day_fr(day)} {format_date(day, 'MMMM', 'fr')}"
+    return format_date(day, "d MMMM", "en_GB")
+
+
+def month_words(first: date) -> str:
+    """A month with its year: "novembre 2026", "November 2026"."""
+    return format_date(first, "LLLL y", "fr" if language() == "fr" else "en_GB")
+
+
+def affected_summary(row: Any) -> str:
+    """The subject of the request that one press makes. Arguments: row, the incident."""
+    return _("Affected by the incident: %(title)s", title=said_in(row, "title")[0])
+
+
+def affected_description(row: Any) -> str:
+    """What that request says: nothing that anybody would have to agree to."""
+    return _(
+        "We are affected too by %(number)s, “%(title)s”. This request was made from the page of the incident.",
+        number=f"INC-{row.id}",
+        title=said_in(row, "title")[0],
+    )
+
+
+def joined_done(outcomes: Sequence[Any]) -> list[tuple[str, str]]:
+    """What became of the numbers that an agent wanted to join, as messages: (category, sentence)."""
+    done = sum(outcome.joined for outcome in outcomes)
+    same = sum(not outcome.joined and outcome.fault is None for outcome in outcomes)
+    said = []
+    if done:
+        said.append(("success", ngettext("%(num)s request joined.", "%(num)s requests joined.", done)))
+    if same:
+        said.append(("info", ngettext("%(num)s had joined already.", "%(num)s had joined already.", same)))
+    for outcome in outcomes:
+        if outcome.fault is not None:
+            why = refusal(outcome.fault)
+            said.append(("error", _("%(number)s: %(why)s", number=outcome.number, why=why)))
+    return said
+
+
+def announcement_body(text: str) -> Markup:
+    """The text of an announcement as safe HTML; links to pages of this portal may be paths."""
+    return _render(text, inside=True)
+
+
+def announcement_days(row: Any) -> str:
+    """From when to when an announcement is shown."""
+    begin = long_day(row.first_day, year=True)
+    if row.last_day is None:
+        return _("since %(day)s", day=begin)
+    return _("from %(begin)s to %(end)s", begin=begin, end=long_day(row.last_day, year=True))
 
 
 # ---- Closing -----------------------------------------------------------------------------------------
@@ -499,6 +865,21 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "kept-open-enough": lambda d: _(
         "The date cannot be moved any more. Answer on the request: that keeps it open."
     ),
+    "mail-pace-unknown": lambda d: _("Choose one of the answers offered."),
+    "mail-hour-unknown": lambda d: _("Choose one of the hours offered."),
+    "quiet-hours-half": lambda d: _("Give both ends of the quiet hours, or none."),
+    "quiet-hours-empty": lambda d: _("Give two different times: quiet hours have a beginning and an end."),
+    "unsubscribe-missing": lambda d: _("This link is not one of ours, or it is not whole."),
+    "rating-not-yours": lambda d: _("Only the requester says how a request went."),
+    "rating-not-asked": lambda d: _("Nothing is asked about request %(number)s.", number=d.get("number", "")),
+    "rating-over": lambda d: _(
+        "The time to say how request %(number)s went is over.", number=d.get("number", "")
+    ),
+    "rating-score": lambda d: _("Choose one of the five answers."),
+    "rating-comment-long": lambda d: _(
+        "Shorten the comment: %(limit)s characters at most.", limit=d.get("limit", 0)
+    ),
+    "reports-not-yours": lambda d: _("Supervisors and admins read the reports."),
     "kept-open-already": lambda d: _("The date has moved already."),
     "keep-open-not-yours": lambda d: _("You can read this request, but not move its date."),
     "link-used": lambda d: _("This link was used already: a link of a mail works once."),
@@ -845,6 +1226,8 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:merged_here": "sign-merge-right",
     "ticket:split": "signpost-split",
     "ticket:handed_over": "person-badge",
+    "ticket:incident_joined": "activity",
+    "ticket:rated": "star",
     "deletion:announced": "person-x",
     "deletion:confirmed": "pencil-fill",
     "deletion:seconded": "people",
@@ -878,6 +1261,7 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:merged_here",
         "ticket:split",
         "ticket:handed_over",
+        "ticket:incident_joined",
         "deletion:confirmed",
         "deletion:seconded",
         "deletion:lapsed",
@@ -976,6 +1360,8 @@ def event_sentence(
         return _("Expired: the change was undone")
     if kind == "ticket:cc_added":
         return _("%(who)s put %(email)s in copy", who=who, email=data.get("email", ""))
+    if kind == "ticket:cc_removed" and data.get("left"):
+        return _("%(email)s is no longer in copy, by the link of a mail", email=data.get("email", ""))
     if kind == "ticket:cc_removed":
         return _("%(who)s took %(email)s out of copy", who=who, email=data.get("email", ""))
     if kind == "ticket:collaborator_added":
@@ -999,12 +1385,41 @@ def event_sentence(
         return _("%(who)s opened the follow-up %(number)s", who=who, number=number)
     if kind == "ticket:reply_refused":
         return _("An answer came after the closing and was not taken")
+    if kind == "ticket:rated":
+        said = scores()[int(data.get("score") or 3)].label
+        if data.get("before"):
+            return _("%(who)s said anew how it went: %(score)s", who=who, score=said)
+        return _("%(who)s said how it went: %(score)s", who=who, score=said)
     if kind == "ticket:licence_changed":
         return _("The licence request moved on")
+    if kind == "ticket:incident_joined":
+        named = f"INC-{data.get('incident_id')}"
+        title = said_in(
+            SimpleNamespace(**{f"title_{code}": data.get(f"title_{code}") for code in ("fr", "en")}), "title"
+        )
+        return either(
+            _("You joined it to the incident %(number)s, “%(title)s”", number=named, title=title[0]),
+            _(
+                "%(who)s joined it to the incident %(number)s, “%(title)s”",
+                who=who,
+                number=named,
+                title=title[0],
+            ),
+        )
     if kind.startswith("deletion:"):
         return _deletion_sentence(kind.removeprefix("deletion:"), data, who, either, name)
-    if kind in ("ticket:audience_changed", "ticket:shared"):
-        return _("%(who)s changed who can read it", who=who)
+    if kind == "ticket:audience_changed":
+        return _audience_sentence(data, who, either)
+    if kind == "ticket:shared":
+        if data.get("shared"):
+            return either(
+                _("You showed this request to the account manager"),
+                _("%(who)s showed this request to the account manager", who=who),
+            )
+        return either(
+            _("You no longer show this request to the account manager"),
+            _("%(who)s no longer shows this request to the account manager", who=who),
+        )
     return _("%(who)s: %(origin)s, then %(target)s", who=who, origin=label("from"), target=label("to"))
 
 
@@ -1172,6 +1587,23 @@ REFUSALS |= {
         d.get("left", 1),
     ),
     "sign-in-locked": lambda d: _("Sign-in is suspended after too many tries."),
+    "codes-locked": lambda d: _("Codes are suspended after too many tries."),
+    "code-wrong": lambda d: ngettext(
+        "This code does not work: it may be used up or too old. %(num)s try is left.",
+        "This code does not work: it may be used up or too old. %(num)s tries are left.",
+        d.get("left", 1),
+    ),
+    "key-refused": lambda d: _("This key was refused, or the page had been open for too long. Try again."),
+    "keys-no-host": lambda d: _("Security keys do not work at this address of the portal."),
+    "keys-enough": lambda d: _("At most %(limit)s keys: remove one first.", limit=d.get("limit", "")),
+    "app-not-begun": lambda d: _("This key is no longer valid. Begin again."),
+    "factor-needed": lambda d: _(
+        "You must have a second factor: add another one before you remove this one."
+    ),
+    "codes-need-factor": lambda d: _("Set up an authenticator app or a security key first."),
+    "second-step-over": lambda d: _("That sign-in took too long. Begin again."),
+    "factors-not-yours": lambda d: _("Only another admin resets the factors of an account."),
+    "reason-empty": lambda d: _("Give the reason: it is kept in the record."),
     "registration-closed": lambda d: _(
         "Accounts are made by invitation. Ask your organisation or our team for one."
     ),
@@ -1289,6 +1721,67 @@ def device(user_agent: str) -> str:
 
 
 # ---- The desk ----------------------------------------------------------------------------------------
+
+
+def masked(address: str) -> str:
+    """An address that its owner recognises and nobody else reads: a***@acme.example."""
+    local, at, host = address.partition("@")
+    return f"{local[:1]}***{at}{host}"
+
+
+def recovery_used(left: int) -> str:
+    """What a sign-in with a recovery code says afterwards."""
+    if left == 0:
+        return _("That was your last recovery code: make new ones now, in your profile under Security.")
+    return ngettext(
+        "You used a recovery code: %(num)s is left. Make new ones in your profile, under Security.",
+        "You used a recovery code: %(num)s are left. Make new ones in your profile, under Security.",
+        left,
+    )
+
+
+# What a security notice says has happened: its subject, and its sentence.
+SECURITY_NOTICES: dict[str, Callable[[], tuple[str, str]]] = {
+    "app-added": lambda: (
+        _("An authenticator app was set up"),
+        _("An authenticator app was set up for your account. Its code is asked at each sign-in."),
+    ),
+    "app-removed": lambda: (
+        _("The authenticator app was removed"),
+        _("The authenticator app of your account was removed. Its codes no longer work."),
+    ),
+    "key-added": lambda: (
+        _("A security key was added"),
+        _("A security key was added to your account. It opens your account after the password."),
+    ),
+    "key-removed": lambda: (
+        _("A security key was removed"),
+        _("A security key of your account was removed. It no longer opens your account."),
+    ),
+    "key-copied": lambda: (
+        _("A security key was refused"),
+        _(
+            "One of your security keys answered as a copy would. It was refused: remove that key from your account."
+        ),
+    ),
+    "codes-made": lambda: (
+        _("New recovery codes were made"),
+        _("New recovery codes were made for your account. Those of before no longer work."),
+    ),
+    "code-used": lambda: (
+        _("A recovery code was used"),
+        _("A recovery code of your account was used to sign in. It does not work again."),
+    ),
+    "codes-locked": lambda: (
+        _("Wrong codes were typed for your account"),
+        _("Somebody who knows your password typed five wrong codes. Codes are suspended for a while."),
+    ),
+    "factors-reset": lambda: (
+        _("Your second factors were reset"),
+        _("Our team took the second factors of your account away, as was asked. Your sessions are closed."),
+    ),
+}
+
 
 REFUSALS["desk-only"] = lambda d: _("The desk is for the agents of the support team.")
 
@@ -2014,6 +2507,237 @@ def _joining_sentence(
     return _("%(said)s (%(reason)s)", said=said, reason=data["reason"]) if data.get("reason") else said
 
 
+REFUSALS |= {
+    "audience-not-yours": lambda d: _(
+        "You can read this request, but not change who can see it: its requester and the administrators can."
+    ),
+    "audience-unknown": lambda d: _("Choose one of the answers offered."),
+    "audience-people-needed": lambda d: _("Choose at least one colleague, or another answer above."),
+    "share-nobody": lambda d: _("Your organisation has no account manager at the moment."),
+}
+
+
+def _audience_sentence(data: Mapping[str, Any], who: str, either: Callable[[str, str], str]) -> str:
+    """Who can see it from now on, as a line of the history. Without names: people from outside read it, too."""
+    target, named = str(data.get("target") or ""), int(data.get("people") or 0)
+    people = audience_words(target)
+    if target == "people":
+        people = ngettext(
+            "its requester, the administrators and %(num)s named person",
+            "its requester, the administrators and %(num)s named people",
+            named,
+        )
+    return either(
+        _("You changed who can see it: %(people)s", people=people),
+        _("%(who)s changed who can see it: %(people)s", who=who, people=people),
+    )
+
+
+def _reader_reasons(organisation: str) -> dict[str, tuple[str, str]]:
+    """Why somebody sees a request, by key of audience.REASONS: of one person, of several."""
+    return {
+        "requester": (_("requester"), _("requester")),
+        "administrator": (
+            _("administrator of %(organisation)s", organisation=organisation),
+            _("administrators of %(organisation)s", organisation=organisation),
+        ),
+        "collaborator": (_("collaborator"), _("collaborators")),
+        "cc": (_("in copy"), _("in copy")),
+        "reader": (_("named by the requester"), _("named by the requester")),
+        "contact": (
+            _("approved contact, reads all the requests of %(organisation)s", organisation=organisation),
+            _("approved contacts, read all the requests of %(organisation)s", organisation=organisation),
+        ),
+        "member": (
+            _("member of %(organisation)s", organisation=organisation),
+            _("members of %(organisation)s", organisation=organisation),
+        ),
+        "account_manager": (
+            _("account manager: the request is shared"),
+            _("account manager: the request is shared"),
+        ),
+        "mails": (_("in copy, gets mails only"), _("in copy, get mails only")),
+    }
+
+
+def readers_said(audience: Any, organisation: str) -> str:
+    """How many people can see a request, in a sentence: those of the customer, and the team."""
+    if audience.more:
+        return _("More than %(count)s people, and our team.", count=audience.total)
+    return ngettext("%(num)s person, and our team.", "%(num)s people, and our team.", audience.total)
+
+
+def reader_lines(audience: Any, viewer: Any, organisation: str, most: int | None = None) -> list[Any]:
+    """Those who can see a request, one line for each reason: initials of the first, names, the reason (VIEW-13).
+
+    Arguments: most, names in one line; beyond, how many more.
+    """
+    from domain.policies import initials
+
+    groups: dict[tuple[str, bool], list[Any]] = {}
+    for reader in audience.readers:
+        groups.setdefault((reader.reason, reader.in_copy and reader.reason == "administrator"), []).append(
+            reader
+        )
+    reasons = _reader_reasons(organisation)
+    lines = []
+    for (reason, in_copy), people in groups.items():
+        people = sorted(people, key=lambda row: row.person_id != viewer.id)
+        names = [_("You") if row.person_id == viewer.id else row.name for row in people]
+        left = len(names) - most if most is not None and len(names) > most else 0
+        said = (
+            ngettext(
+                "%(names)s and %(num)s other",
+                "%(names)s and %(num)s others",
+                left,
+                names=", ".join(names[:most]),
+            )
+            if left
+            else several(names)
+        )
+        words = reasons[reason][len(people) > 1]
+        lines.append(
+            SimpleNamespace(
+                initials=initials(people[0].name),
+                side="mine"
+                if people[0].person_id == viewer.id
+                else "team"
+                if reason == "account_manager"
+                else "other",
+                name=said,
+                detail=_("%(reason)s, in copy", reason=words) if in_copy else words,
+            )
+        )
+    if audience.others:
+        lines.append(
+            SimpleNamespace(
+                initials="+",
+                side="other",
+                name=ngettext("%(num)s other person", "%(num)s other people", audience.others),
+                detail=_("of %(organisation)s", organisation=organisation),
+            )
+        )
+    return lines
+
+
+@lru_cache(maxsize=512)
+def _options_made(options: tuple[tuple[str, str], ...], chosen: str) -> Markup:
+    return Markup("").join(
+        Markup('<option value="{}"{}>{}</option>').format(
+            value, Markup(" selected") if value == chosen else "", words
+        )
+        for value, words in options
+    )
+
+
+def options_html(options: Iterable[tuple[Any, Any]], chosen: Any) -> Markup:
+    """The options of a select; the same ones are put together once."""
+    return _options_made(tuple([(f"{value}", f"{words}") for value, words in options]), f"{chosen}")
+
+
+@lru_cache(maxsize=512)
+def _choices_made(columns: tuple[tuple[str, str, bool, bool], ...]) -> Markup:
+    made = Markup(
+        '\n<div class="choice"><input class="form-check-input" type="checkbox" name="columns" value="{0}"'
+        ' id="column-{0}"{2}{3}><label for="column-{0}">{1}</label></div>'
+    )
+    return Markup("").join(
+        made.format(name, label, " checked" if shown else "", " disabled" if fixed else "")
+        for name, label, shown, fixed in columns
+    )
+
+
+def choices_html(columns: Iterable[Mapping[str, Any]]) -> Markup:
+    """The boxes of the chooser of columns; the same ones are put together once."""
+    # A column that is fixed is always shown.
+    return _choices_made(
+        tuple(
+            [
+                (
+                    column["name"],
+                    f"{column['label']}",
+                    bool(column["shown"] or column.get("fixed")),
+                    bool(column.get("fixed")),
+                )
+                for column in columns
+            ]
+        )
+    )
+
+
+# By language: a list asks for them several times a page.
+_column_words: dict[str, dict[str, str]] = {}
+
+
+def column_words() -> dict[str, str]:
+    """The names of the columns of a list of requests, by key of columns.COLUMNS (VIEW-3). Not to be changed."""
+    lang = str(get_locale())
+    known = _column_words.get(lang)
+    if known is None:
+        known = _column_words[lang] = _columns_named()
+    return known
+
+
+def _columns_named() -> dict[str, str]:
+    return {
+        "status": _("Status"),
+        "turn": _("Whose turn"),
+        "number": _("Number"),
+        "unread": _("What is new"),
+        "requester": _("Requester"),
+        "organisation": _("Organisation"),
+        "form": _("Form"),
+        "kind": _("Kind"),
+        "category": _("Category"),
+        "product": _("Product"),
+        "priority": _("Priority"),
+        "team": _("Team"),
+        "agent": _("Agent"),
+        "created": _("Opened"),
+        "updated": _("Last change"),
+        "closes": _("Closes on"),
+    }
+
+
+def month_and_year(first: date) -> str:
+    """A month of a chart, in full: "novembre 2026", "November 2026"."""
+    return format_date(first, "LLLL y", "fr" if language() == "fr" else "en_GB")
+
+
+def short_month(first: date) -> str:
+    """A month under its bars: "nov.", "Nov"."""
+    return format_date(first, "LLL", "fr" if language() == "fr" else "en_GB")
+
+
+def worked(minutes: int) -> str:
+    """A median of working time: minutes, or hours rounded to what a reader keeps in mind."""
+    if minutes < 60:
+        return _("%(minutes)s min", minutes=minutes)
+    hours, rest = divmod(minutes, 60)
+    if hours >= 10:
+        return _("%(hours)s h", hours=hours + (rest >= 30))
+    return (
+        _("%(hours)s h %(minutes)s min", hours=hours, minutes=rest) if rest else _("%(hours)s h", hours=hours)
+    )
+
+
+REFUSALS["dashboard-not-yours"] = lambda d: _(
+    "The figures are for those who read all the requests of an organisation. Ask one of its administrators."
+)
+
+
+def news_words(count: int) -> str:
+    """How many messages of a request somebody has not read."""
+    return ngettext("%(num)s new", "%(num)s new", count)
+
+
+REFUSALS |= {
+    "columns-unknown": lambda d: _("Choose among the columns offered."),
+    "columns-none": lambda d: _("Choose at least one column for everybody."),
+    "settings-not-yours": lambda d: _("Only administrators of the portal change what everybody sees."),
+}
+
+
 def audience_words(audience: str) -> str:
     """Who of the customers may read a request, in few words."""
     return {
@@ -2064,3 +2788,596 @@ def handed_words(handed: Any, former: str, heir: str) -> str:
             )
         )
     return " ".join(said)
+
+
+# ---- Drafts and advice ---------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "draft-sent": lambda d: _("This was sent: there is no draft of it any more."),
+    "draft-too-long": lambda d: _("This is too long to be kept as a draft. It stays in this page."),
+    "drafts-many": lambda d: ngettext(
+        "%(num)s unfinished text is kept: send it or put it away first.",
+        "%(num)s unfinished texts are kept: send or put away some of them first.",
+        d.get("limit", 0),
+    ),
+    "draft-pace": lambda d: _("Kept too often in the last minute: the draft is kept again in a moment."),
+    "draft-nothing-earlier": lambda d: _("There is nothing to bring back."),
+}
+
+
+def draft_time(moment: datetime, now: datetime) -> str:
+    """When a draft was kept, for a sentence: the hour alone on the same day ("14 h 32"), else day and hour."""
+    local = moment.astimezone(_zone())
+    if local.date() != now.astimezone(_zone()).date():
+        return when(moment, "short")
+    return _time_fr(local) if language() == "fr" else format_time(local, "HH:mm", locale="en_GB")
+
+
+def draft_kept(moment: datetime, now: datetime) -> str:
+    """The calm line under a form: its text is kept."""
+    return _("Draft kept, %(time)s", time=draft_time(moment, now))
+
+
+def draft_place(found: Any, form_name: str, organisation: str) -> str:
+    """What an unfinished text is, in a list. found: a domain.drafts.Unfinished."""
+    if found.draft.kind == "form":
+        if found.draft.follow_up:
+            return _("%(form)s, follow-up of %(number)s", form=form_name, number=found.draft.follow_up)
+        return (
+            _("%(form)s, for %(organisation)s", form=form_name, organisation=organisation)
+            if organisation
+            else form_name
+        )
+    if found.draft.kind == "note":
+        return _("Internal note on %(number)s", number=found.ticket.number)
+    return _("Answer on %(number)s", number=found.ticket.number)
+
+
+def advice(code: str, written: counsel.Written, example: str) -> str:
+    """One piece of advice in words. example: that of the form, in the reader's language, or empty."""
+    rather = (
+        _("Rather: “%(example)s”", example=example)
+        if example
+        else _("Name the screen, the message and who is affected.")
+    )
+    said = {
+        "too-general": lambda: (
+            _("“%(summary)s” could be any request.", summary=written.summary) + " " + rather
+        ),
+        "one-word": lambda: _("One word says little: where, and what happens there?") + " " + rather,
+        "capitals": lambda: _("Small letters are easier to read, and are answered just as fast."),
+        "message-missing": lambda: _(
+            "Copy the whole text of the message between quotes, or paste a screenshot of the whole window: "
+            "that often saves a question."
+        ),
+        "version-missing": lambda: _("Name the version of your product: it stands under Help, About."),
+    }
+    return said[code]()
+
+
+# ---- The guided path -------------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "setting-words": lambda d: _(
+        "Choose among %(words)s; %(needed)s is always there.",
+        words=", ".join(d.get("words", ())),
+        needed=", ".join(d.get("needed", ())),
+    ),
+    "extra-key": lambda d: _(
+        "“%(key)s” cannot be the key of a question: small letters, digits and _, at most 40, and none of the names "
+        "that every form uses.",
+        key=d.get("key", ""),
+    ),
+    "extra-options": lambda d: _("A choice needs two answers or more."),
+    "extra-options-many": lambda d: _("At most %(most)s answers.", most=d.get("most", 0)),
+}
+
+
+def guided_step(step: str) -> str:
+    """A step of the guided path in one or two words."""
+    return {
+        "product": _("Product"),
+        "kind": _("Kind"),
+        "feature": _("Feature"),
+        "priority": _("Priority"),
+        "details": _("Description"),
+        "files": _("Files and copies"),
+        "recap": _("Review"),
+    }[step]
+
+
+def guided_title(step: str) -> str:
+    """What a step of the guided path asks."""
+    return {
+        "product": _("Which product is it about?"),
+        "kind": _("What kind of request is it?"),
+        "feature": _("Which feature is concerned?"),
+        "priority": _("How much does it hold you up?"),
+        "details": _("Describe your request"),
+        "files": _("Files, and who follows it"),
+        "recap": _("Read it once more, then send it"),
+    }[step]
+
+
+REFUSALS |= {
+    "text-too-long": lambda d: _("Shorten this text to %(limit)s characters.", limit=d.get("limit", "")),
+    "incident-title-needed": lambda d: _("Give a title, in one language at least."),
+    "incident-body-needed": lambda d: _("Say what is known, in one language at least."),
+    "incident-services-needed": lambda d: _("Choose at least one service."),
+    "incident-impact-unknown": lambda d: _("Choose one of the answers offered."),
+    "incident-state-unknown": lambda d: _(
+        "Choose a state that fits: planned work and incidents have their own."
+    ),
+    "incident-starts-later": lambda d: _(
+        "An incident has begun already. For what is to come, choose maintenance."
+    ),
+    "maintenance-end-needed": lambda d: _("Say when the work is to end: later than it begins."),
+    "incident-over": lambda d: _("This incident is over: nothing is added to it any more."),
+    "incident-not-running": lambda d: _("This incident is not under way: there is nothing to join."),
+    "incident-changed": lambda d: _(
+        "A colleague changed this incident meanwhile. Look at what is new, then try again: your text is kept."
+    ),
+    "affected-already": lambda d: _(
+        "Your organisation has said so already: a colleague follows it. You need do nothing."
+    ),
+    "affected-unknown": lambda d: _("Choose one of your open requests."),
+    "numbers-needed": lambda d: _("Give the number of at least one request, such as SUP-2041."),
+    "number-unknown": lambda d: _("there is no such request."),
+    "nobody-joined": lambda d: _("Nobody has joined this incident: there is nobody to answer."),
+    "answer-words-needed": lambda d: _("Write your answer, in one language at least."),
+    "announcement-title-needed": lambda d: _("Give a title in this language."),
+    "announcement-ends-later": lambda d: _("Choose a day that is not before the first one."),
+    "announcement-organisations": lambda d: _("Name at least one organisation."),
+    "announcement-no-organisations": lambda d: _("Leave this empty, or choose “Some organisations” above."),
+    "announcement-stays": lambda d: _("A warning stays until its last day."),
+}
+
+
+# ---- Ideas -------------------------------------------------------------------------------------------
+
+REFUSALS |= {
+    "ideas-not-yours": lambda d: _(
+        "Ideas are open as soon as our team has attached your account to your organisation."
+    ),
+    "idea-kind-unknown": lambda d: _("Choose one of the two."),
+    "idea-title-needed": lambda d: _("Give your idea a title."),
+    "idea-problem-needed": lambda d: _("Say which problem it solves."),
+    "idea-details-needed": lambda d: _("Write what you want to discuss."),
+    "idea-product-unknown": lambda d: _("Choose one of the products of the list."),
+    "idea-not-yours": lambda d: _("Only its author changes an idea."),
+    "idea-answered": lambda d: _(
+        "It is too late to change this: somebody has answered it, or its time is over. Add a comment."
+    ),
+    "idea-own-vote": lambda d: _("Your own idea counts already: votes are those of the others."),
+    "idea-over": lambda d: _("This idea takes no more votes or words: look at what became of it."),
+    "idea-state-unknown": lambda d: _("Choose one of the states of the list."),
+    "idea-state-same": lambda d: _("The idea has this state already."),
+    "idea-sentence-needed": lambda d: _("Say why, in one language at least: everybody will read it."),
+    "idea-moved": lambda d: _(
+        "A colleague has just moved this idea. Look at its new state, then try again: your text is kept."
+    ),
+    "idea-hidden-already": lambda d: _("This is hidden already."),
+    "idea-shown-already": lambda d: _("This is not hidden."),
+    "idea-reason-needed": lambda d: _("Say why: the record keeps it, and the author reads it."),
+    "idea-not-desk": lambda d: _("Only our team does this."),
+    "idea-into-unknown": lambda d: _("Give the number of another idea that is open to everybody."),
+    "idea-into-itself": lambda d: _("Give another number: an idea does not go on in itself."),
+    "too-many-posts": lambda d: _(
+        "That is a lot in one minute. Wait a little, then send it again: it is kept."
+    ),
+    "assistant-away": lambda d: _("These questions are not taken here at the moment: call us."),
+    "assistant-subject-unknown": lambda d: _("Choose what it is about."),
+}
+
+_IDEA_TONES = {
+    "submitted": ("new", "inbox"),
+    "under_review": ("ours", "search"),
+    "planned": ("away", "calendar-check"),
+    "under_way": ("ours", "gear"),
+    "done": ("done", "check-circle-fill"),
+    "not_kept": ("over", "slash-circle"),
+}
+
+
+class IdeaState(NamedTuple):
+    """The state of an idea as templates show it."""
+
+    key: str
+    label: str
+    tone: str
+    icon: str
+
+
+def idea_states() -> dict[str, IdeaState]:
+    """Every state of an idea in words, in order."""
+    labels = {
+        "submitted": _("Submitted"),
+        "under_review": _("Under review"),
+        "planned": _("Planned"),
+        "under_way": _("Under way"),
+        "done": _("Shipped"),
+        "not_kept": _("Not kept"),
+    }
+    return {key: IdeaState(key, labels[key], *_IDEA_TONES[key]) for key in _IDEA_TONES}
+
+
+def public_name(full_name: str) -> str:
+    """How a customer is named to customers of other organisations: given name and initial, "Alice M."."""
+    words = full_name.split()
+    if not words or "@" in full_name:
+        return _("A customer")
+    return f"{words[0]} {words[-1][0].upper()}." if len(words) > 1 else words[0]
+
+
+def idea_author(viewer: Any, person: Any, by_team: bool, organisation: str = "") -> str:
+    """Who wrote an idea or a comment, for this reader: staff read whole names and organisations, customers neither."""
+    if person.id == viewer.id:
+        return _("You")
+    if viewer.is_staff and not by_team and organisation:
+        return _("%(name)s, %(organisation)s", name=person.full_name, organisation=organisation)
+    return str(person.full_name) if viewer.is_staff or by_team else public_name(person.full_name)
+
+
+# ---- Help --------------------------------------------------------------------------------------------
+
+
+def assistant_subjects() -> dict[str, str]:
+    """What a question that is not technical may be about, in order."""
+    return {
+        "contract": _("Contract, offer or invoice conditions"),
+        "training": _("Training"),
+        "project": _("A project or advice"),
+        "event": _("An event or a meeting"),
+        "other": _("Something else"),
+    }
+
+
+class Telephone(NamedTuple):
+    """A telephone line as pages show it: number, whether somebody answers, and in whose time that is said."""
+
+    region: str
+    phone: str
+    digits: str
+    is_open: bool
+    state: str
+    zone: str
+    sentence: str
+    languages: str
+
+
+class LineDay(NamedTuple):
+    """One day of a telephone line in the reader's zone."""
+
+    day: date
+    label: str
+    hours: str
+    is_today: bool
+
+
+def clock_hour(moment: datetime) -> str:
+    """The hour of an instant in the reader's zone: 9 h, 9 h 30, 09:30."""
+    local = moment.astimezone(_zone())
+    return _time_fr(local) if language() == "fr" else f"{local:%H:%M}"
+
+
+def zone_words(is_own: bool) -> str:
+    """In whose time hours are said: the reader's own, or that of the portal, by its city."""
+    if is_own:
+        return _("in your time zone")
+    city = str(getattr(_zone(), "key", None) or _zone()).rpartition("/")[2].replace("_", " ")
+    return _("%(city)s time", city=city)
+
+
+def line_state(standing: Any, now: datetime) -> str:
+    """Whether a telephone line is answered: "Open until 18:00", "Opens tomorrow at 09:00"."""
+    if standing.open_until is not None:
+        until = standing.open_until
+        if until - now > timedelta(days=7):
+            return _("Open day and night")
+        if until.astimezone(_zone()).date() == now.astimezone(_zone()).date():
+            return _("Open until %(hour)s", hour=clock_hour(until))
+        if until - now < timedelta(hours=24):
+            return _("Open until %(hour)s tomorrow", hour=clock_hour(until))
+        return _(
+            "Open until %(day)s at %(hour)s",
+            day=long_day(until.astimezone(_zone()).date()),
+            hour=clock_hour(until),
+        )
+    if standing.opens_at is None:
+        return _("Closed")
+    opens = standing.opens_at.astimezone(_zone()).date()
+    today = now.astimezone(_zone()).date()
+    hour = clock_hour(standing.opens_at)
+    if opens == today:
+        return _("Opens today at %(hour)s", hour=hour)
+    if opens == today + timedelta(days=1):
+        return _("Opens tomorrow at %(hour)s", hour=hour)
+    return _("Opens on %(day)s at %(hour)s", day=long_day(opens), hour=hour)
+
+
+def telephone_words(line: Any, now: datetime, is_own_zone: bool) -> Telephone:
+    """A telephone line for a reader; without one, the number and the hours of the settings.
+
+    Arguments: line, of domain/telephone.py, or None; now, aware; is_own_zone, the page is in the reader's own zone
+    rather than in that of the portal.
+    """
+    if line is None:
+        number = str(settings.get("help_phone"))
+        return Telephone(
+            "", number, _dialled(number), True, str(settings.get(f"help_hours_{language()}")), "", "", ""
+        )
+    standing = telephone.standing(line, now)
+    locale = get_locale() or Locale("fr")
+    spoken = [str(locale.languages.get(code, code)) for code in line.languages]
+    return Telephone(
+        localized(line, "region"),
+        line.phone,
+        _dialled(line.phone),
+        standing.is_open,
+        line_state(standing, now),
+        zone_words(is_own_zone),
+        localized(line, "sentence"),
+        ", ".join(spoken),
+    )
+
+
+def _dialled(number: str) -> str:
+    """A number as a link of a telephone takes it."""
+    return re.sub(r"[^0-9+*#]", "", number)
+
+
+def line_days(line: Any, now: datetime) -> list[LineDay]:
+    """When a line is answered on this day and the six after it, in the reader's zone."""
+    zone = _zone()
+    today = now.astimezone(zone).date()
+    start = datetime.combine(today, datetime.min.time(), zone)
+    days: dict[date, list[str]] = {today + timedelta(days=n): [] for n in range(telephone.DAYS_SHOWN)}
+    for opens, closes in _joined(telephone.coming(line, start)):
+        begins, ends = opens.astimezone(zone), closes.astimezone(zone)
+        # A period that goes over midnight there belongs to both days here.
+        for day in days:
+            first = datetime.combine(day, datetime.min.time(), zone)
+            last = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+            if begins < last and ends > first:
+                left, right = max(begins, first), min(ends, last)
+                end = _midnight() if right == last else clock_hour(right)
+                days[day].append(f"{clock_hour(left)}–{end}")
+    return [
+        LineDay(day, long_day(day), ", ".join(hours) or _("closed"), day == today)
+        for day, hours in days.items()
+    ]
+
+
+def _joined(periods: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Periods that touch as one."""
+    found: list[tuple[datetime, datetime]] = []
+    for opens, closes in periods:
+        if found and found[-1][1] == opens:
+            found[-1] = (found[-1][0], closes)
+        else:
+            found.append((opens, closes))
+    return found
+
+
+def _midnight() -> str:
+    return "24\u00a0h" if language() == "fr" else "24:00"
+
+
+# ---- Mails and what people chose about them ------------------------------------------------------------
+
+
+def mail_names() -> dict[str, str]:
+    """What each mail is, in a few words: for lists of mails."""
+    return {
+        "account-password": _("Link to choose a password"),
+        "account-invitation": _("Invitation"),
+        "account-exists": _("There is an account already"),
+        "account-locked": _("An account is locked"),
+        "password-changed": _("The password has changed"),
+        "registration-waiting": _("Somebody waits to be attached"),
+        "request-received": _("Confirmation that it is received"),
+        "reply": _("An answer"),
+        "status-changed": _("Change of status"),
+        "blocked": _("Another request comes first"),
+        "reminder": _("Reminder"),
+        "kept-open": _("Kept open longer"),
+        "closed": _("Closing"),
+        "reopened": _("Reopening"),
+        "cc-added": _("Put in copy of a request"),
+        "priority-lowered": _("Lower priority"),
+        "priority-contested": _("Contested priority"),
+        "priority-decided": _("Decision about the priority"),
+        "reply-refused": _("Answer that came too late"),
+        "request-merged": _("Goes on in another request"),
+        "request-handed-over": _("Handed over"),
+        "satisfaction": _("How did it go?"),
+        "digest": _("News gathered in one mail"),
+        "team-new": _("New for the team"),
+        "team-reply": _("Answer of the customer"),
+        "team-assigned": _("Given to an agent"),
+        "team-tested": _("Tested by the customer"),
+        "deletion-confirm": _("Deletion to be confirmed"),
+        "deletion-second": _("Second confirmation of a deletion"),
+        "deletion-waiting": _("Waiting period of a deletion"),
+        "deletion-ready": _("Deletion to be carried out"),
+        "deletion-cancelled": _("Deletion cancelled"),
+        "deletion-done": _("Receipt of a deletion"),
+    }
+
+
+class GroupWords(NamedTuple):
+    """A group of mails in words: its name, and what is in it."""
+
+    label: str
+    text: str
+
+
+def mail_groups() -> dict[str, GroupWords]:
+    """The groups of mails about which people choose (VIEW-15)."""
+    return {
+        "answers": GroupWords(_("Answers"), _("Somebody writes on a request that you follow.")),
+        "moves": GroupWords(
+            _("Changes of status and priority"),
+            _("A request moves on, waits for another one, opens again, or has another priority."),
+        ),
+        "confirmations": GroupWords(
+            _("Confirmations"),
+            _("A request is received, handed over or merged; somebody puts you in copy."),
+        ),
+        "desk": GroupWords(
+            _("Work for your team"),
+            _("A request comes into your team, is given to you, or was tested by the customer."),
+        ),
+        "satisfaction": GroupWords(_("How did it go?"), _("One question, once a request is closed.")),
+        "copy": GroupWords(
+            _("Mails about this request"), _("Your address is in copy of it: all its mails end with that.")
+        ),
+        "gathered": GroupWords(
+            _("News gathered in one mail"), _("What you chose to get by the hour or daily.")
+        ),
+    }
+
+
+def mail_paces() -> dict[str, str]:
+    """When the mails of a group leave."""
+    return {
+        "now": _("At once"),
+        "hourly": _("Gathered, every hour"),
+        "daily": _("Gathered, once a day"),
+        "off": _("Never"),
+    }
+
+
+# Why a mail was not sent: the reasons that outbox rows keep.
+SKIP_REASONS: dict[str, Callable[[], str]] = {
+    "not-wanted": lambda: _("this person chose not to get it"),
+    "may-not-see": lambda: _("this person no longer reads the request"),
+    "no-longer-in-copy": lambda: _("this address is no longer in copy"),
+    "person-disabled": lambda: _("this account is disabled"),
+    "answered-meanwhile": lambda: _("an answer came before it left"),
+    "moved-on": lambda: _("things had moved on before it left"),
+    "assigned-elsewhere": lambda: _("somebody else had it before it left"),
+    "nothing-left": lambda: _("nothing of it was left to say"),
+    "link-expired": lambda: _("its link was out of date"),
+    "demo": lambda: _("part of the demo world"),
+}
+
+
+def skip_reason(reason: str) -> str:
+    """Why a mail was not sent, in words."""
+    words = SKIP_REASONS.get(reason)
+    return words() if words else _("it had no more reason to leave")
+
+
+class ScoreWords(NamedTuple):
+    """One answer of the satisfaction question: word, icon, tone."""
+
+    label: str
+    icon: str
+    tone: str
+
+
+def scores() -> dict[int, ScoreWords]:
+    """The five answers to "how did it go?", from bad to very good (VIEW-17)."""
+    return {
+        1: ScoreWords(_("Very badly"), "x-circle", "stuck"),
+        2: ScoreWords(_("Badly"), "hand-thumbs-down", "yours"),
+        3: ScoreWords(_("Neither well nor badly"), "circle", "over"),
+        4: ScoreWords(_("Well"), "hand-thumbs-up", "ours"),
+        5: ScoreWords(_("Very well"), "star-fill", "done"),
+    }
+
+
+class MailLine(NamedTuple):
+    """One mail of a request in words: what, to whom, where it stands; id is 0 when its text is not for this reader."""
+
+    id: int
+    what: str
+    who: str
+    state: str
+    icon: str
+
+
+def mail_lines(entries: Iterable[Any]) -> list[MailLine]:
+    """The mails of a request as its page shows them (VIEW-15). Arguments: entries, of mail_log.entries()."""
+    names = mail_names()
+    found = []
+    for entry in entries:
+        moment = when(entry.at, "short") if entry.at is not None else ""
+        if entry.state == "sent":
+            state, picture = _("sent %(when)s", when=moment), "envelope-check"
+        elif entry.state in ("hourly", "daily"):
+            state, picture = _("waits for the gathered mail of %(when)s", when=moment), "hourglass-split"
+        elif entry.state == "quiet":
+            state, picture = _("quiet hours: leaves %(when)s", when=moment), "moon"
+        elif entry.state == "failed":
+            state, picture = _("could not be sent"), "envelope-exclamation"
+            if entry.error:
+                state = _("could not be sent (%(error)s)", error=entry.error)
+        elif entry.state == "skipped":
+            state, picture = _("not sent: %(reason)s", reason=skip_reason(entry.reason)), "slash-circle"
+        else:
+            state, picture = _("on its way"), "send"
+        found.append(
+            MailLine(
+                id=entry.id if entry.may_read else 0,
+                what=names.get(entry.template, entry.template),
+                who=_("you") if entry.mine else entry.name,
+                state=state,
+                icon=picture,
+            )
+        )
+    return found
+
+
+def clock_words(minutes: int) -> str:
+    """A time of day, in minutes: "22 h 30", "22:30"."""
+    hour, minute = divmod(minutes, 60)
+    if language() == "fr":
+        return f"{hour}\u00a0h\u00a0{minute:02d}" if minute else f"{hour}\u00a0h"
+    return f"{hour:02d}:{minute:02d}"
+
+
+def share(part: int, whole: int) -> str:
+    """A share as people read it: "67 %", "67%"; a dash when there is nothing to share."""
+    if not whole:
+        return "–"
+    share = round(100 * part / whole)
+    return f"{share}\u202f%" if language() == "fr" else f"{share}%"
+
+
+def month_year(month: str) -> str:
+    """A month such as 2026-11 in words, with its year."""
+    year, number = month.split("-")
+    return f"{month_name(int(number))} {year}"
+
+
+def months_counted(count: int) -> str:
+    """A number of months, the present one included."""
+    if count == 1:
+        return _("This month")
+    return ngettext("%(num)s month", "%(num)s months", count)
+
+
+class SatisfactionPlace(NamedTuple):
+    """What the page of a closed request shows of how it went: a question, or the answer."""
+
+    score: ScoreWords | None
+    comment: str
+    when: datetime | None
+    may_answer: bool
+    until: datetime
+
+
+def satisfaction_place(standing: Any) -> SatisfactionPlace | None:
+    """The question for the requester, the answer for the desk; None when there is nothing to show (VIEW-17)."""
+    if standing is None or (standing.row.score is None and not standing.may_answer):
+        return None
+    row = standing.row
+    return SatisfactionPlace(
+        scores()[row.score] if row.score else None,
+        row.comment,
+        row.changed_at or row.answered_at,
+        standing.may_answer,
+        standing.until,
+    )

@@ -21,31 +21,43 @@ from zoneinfo import ZoneInfo
 
 from domain import (
     accounts,
+    announcements,
     audit,
     blocking,
     closing,
     contests,
     conversation,
     deletion,
+    factors,
     files,
+    guidance,
     handover,
+    ideas,
     joining,
     knowledge,
     licences,
     lifecycle,
+    mail_choices,
     passwords,
     pdf_pages,
     policies,
     presets,
     requests,
+    satisfaction,
+    second_step,
     splitting,
+    status_page,
+    unread,
 )
 from domain.refusals import NotNow
 from domain.workdays import WorkCalendar
 from models import (
+    Announcement,
     Article,
+    Calendar,
     ClosingRule,
     ConsentText,
+    HelpLine,
     Membership,
     Message,
     Organisation,
@@ -54,6 +66,8 @@ from models import (
     Portal,
     Product,
     RequestForm,
+    Satisfaction,
+    Service,
     Team,
     TeamMember,
     Ticket,
@@ -64,6 +78,8 @@ from models import (
 PARIS = ZoneInfo("Europe/Paris")
 # The portal opened that many days ago: accounts, consent text and organisations are older than any request.
 OPENED_DAYS_AGO = 400
+# What was written since then is new to the people of the demo.
+DAYS_AWAY = 2
 # Letters and digits that nobody mistakes for one another.
 EASY_SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -153,7 +169,7 @@ ARTICLES: dict[str, dict[str, Any]] = {
         "state": "published",
         "title_fr": "Initech Paie 12.5 arrive le mois prochain",
         "title_en": "Initech Payroll 12.5 comes next month",
-        "summary_fr": "L’export comptable change de format : vérifiez vos reprises automatiques.",
+        "summary_fr": "L’export comptable change de format\u202f: vérifiez vos reprises automatiques.",
         "summary_en": "The accounting export changes its format: check what reads it by itself.",
         "body_fr": "La version 12.5 ajoute une colonne à la fin de l’export comptable. Rien d’autre ne bouge.\n\n"
         "Si un programme lit ce fichier, essayez-le d’abord sur votre environnement de test.",
@@ -165,9 +181,114 @@ ARTICLES: dict[str, dict[str, Any]] = {
         "audience": "customers",
         "state": "draft",
         "title_fr": "Les formats de l’export comptable",
-        "body_fr": "À écrire : la liste des colonnes, version par version.",
+        "body_fr": "À écrire : la liste des colonnes, version par version.",
     },
 }
+
+# Slug, zone and country of the calendar, and the line itself.
+HELP_LINES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    (
+        "north-america",
+        "America/Montreal",
+        "CA",
+        {
+            "region_fr": "Amérique du Nord",
+            "region_en": "North America",
+            "countries": ["CA", "US"],
+            "phone": "+1 514 555 0142",
+            "languages": ["fr", "en"],
+            "sentence_fr": "La nuit et le week-end, laissez un message : nous rappelons à l’ouverture.",
+            "sentence_en": "At night and at weekends, leave a message: we call back when we open.",
+        },
+    ),
+    (
+        "japan",
+        "Asia/Tokyo",
+        "JP",
+        {
+            "region_fr": "Japon",
+            "region_en": "Japan",
+            "countries": ["JP"],
+            "phone": "+81 3 5555 0142",
+            "languages": ["ja", "en"],
+        },
+    ),
+)
+
+# Key, who tells it, days before now, and the idea with what came of it.
+IDEAS: tuple[tuple[str, str, int, dict[str, Any]], ...] = (
+    (
+        "calendar",
+        "alice",
+        60,
+        {
+            "title": "Exporter le planning des congés vers un calendrier",
+            "problem": "Les responsables recopient les congés à la main dans leur agenda, et se trompent de semaine.",
+            "details": "Une adresse `.ics` par équipe suffirait.",
+            "product": "time",
+            "votes": ("charlie", "erin", "noah", "priya", "dana"),
+            "comments": (
+                ("erin", "We would use it for shift planning too, in four sites."),
+                (
+                    "sam",
+                    "Merci. Faut-il aussi les demandes **en attente**, ou seulement les congés validés ?",
+                ),
+                ("alice", "Les congés validés suffisent."),
+            ),
+            "moves": (
+                ("under_review", "Nous regardons ce que cela demande.", "We are looking at what it takes."),
+                ("planned", "Prévu pour la version 12.6.", "Planned for version 12.6."),
+            ),
+        },
+    ),
+    (
+        "ics",
+        "lotte",
+        20,
+        {
+            "title": "Un fichier ics des congés par équipe",
+            "problem": "Chacun demande à l’autre qui est là la semaine prochaine.",
+            "votes": ("omar", "erin"),
+        },
+    ),
+    (
+        "dark",
+        "erin",
+        45,
+        {
+            "title": "A dark theme for the time clock",
+            "problem": "The screen at the night gate blinds people who come out of the dark.",
+            "votes": ("charlie",),
+            "moves": (("done", "Livré avec la version 12.4.", "Shipped with version 12.4."),),
+        },
+    ),
+    (
+        "year-end",
+        "charlie",
+        9,
+        {
+            "kind": "discussion",
+            "title": "Comment préparez-vous le passage à l’année suivante ?",
+            "details": "Nous clôturons à quatre sur deux jours. Quels contrôles faites-vous avant d’ouvrir janvier ?",
+            "comments": (
+                ("bob", "Un bulletin à blanc par statut, puis l’état des absences."),
+                (
+                    "ines",
+                    "Bon réflexe. Vérifiez aussi les compteurs reportés : l’écran « Soldes » les liste.",
+                ),
+            ),
+        },
+    ),
+    (
+        "badge",
+        "dana",
+        2,
+        {
+            "title": "Prévenir quand un badge n’a pas été rendu",
+            "problem": "Un badge oublié reste actif des semaines après un départ.",
+        },
+    ),
+)
 
 ORGANISATIONS: dict[str, dict[str, Any]] = {
     "acme": {
@@ -242,6 +363,67 @@ class Story:
     licence: tuple[str, str, int | None, int] | None = None
 
 
+# What the vendor runs, with the request forms that speak of it while it is disturbed.
+SERVICES: tuple[dict[str, Any], ...] = (
+    {
+        "slug": "payroll",
+        "name_fr": "Initech Paie",
+        "name_en": "Initech Payroll",
+        "form_slugs": ["incident", "question"],
+    },
+    {
+        "slug": "payroll-api",
+        "name_fr": "API de paie",
+        "name_en": "Payroll API",
+        "form_slugs": ["incident", "api"],
+    },
+    {"slug": "time", "name_fr": "Initech Temps", "name_en": "Initech Time", "form_slugs": ["incident"]},
+    {
+        "slug": "clocks",
+        "name_fr": "Pointeuses",
+        "name_en": "Time clocks",
+        "sentence_fr": "Les bornes des sites et leur liaison avec Initech Temps.",
+        "sentence_en": "The terminals on sites, and their link with Initech Time.",
+        "form_slugs": ["incident"],
+    },
+    {"slug": "mails", "name_fr": "Courriels", "name_en": "Mails", "form_slugs": []},
+    {"slug": "portal", "name_fr": "Ce portail", "name_en": "This portal", "form_slugs": []},
+)
+
+
+class Trouble(NamedTuple):
+    """Something that happened to services: days ago, minutes it lasted, and what was said at first and in the end."""
+
+    days_ago: int
+    minutes: int
+    impact: str
+    services: tuple[str, ...]
+    title_fr: str
+    title_en: str
+    first_fr: str
+    first_en: str
+    last_fr: str
+    last_en: str
+
+
+TROUBLES = (
+    Trouble(
+        84, 130, "degraded", ("mails",), "Courriels retardés", "Mails delayed",
+        "Les courriels partent avec une heure de retard. Aucun n’est perdu.",
+        "Mails leave an hour late. None is lost.",
+        "La file est vidée : les courriels partent de nouveau aussitôt.",
+        "The queue is empty: mails leave at once again.",
+    ),
+    Trouble(
+        69, 48, "partial", ("clocks",), "Pointeuses muettes à Lyon", "Time clocks silent in Lyon",
+        "Les pointeuses de Lyon n’enregistrent plus. Notez les heures : nous les reprendrons.",
+        "The clocks in Lyon record nothing. Write the hours down: we take them over.",
+        "La liaison est rétablie, et les pointages gardés par les bornes sont arrivés.",
+        "The link is back, and what the terminals had kept has arrived.",
+    ),
+)  # fmt: skip
+
+
 def ensure_empty() -> None:
     """Refuse to add the demo world to a portal that people use. Raises NotNow("not-empty")."""
     if Person.select().exists() or Ticket.select().exists():
@@ -266,6 +448,14 @@ def seed_demo(
         world.make_rules()
         world.live(STORIES)
         world.read_articles()
+        world.run_services()
+        world.announce()
+        world.answer_the_telephone()
+        world.share_ideas()
+        world.say_how_it_went()
+        world.choose_mails()
+        world.leave_news()
+        world.protect_accounts()
         # Only seeds may do this: what happened in the past was told then, and nobody gets a burst of old mails now.
         OutboxMessage.update(status="skipped", skip_reason="demo", next_try_at=None).where(
             OutboxMessage.status == "waiting"
@@ -342,6 +532,18 @@ class _World:
                 self.viewers[person.email.partition("@")[0]] = viewer
         return sign_ins
 
+    def protect_accounts(self) -> None:
+        """Alice trusts a browser; Vandelay asks a second factor of its people, from the day after a month."""
+        vandelay = Organisation.get(Organisation.slug == "vandelay")
+        day = self.now.astimezone(PARIS).date() + timedelta(days=31)
+        factors.require_of_organisation(vandelay, day, self.viewers["root"], self.now - timedelta(days=3))
+        second_step.trust(
+            self.viewers["alice"].id,
+            origin="192.0.2.17",
+            user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            now=self.now - timedelta(days=12),
+        )
+
     def _attach(self, person: Person, organisation: Organisation, role: str, opened: datetime) -> None:
         approved = role != "member"
         Membership.create(
@@ -389,6 +591,32 @@ class _World:
 
     # Requests
 
+    def say_how_it_went(self) -> None:
+        """Some requesters said how their closed requests went, a day later; the portal does not ask about the past."""
+        said = ((5, "Réponse claire, en moins d’une heure."), (4, ""), (2, "Il a fallu relancer deux fois."))
+        rows = Satisfaction.select(Satisfaction, Ticket).join(Ticket).order_by(Satisfaction.id)
+        for place, row in enumerate(rows):
+            at = min(row.ticket.closed_at + timedelta(days=1), self.now)
+            by = policies.load_viewer(row.person_id)
+            # One of four did not answer.
+            if place % 4 < len(said) and by is not None:
+                score, comment = said[place % 4]
+                satisfaction.rate(row.ticket, score, comment, by, at)
+        Satisfaction.update(ask_at=None).where(Satisfaction.ask_at <= self.now).execute()
+
+    def choose_mails(self) -> None:
+        """Priya has her news gathered and wants quiet nights; the others get their mails at once."""
+        priya = policies.load_viewer(Person.get(Person.email == "priya@umbrella.example").id)
+        mail_choices.change(
+            priya,
+            self.now,
+            paces={"answers": "hourly", "moves": "daily"},
+            daily_hour=9,
+            quiet_from=20 * 60,
+            quiet_until=7 * 60 + 30,
+            quiet_weekends=True,
+        )
+
     def read_articles(self) -> None:
         """A coming change, a draft, an article to read again, what readers said, what was looked for in vain."""
         if not Article.select().where(Article.slug == "files-allowed").exists():
@@ -408,6 +636,167 @@ class _World:
         knowledge.follow(Topic.get(Topic.slug == "requests"), alice, self.now)
         for words in ("bulletin clarifié", "bulletin clarifié", "export fec"):
             knowledge.record_miss(words, self.now)
+
+    def run_services(self) -> None:
+        """What the status page lists: services, what happened to them, and the work that is planned."""
+        sam, position = self.viewers["sam"], count(1)
+        keys = {row["slug"]: Service.create(position=next(position), **row).id for row in SERVICES}
+        for trouble in TROUBLES:
+            began = self.at_hour(-trouble.days_ago, 10)
+            row = status_page.open_incident(
+                sam,
+                began,
+                title_fr=trouble.title_fr,
+                title_en=trouble.title_en,
+                impact=trouble.impact,
+                service_ids=[keys[slug] for slug in trouble.services],
+                body_fr=trouble.first_fr,
+                body_en=trouble.first_en,
+                idempotency_key=f"demo-trouble-{trouble.days_ago}",
+            )
+            status_page.post_update(
+                row.id,
+                sam,
+                began + timedelta(minutes=trouble.minutes),
+                state="solved",
+                body_fr=trouble.last_fr,
+                body_en=trouble.last_en,
+                idempotency_key=f"demo-trouble-{trouble.days_ago}-over",
+            )
+        status_page.open_incident(
+            sam,
+            self.now - timedelta(days=2),
+            title_fr="Mise à jour 12.5",
+            title_en="Update 12.5",
+            impact=status_page.MAINTENANCE,
+            service_ids=[keys["payroll"]],
+            body_fr="Initech Paie sera indisponible pendant la mise à jour. Les pointages continuent.",
+            body_en="Initech Payroll is unavailable during the update. Time clocks go on.",
+            started_at=self.at_hour(4, 7),
+            planned_until=self.at_hour(4, 9),
+            idempotency_key="demo-maintenance",
+        )
+
+    def announce(self) -> None:
+        """What is announced to all who sign in, to one organisation, and what was."""
+        today = self.now.astimezone(PARIS).date()
+        announcements.write(
+            Announcement(
+                level="warning",
+                title_fr="Initech Paie s’arrête deux heures pour la mise à jour 12.5",
+                title_en="Initech Payroll stops for two hours, for update 12.5",
+                body_fr="Terminez vos exports avant. La [page d’état](/status) dit quand tout est revenu.",
+                body_en="Finish your exports before. The [status page](/status) says when all is back.",
+                first_day=today - timedelta(days=2),
+                last_day=today + timedelta(days=4),
+            ),
+            [],
+            self.now - timedelta(days=2),
+        )
+        announcements.write(
+            Announcement(
+                audience="organisations",
+                title_fr="Votre formation du mois prochain",
+                title_en="Your training next month",
+                body_fr="Les inscriptions sont ouvertes : [demandez une place](/catalogue).",
+                body_en="Places can be booked: [ask for one](/catalogue).",
+                first_day=today - timedelta(days=5),
+                last_day=today + timedelta(days=20),
+            ),
+            [Organisation.get(Organisation.slug == "globex").id],
+            self.now - timedelta(days=5),
+        )
+        announcements.write(
+            Announcement(
+                audience="public",
+                title_fr="Support fermé le jour de l’inventaire",
+                title_en="Support closed on the day of the inventory",
+                body_fr="Les demandes reçues ce jour-là sont lues le lendemain.",
+                body_en="Requests that come that day are read the day after.",
+                first_day=today - timedelta(days=40),
+                last_day=today - timedelta(days=33),
+            ),
+            [],
+            self.now - timedelta(days=40),
+        )
+
+    def at_hour(self, days: int, hour: int) -> datetime:
+        """An hour of Paris so many days from now."""
+        day = self.now.astimezone(PARIS).date() + timedelta(days=days)
+        return datetime.combine(day, time(hour), PARIS).astimezone(UTC)
+
+    def answer_the_telephone(self) -> None:
+        """Two more numbers, in other zones, and a portal of consulting to switch to."""
+        if not HelpLine.select().exists():
+            # A preset without our lines.
+            return
+        for position, (slug, zone, country, line) in enumerate(HELP_LINES, start=2):
+            calendar = Calendar.create(
+                name=line["region_en"],
+                country=country,
+                time_zone=zone,
+                hours={str(day): [["09:00", "17:00"]] for day in range(5)},
+            )
+            HelpLine.create(slug=slug, calendar=calendar, position=position * 10, **line)
+        Portal.create(
+            slug="consulting",
+            prefix="CON",
+            name_fr="Conseil et projets",
+            name_en="Consulting and projects",
+            sentence_fr="Projets en cours, ateliers, formations.",
+            sentence_en="Projects under way, workshops, training.",
+            url="https://consulting.initech.example/",
+        )
+
+    def share_ideas(self) -> None:
+        """Ideas in several states with their votes, a duplicate, a discussion, and a question to customer success."""
+        now = self.now
+        made = {}
+        for key, who, days, idea in IDEAS:
+            at = now - timedelta(days=days)
+            product = self.products.get(idea.get("product", ""))
+            words = {name: idea.get(name, "") for name in ("title", "problem", "details")}
+            made[key] = ideas.submit(
+                self.viewers[who],
+                at,
+                kind=idea.get("kind", "idea"),
+                product_id=product,
+                idempotency_key=f"demo-idea-{key}",
+                **words,
+            )
+            for voter in idea.get("votes", ()):
+                ideas.vote(made[key], self.viewers[voter], at + timedelta(hours=3), follow=voter == "erin")
+            for number, (author, text) in enumerate(idea.get("comments", ())):
+                ideas.comment(
+                    made[key],
+                    text,
+                    self.viewers[author],
+                    at + timedelta(hours=20 + number),
+                    idempotency_key=f"demo-comment-{key}-{number}",
+                )
+            for number, (state, fr, en) in enumerate(idea.get("moves", ())):
+                ideas.move(
+                    made[key],
+                    state,
+                    self.viewers["vera"],
+                    at + timedelta(days=2 + number),
+                    sentence_fr=fr,
+                    sentence_en=en,
+                )
+        ideas.merge(made["ics"], made["calendar"].id, self.viewers["vera"], now - timedelta(days=1))
+        guidance.ask(
+            self.viewers["bob"],
+            now - timedelta(days=3),
+            subject="training",
+            message="Deux gestionnaires de paie arrivent en janvier. Quelles formations proposez-vous à Lyon ?",
+            page="/catalogue",
+            idempotency_key="demo-question-1",
+        )
+
+    def leave_news(self) -> None:
+        """What was written in the last days is new to everybody, as to people who were away (VIEW-16)."""
+        for row in Person.select(Person.id).where(Person.first_signed_in_at.is_null(False)):
+            unread.begin(row.id, before=self.now - timedelta(days=DAYS_AWAY))
 
     def live(self, stories: Sequence[Story]) -> None:
         """Let everything happen in the order of time, with the sweep of each morning in between."""
@@ -450,12 +839,13 @@ class _World:
     def _submit(self, story: Story, index: int, now: datetime) -> None:
         by = self.viewers[story.who]
         organisation = by.memberships[0].organisation_id
+        keys = self._keep(story.files, by, now)
         submission = requests.Submission(
             form_slug=story.form,
             organisation_id=organisation,
             requester_id=by.id,
             summary=story.summary,
-            description=story.body,
+            description=_with_picture(story.body, keys),
             idempotency_key=f"demo-request-{index:04d}",
             language=by.language,
             kind_slug=story.kind,
@@ -470,7 +860,7 @@ class _World:
             ],
             named_people=[{"full_name": name, "employee_number": number} for name, number in story.people],
             licence=self._licence(story, now),
-            attachment_keys=self._keep(story.files, by, now),
+            attachment_keys=keys,
             consented=True,
             follow_up_of=self.tickets[story.follow_up_of].number if story.follow_up_of else None,
         )
@@ -558,6 +948,13 @@ class _World:
             files.keep(io.BytesIO(made_file(name, now.date())), name, by, now, self.store).key
             for name in names
         )
+
+
+def _with_picture(body: str, keys: Sequence[str]) -> str:
+    """A text whose picture, written (file:1), is the first of these files; without files it is left out."""
+    if keys:
+        return body.replace("(file:1)", f"(file:{keys[0]})")
+    return "\n\n".join(part for part in body.split("\n\n") if "(file:1)" not in part)
 
 
 def made_password() -> str:
@@ -1576,5 +1973,24 @@ STORIES: tuple[Story, ...] = (
         "Dans le planning, la page saute à janvier dès que je valide une absence.",
         [Step(16, "claire", "hand:hugo", "Je suis en congé à partir de demain.")],
         product="time",
+    ),
+    # By the guided path, with a picture in the text.
+    Story(
+        12,
+        "omar",
+        "guided",
+        "Pointeuse de l’entrepôt : les badges passent, rien n’arrive dans les feuilles",
+        "Depuis ce matin, la pointeuse affiche « reçu », mais les feuilles restent vides :\n\n"
+        "![La fenêtre des feuilles, vide](file:1)\n\nLes autres sites ne sont pas touchés.",
+        [Step(7, "ines", "reply", "Merci pour l’image. Je regarde la synchronisation de cette borne.")],
+        product="time",
+        severity="3",
+        kind="incident",
+        answers=[
+            ("feature", "Fonction", "Feature", "Pointeuses"),
+            ("environment", "Environnement", "Environment", "Production"),
+            ("version", "Version", "Version", "9.2"),
+        ],
+        files=("feuilles-vides.png",),
     ),
 )

@@ -14,18 +14,17 @@ import re
 import secrets
 import unicodedata
 import zoneinfo
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, NoReturn
 
 from peewee import OperationalError, fn
 
-from domain import audit, notifications, passwords, settings
+from domain import audit, factors, mail_choices, notifications, passwords, second_step, settings, unread
 from domain.conversation import adopt_copies, normal_address
 from domain.policies import STAFF_ROLES, Viewer, load_viewer, viewer_from_rows, viewer_query
-from domain.refusals import Invalid, Missing, NotAllowed, NotNow
+from domain.refusals import Invalid, Locked, Missing, NotAllowed, NotNow
+from domain.turns import one_at_a_time
 from models import (
     AccountToken,
     Membership,
@@ -58,6 +57,9 @@ REGISTRATION_HOURS = 24
 SEEN_EVERY_SECONDS = 60
 KEEP_DAYS = 30
 
+# A dangerous act asks for the password or a factor again when the last one is older.
+FRESH_MINUTES = 15
+
 PURPOSES = ("password", "invitation", "registration")
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -67,10 +69,22 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffe\uffff
 ACTIVE = Person.is_active == True  # noqa: E712
 
 
-class Locked(NotNow):
-    """Sign-in is suspended for this name or this origin. data: policy, until (aware, or None), minutes, tries."""
+class SecondStep(Exception):
+    """The password is right and a second step follows: no session yet. `token` is for this browser alone."""
 
-    status = 429
+    def __init__(self, token: str, person: Person) -> None:
+        super().__init__("a second step follows")
+        self.token = token
+        self.person = person
+
+
+class Entered(NamedTuple):
+    """A sign-in that is whole: the token of the session, the person, how they proved it, the mark of the browser."""
+
+    token: str
+    person: Person
+    how: str
+    browser: str | None
 
 
 # ---- Names, origins, tokens --------------------------------------------------------------------------
@@ -138,8 +152,9 @@ _link_key: bytes | None = None
 
 
 def use_secret(secret: str) -> None:
-    """Give the portal's secret, from which the links in mails are made. Called once when the portal starts."""
+    """Give the portal's secret, from which mailed links and keys of factors are made. Called once at the start."""
     global _link_key
+    factors.use_secret(secret)
     _link_key = hashlib.sha256(b"guichet account links\0" + secret.encode()).digest()
 
 
@@ -155,32 +170,24 @@ def link_token(seed: str) -> str:
     return base64.urlsafe_b64encode(made).decode("ascii").rstrip("=")
 
 
-@contextmanager
-def one_at_a_time(*names: str) -> Iterator[None]:
-    """A transaction that no other with one of these names runs beside: what it counted is still true when it writes.
-
-    SQLite has one writer at a time anyway; PostgreSQL takes a lock for each name until the commit, in a fixed order.
-    """
-    with db.atomic():
-        if not is_sqlite():
-            for number in sorted(
-                int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big") for name in names
-            ):
-                db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (number,))
-        yield
-
-
 # ---- Sign-in -----------------------------------------------------------------------------------------
 
 
 def sign_in(
-    name: str, password: str, *, origin: str, now: datetime, user_agent: str = ""
+    name: str,
+    password: str,
+    *,
+    origin: str,
+    now: datetime,
+    user_agent: str = "",
+    browser: str | None = None,
 ) -> tuple[str, Person]:
-    """Start a session for who knows the password (ACC-8, ACC-16).
+    """Start a session for who knows the password and needs nothing more (ACC-8, ACC-16).
 
-    Arguments: name, a user name or an address; origin, the address of the browser; now, aware UTC.
-    Returns the token to keep in the browser's cookie, and the person. Raises Invalid("sign-in-failed") with `left`,
-    the tries that remain, or Locked("sign-in-locked"); both are the same for names that nobody has.
+    Arguments: name, a user name or an address; origin, the address of the browser; now, aware UTC; browser, the mark of
+    a browser that is known (ACC-10). Returns the token to keep in the browser's cookie, and the person.
+    Raises SecondStep when a factor or a mailed code is asked before there is a session; Invalid("sign-in-failed")
+    with `left`, the tries that remain, or Locked("sign-in-locked"); both are the same for names that nobody has.
     """
     origin = _origin(origin)
     key = _account_key(name)
@@ -191,14 +198,72 @@ def sign_in(
     good = passwords.verify(person.password_hash if person is not None and may else None, password)
     if person is None or not good:
         _refuse(person, key, origin, now, tries, limit)
-    token = _welcome(person, key, origin, now, user_agent)
+    if person.password_hash and passwords.needs_new_hash(person.password_hash):
+        newer = passwords.hash_password(password)
+        renewed = (
+            Person.update(password_hash=newer)
+            .where((Person.id == person.id) & (Person.password_hash == person.password_hash))
+            .execute()
+        )
+        if renewed:
+            person.password_hash = newer
+    needs = second_step.needed(person, browser, now)
+    token = _welcome(person, key, origin, now, user_agent, needs)
     if token is None:
         _refuse(person, key, origin, now, tries, limit)
-    if person.password_hash and passwords.needs_new_hash(person.password_hash):
-        Person.update(password_hash=passwords.hash_password(password)).where(
-            (Person.id == person.id) & (Person.password_hash == person.password_hash)
-        ).execute()
+    if needs is not None:
+        raise SecondStep(token, person)
     return token, person
+
+
+def finish_sign_in(
+    half: str | None,
+    *,
+    code: str | None = None,
+    credential: str | None = None,
+    site: factors.Site | None = None,
+    trust: bool = False,
+    origin: str,
+    now: datetime,
+    user_agent: str = "",
+) -> Entered:
+    """The second step of a sign-in: the session starts now (ACC-9, ACC-10).
+
+    Arguments: half, the token of SecondStep; code, of the app, for recovery, or mailed; or credential, the answer of a
+    security key, with the site it was asked for; trust, whether no code is mailed for this browser any more.
+    Raises Missing("second-step-over") when it took too long or the account changed meanwhile; Invalid("code-wrong"),
+    Invalid("key-refused"), Locked("codes-locked").
+    """
+    origin = _origin(origin)
+    pending = second_step.find(half, now)
+    if pending is None:
+        raise Missing("second-step-over")
+    person = pending.person
+    if pending.needs == "mail":
+        how = "mail"
+        second_step.prove_mailed(pending, code or "", origin=origin, now=now)
+    elif credential:
+        how = "key"
+        factors.prove_key(person.id, credential, site, second_step.bound_to(pending), origin=origin, now=now)
+    else:
+        how = factors.prove_code(person.id, code or "", origin=origin, now=now)
+    with db.atomic():
+        second_step.claim(pending, now)
+        if not _note_sign_in(person, now):
+            raise Missing("second-step-over")
+        token = _start_session(person, origin, now, user_agent)
+        audit.record(
+            "session:started",
+            by=_as_viewer(person),
+            now=now,
+            target=f"person:{person.id}",
+            origin=origin,
+            second=how,
+        )
+        browser = None
+        if how == "mail" and trust:
+            browser = second_step.trust(person.id, origin=origin, user_agent=_agent(user_agent), now=now)
+    return Entered(token, person, how, browser)
 
 
 def _reserve(key: str, origin: str, now: datetime) -> tuple[int, int]:
@@ -262,23 +327,46 @@ def _forget_failures(key: str, origin: str | None) -> None:
     SignInFailure.delete().where(which).execute()
 
 
-def _welcome(person: Person, key: str, origin: str, now: datetime, user_agent: str) -> str | None:
-    """Start the session, unless the account changed while its password was being verified."""
-    with db.atomic():
-        unchanged = (
-            Person.update(
-                last_signed_in_at=now,
-                first_signed_in_at=fn.COALESCE(Person.first_signed_in_at, UtcField().db_value(now)),
-            )
-            .where(
-                (Person.id == person.id)
-                & ACTIVE
-                & Person.locked_at.is_null()
-                & (Person.password_hash == person.password_hash)
-            )
-            .execute()
+def _note_sign_in(person: Person, now: datetime) -> bool:
+    """Write down when they signed in, unless the account changed while the sign-in was being verified."""
+    return bool(
+        Person.update(
+            last_signed_in_at=now,
+            first_signed_in_at=fn.COALESCE(Person.first_signed_in_at, UtcField().db_value(now)),
         )
-        if not unchanged:
+        .where(_unchanged(person))
+        .execute()
+    )
+
+
+def _unchanged(person: Person) -> Any:
+    same = (
+        Person.password_hash == person.password_hash
+        if person.password_hash
+        else Person.password_hash.is_null()
+    )
+    return (Person.id == person.id) & ACTIVE & Person.locked_at.is_null() & same
+
+
+def _welcome(
+    person: Person, key: str, origin: str, now: datetime, user_agent: str, needs: str | None
+) -> str | None:
+    """Start the session or the wait for its second step, unless the account changed while its password was verified."""
+    with db.atomic():
+        if needs is not None:
+            if not Person.select(Person.id).where(_unchanged(person)).exists():
+                return None
+            _forget_failures(key, origin)
+            audit.record(
+                "session:half",
+                by=_as_viewer(person),
+                now=now,
+                target=f"person:{person.id}",
+                origin=origin,
+                needs=needs,
+            )
+            return second_step.begin(person, needs, origin=origin, user_agent=_agent(user_agent), now=now)
+        if not _note_sign_in(person, now):
             return None
         _forget_failures(key, origin)
         token = _start_session(person, origin, now, user_agent)
@@ -331,6 +419,7 @@ def _as_viewer(person: Person) -> Viewer:
 
 def _start_session(person: Person, origin: str, now: datetime, user_agent: str) -> str:
     token = secrets.token_urlsafe(32)
+    unread.begin(person.id)
     hours = settings.get("session_hours_staff" if person.staff_role else "session_hours_customer")
     UserSession.create(
         token_hash=_token_hash(token),
@@ -340,9 +429,14 @@ def _start_session(person: Person, origin: str, now: datetime, user_agent: str) 
         expires_at=now + timedelta(hours=hours),
         fresh_at=now,
         origin=origin,
-        user_agent=_CONTROLS.sub(" ", user_agent or "")[:200],
+        user_agent=_agent(user_agent),
     )
     return token
+
+
+def _agent(user_agent: str) -> str:
+    """The name of a browser as it is kept: one line, 200 characters at most."""
+    return _CONTROLS.sub(" ", user_agent or "")[:200]
 
 
 class _Statements(NamedTuple):
@@ -541,13 +635,7 @@ def change_password(
     origin = _origin(origin)
     person = Person.get_by_id(viewer.id)
     check_password(new, person)
-    key = _account_key(person.email)
-    tries, limit = _reserve(key, origin, now)
-    if not passwords.verify(person.password_hash, current):
-        try:
-            _refuse(person, key, origin, now, tries, limit)
-        except Invalid as fault:
-            raise Invalid("current-password-wrong", field="current_password", **fault.data) from None
+    _prove_password(person, current, "current_password", origin, now)
     made = passwords.hash_password(new)
     with db.atomic():
         alive = UserSession.update(ended_at=now).where((UserSession.id == session_id) & _alive(now)).execute()
@@ -556,8 +644,8 @@ def change_password(
         )
         if not alive or not kept.execute():
             raise NotNow("changed-meanwhile")
-        _forget_failures(key, origin)
         kill_links(person.id, now)
+        second_step.void(person.id, now)
         end_all(person.id, viewer, now, origin=origin)
         audit.record(
             "account:password_changed", by=viewer, now=now, target=f"person:{person.id}", origin=origin
@@ -690,8 +778,9 @@ def use_token(
 ) -> tuple[str, Person]:
     """Choose a password with a mailed link, once: every other session ends and a new one begins (ACC-1, ACC-7).
 
-    Returns the token of the new session and the person. Raises Missing("link-dead"), Invalid("password-refused"): the
-    link can then still be used. It proves the address, so the account counts as verified.
+    Returns the token of the new session and the person. Raises SecondStep, with the new password kept, for who has a
+    factor: a mailbox is none. Raises Missing("link-dead"), Invalid("password-refused"): the link can then still be
+    used. It proves the address, so the account counts as verified.
     """
     origin = _origin(origin)
     link = find_link(token, now)
@@ -711,12 +800,15 @@ def use_token(
         if not claimed:
             raise Missing("link-dead")
         stamp = UtcField().db_value(now)
+        needs = second_step.needed(person, None, now, mail=False)
+        entered = {} if needs else {
+            "first_signed_in_at": fn.COALESCE(Person.first_signed_in_at, stamp), "last_signed_in_at": now
+        }  # fmt: skip
         changed = (
             Person.update(
                 password_hash=made,
                 email_verified_at=fn.COALESCE(Person.email_verified_at, stamp),
-                first_signed_in_at=fn.COALESCE(Person.first_signed_in_at, stamp),
-                last_signed_in_at=now,
+                **entered,
             )
             .where((Person.id == person.id) & ACTIVE & Person.locked_at.is_null())
             .execute()
@@ -743,8 +835,17 @@ def use_token(
         elif person.first_signed_in_at is None and person.claimed_organisation and not viewer.memberships:
             # Told only now: the address is proven, so nobody fills the team's box with made-up people (ACC-2).
             _tell_admins("registration-waiting", f"account:{person.id}:waiting", now, person)
-        session = _start_session(person, origin, now, user_agent)
-        audit.record("session:started", by=viewer, now=now, target=f"person:{person.id}", origin=origin)
+        # Whoever held a trusted browser or half a sign-in begins anew with the new password.
+        second_step.distrust_all(person.id)
+        second_step.void(person.id, now)
+        if needs:
+            person.password_hash = made
+            half = second_step.begin(person, needs, origin=origin, user_agent=_agent(user_agent), now=now)
+        else:
+            session = _start_session(person, origin, now, user_agent)
+            audit.record("session:started", by=viewer, now=now, target=f"person:{person.id}", origin=origin)
+    if needs:
+        raise SecondStep(half, person)
     return session, Person.get_by_id(person.id)
 
 
@@ -928,6 +1029,8 @@ def disable(person_id: int, by: Viewer | None, now: datetime) -> None:
         changed = Person.update(is_active=False).where((Person.id == person_id) & ACTIVE).execute()
         end_all(person_id, by, now)
         kill_links(person_id, now)
+        second_step.void(person_id, now)
+        second_step.distrust_all(person_id)
         if changed:
             audit.record("account:disabled", by=by, now=now, target=f"person:{person_id}")
 
@@ -960,6 +1063,93 @@ def unlock(person_id: int, by: Viewer | None, now: datetime) -> None:
             _mail_link(person, "password" if person.first_signed_in_at else "invitation", now)
 
 
+def reset_factors(person_id: int, reason: str, by: Viewer, now: datetime) -> bool:
+    """Take every factor away from somebody who lost them, after who asks was verified (ACC-9).
+
+    Their sessions end, trusted browsers are forgotten, and they are told by mail; they sign in with the password and
+    set up a factor anew where one is required. Returns False when there was none. Raises NotAllowed for who is no
+    admin and for one's own account, Invalid("reason-empty"), Missing.
+    """
+    if not by.is_admin or by.id == person_id:
+        raise NotAllowed("factors-not-yours")
+    if not reason or not reason.strip():
+        raise Invalid("reason-empty", field="reason")
+    reason = _one_line(reason, "reason", 300)
+    with one_at_a_time(f"factors:{person_id}"):
+        person = Person.get_or_none(Person.id == person_id)
+        if person is None:
+            raise Missing()
+        taken: dict[str, Any] = factors.take_all(person_id)
+        if not any(taken.values()):
+            return False
+        factors.forget_tries(person_id)
+        second_step.void(person_id, now)
+        second_step.distrust_all(person_id)
+        end_all(person_id, by, now)
+        audit.record("factor:reset", by=by, now=now, target=f"person:{person_id}", reason=reason, **taken)
+        factors.tell(person, "factors-reset", now)
+    return True
+
+
+# ---- Fresh sign-in -----------------------------------------------------------------------------------
+
+
+def is_fresh(session_id: int, now: datetime) -> bool:
+    """Whether the password or a factor was typed in this session less than 15 minutes ago. One query."""
+    since = now - timedelta(minutes=FRESH_MINUTES)
+    return bool(
+        UserSession.select(UserSession.id)
+        .where((UserSession.id == session_id) & (UserSession.fresh_at > since))
+        .exists()
+    )
+
+
+def prove_again(
+    viewer: Viewer,
+    session_id: int,
+    *,
+    password: str | None = None,
+    code: str | None = None,
+    credential: str | None = None,
+    site: factors.Site | None = None,
+    origin: str,
+    now: datetime,
+) -> str:
+    """Prove in a living session that it is still the same person: by the password, a code of the app, or a key.
+
+    Returns how. Recovery codes are not taken: they are for the day when the rest is lost. Raises
+    Invalid("current-password-wrong"), ("code-wrong"), ("key-refused"), or Locked; the counts are those of sign-in.
+    """
+    origin = _origin(origin)
+    if credential:
+        how = "key"
+        factors.prove_key(viewer.id, credential, site, f"session:{session_id}", origin=origin, now=now)
+    elif code:
+        how = factors.prove_code(viewer.id, code, origin=origin, now=now, recovery=False)
+    else:
+        how = "password"
+        person = Person.get_by_id(viewer.id)
+        _prove_password(person, password or "", "password", origin, now)
+    with db.atomic():
+        UserSession.update(fresh_at=now).where((UserSession.id == session_id) & _alive(now)).execute()
+        audit.record(
+            "session:fresh", by=viewer, now=now, target=f"person:{viewer.id}", origin=origin, how=how
+        )
+    return how
+
+
+def _prove_password(person: Person, password: str, field: str, origin: str, now: datetime) -> None:
+    """The present password, counted as at sign-in. Raises Invalid("current-password-wrong") by the field, or Locked."""
+    key = _account_key(person.email)
+    tries, limit = _reserve(key, origin, now)
+    if not passwords.verify(person.password_hash, password):
+        try:
+            _refuse(person, key, origin, now, tries, limit)
+        except Invalid as fault:
+            raise Invalid("current-password-wrong", field=field, **fault.data) from None
+    _forget_failures(key, origin)
+
+
 # ---- Profile -----------------------------------------------------------------------------------------
 
 
@@ -981,6 +1171,8 @@ def change_profile(viewer: Viewer, *, full_name: str, language: str, time_zone: 
     with db.atomic():
         Person.update(**after).where(Person.id == viewer.id).execute()
         audit.record("account:changed", by=viewer, now=now, target=f"person:{viewer.id}", fields=changed)
+        if "time_zone" in changed:
+            mail_choices.follow(viewer.id, now)
 
 
 def change_language(viewer: Viewer, language: str) -> None:
@@ -991,7 +1183,7 @@ def change_language(viewer: Viewer, language: str) -> None:
 
 
 def sweep(now: datetime) -> int:
-    """Delete sessions, links and counted tries that ended more than 30 days ago. Returns how many rows went."""
+    """Delete sessions, links, half sign-ins and tries that ended more than 30 days ago. Returns how many rows went."""
     long_ago = now - timedelta(days=KEEP_DAYS)
     gone = (
         UserSession.delete()
@@ -1004,4 +1196,4 @@ def sweep(now: datetime) -> int:
         .execute()
     )
     gone += SignInFailure.delete().where(SignInFailure.at < long_ago).execute()
-    return int(gone)
+    return int(gone) + second_step.sweep(now) + factors.sweep(now)

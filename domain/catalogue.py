@@ -1,4 +1,5 @@
-"""What the portal offers: categories and forms, products, kinds, scales, words of statuses, and who gets a request.
+"""What the portal offers: categories and forms, products, kinds, features, extra fields, scales, words of statuses,
+and who gets a request.
 
 All of it is rows that admins edit; presets write the first ones (domain/presets.py).
 """
@@ -14,9 +15,13 @@ from peewee import JOIN, ModelSelect
 
 from domain.refusals import Missing
 from models import (
+    Article,
     Category,
+    ExtraField,
+    Feature,
     Kind,
     Product,
+    ProductKind,
     RequestForm,
     RoutingRule,
     Scale,
@@ -24,6 +29,9 @@ from models import (
     StatusLabel,
     Team,
 )
+
+# The form of the guided path: its words are a row like those of the others, but no category lists it.
+GUIDED = "guided"
 
 # Labels of statuses stand on every page; a change made by another process is seen after this many seconds.
 CACHE_SECONDS = 3.0
@@ -53,7 +61,7 @@ def categories_with_forms() -> list[CategoryForms]:
     query = (
         RequestForm.select(RequestForm, Category)
         .join(Category)
-        .where(RequestForm.is_active, Category.is_active)
+        .where(RequestForm.is_active, Category.is_active, RequestForm.slug != GUIDED)
         .order_by(Category.position, Category.id, RequestForm.position, RequestForm.id)
     )
     for form in query:
@@ -101,6 +109,44 @@ def products() -> list[Product]:
     return list(Product.select().where(Product.is_active).order_by(Product.position, Product.id))
 
 
+def kinds_by_product() -> dict[int, set[int]]:
+    """For each product that names them, the kinds offered for it (REQ-6). Remembered for a few seconds."""
+
+    def read() -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
+        for product, kind in ProductKind.select(ProductKind.product, ProductKind.kind).tuples():
+            found.setdefault(product, set()).add(kind)
+        return found
+
+    return _remembered("kinds of products", read)
+
+
+def features() -> list[Feature]:
+    """The active features, in order (REQ-6). Remembered for a few seconds: do not change the rows."""
+    return _remembered(
+        "features",
+        lambda: list(Feature.select().where(Feature.is_active).order_by(Feature.position, Feature.id)),
+    )
+
+
+def extra_fields() -> list[ExtraField]:
+    """The active extra fields with their articles, in order (REQ-6). Remembered for a few seconds."""
+    return _remembered(
+        "extra fields",
+        lambda: list(
+            ExtraField.select(ExtraField, Article)
+            .join(Article, JOIN.LEFT_OUTER)
+            .where(ExtraField.is_active)
+            .order_by(ExtraField.position, ExtraField.id)
+        ),
+    )
+
+
+def offers_guided_path() -> bool:
+    """True while the guided path is offered. Remembered for a few seconds."""
+    return any(form.slug == GUIDED and form.is_active and form.category.is_active for form in all_forms())
+
+
 def route(
     *,
     category: str,
@@ -108,12 +154,13 @@ def route(
     kind: str | None = None,
     product_id: int | None = None,
     organisation_id: int | None = None,
+    feature_id: int | None = None,
 ) -> Team:
     """The team that gets a request: the first active rule, by position, whose conditions all hold (REQ-12).
 
-    Arguments: slugs of the category, form and kind, ids of the product and organisation; None matches only rules
-    that say nothing about it. Rules whose team is switched off are passed over. Without any rule that matches, the
-    first active team by position gets it. One query, two without a match.
+    Arguments: slugs of the category, form and kind, ids of the product, feature and organisation; None matches only
+    rules that say nothing about it. Rules whose team is switched off are passed over. Without any rule that matches,
+    the first active team by position gets it. One query, two without a match.
     Raises Missing("no-team") for a portal without active teams.
     """
     rule = (
@@ -132,6 +179,7 @@ def route(
             RoutingRule.form.is_null() | (RequestForm.slug == form),
             RoutingRule.kind.is_null() | (Kind.slug == kind),
             RoutingRule.product.is_null() | (RoutingRule.product == product_id),
+            RoutingRule.feature.is_null() | (RoutingRule.feature == feature_id),
             RoutingRule.organisation.is_null() | (RoutingRule.organisation == organisation_id),
         )
         .order_by(RoutingRule.position, RoutingRule.id)
@@ -225,6 +273,11 @@ def all_forms() -> list[RequestForm]:
 def teams_by_id() -> dict[int, Team]:
     """Every team by its key. Remembered for a few seconds."""
     return _remembered("teams", lambda: {team.id: team for team in Team.select()})
+
+
+def products_by_id() -> dict[int, Product]:
+    """Every product by its key, switched off or not. Remembered for a few seconds."""
+    return _remembered("products", lambda: {product.id: product for product in Product.select()})
 
 
 _memory: dict[str, tuple[float, Any]] = {}

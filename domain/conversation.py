@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from domain import audit, closing, lifecycle, notifications, policies, search
+from domain import audit, closing, drafts, lifecycle, notifications, policies, search
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Membership, Message, Participant, Person, Ticket, db
 
@@ -97,6 +97,7 @@ def reply(
             idempotency_key=idempotency_key,
         )
         files.claim(attachment_keys, ticket, message, by)
+        drafts.sent(idempotency_key, by)
         origin, environment_before = ticket.status, ticket.test_environment
         target = _target_after_reply(ticket, by, move_to)
         if works and origin != "customer_testing":
@@ -292,6 +293,7 @@ def note(
             idempotency_key=idempotency_key,
         )
         files.claim(attachment_keys, ticket, message, by, internal=True)
+        drafts.sent(idempotency_key, by)
         search.index_ticket(ticket.id)
         event = audit.record_event(ticket, "ticket:noted", by, now, public=False, message_id=message.id)
         notifications.tell(event, ticket, now, by)
@@ -414,6 +416,21 @@ def remove_cc(ticket: Ticket, participant_id: int, by: Viewer, now: datetime) ->
         )
 
 
+def leave_copy(copy: Participant, now: datetime) -> None:
+    """An address without account takes itself out of copy, by the link of a mail (VIEW-15): nobody is signed in.
+
+    Doing it again changes nothing.
+    """
+    with db.atomic():
+        ticket = lifecycle.fresh(copy.ticket_id)
+        gone = Participant.delete().where((Participant.id == copy.id) & (Participant.role == "cc")).execute()
+        if gone:
+            search.index_ticket(ticket.id)
+            audit.record_event(
+                ticket, "ticket:cc_removed", None, now, person_id=copy.person_id, email=copy.email, left=True
+            )
+
+
 def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None:
     """A colleague joins a request of the organisation, and gets its news from then on (VIEW-6)."""
     with db.atomic():
@@ -421,7 +438,7 @@ def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None
         if not policies.can_see(by, ticket):
             raise Missing()
         rights = policies.rights_in(by, ticket.organisation_id)
-        if rights is None or not rights.can_answer or by.id == ticket.requester_id:
+        if rights is None or not policies.completes_all(rights) or by.id == ticket.requester_id:
             raise NotAllowed("collaborate-not-yours")
         if ticket.status in ("closed", "expired"):
             raise NotNow("ticket-closed", number=ticket.number)

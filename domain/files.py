@@ -12,14 +12,16 @@ import re
 import secrets
 import struct
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
 
+from peewee import SQL, fn
+
 from domain import pictures, policies, settings
 from domain.refusals import Invalid, Missing, NotNow
-from models import Attachment, Message, Ticket, db
+from models import Attachment, DraftFile, Message, Ticket, db
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -243,6 +245,28 @@ def is_inline(attachment: Attachment) -> bool:
     return attachment.content_type in INLINE_TYPES
 
 
+# ---- Pictures in a text -------------------------------------------------------------------------------
+
+# How a text says where one of its pictures stands: "![screen of hours](file:KEY)". Anything else is plain text.
+REFERENCE = re.compile(r"!\[([^\[\]\n]{0,200})\]\(file:([A-Za-z0-9_-]{43})\)")
+
+
+def without_references(text: str, say: Callable[[str], str] = str) -> str:
+    """A text without the keys of its pictures: what describes each one stands in its place.
+
+    Arguments: say, makes the words that stand there of the description.
+    """
+    return REFERENCE.sub(lambda found: say(found[1]), text) if "(file:" in text else text
+
+
+def with_other_keys(text: str, keys: Mapping[str, str]) -> str:
+    """A text whose pictures are copies: each reference names the file that stands for the former one.
+
+    Arguments: keys, former key -> new key; a key that is not among them stays.
+    """
+    return REFERENCE.sub(lambda found: f"![{found[1]}](file:{keys.get(found[2], found[2])})", text)
+
+
 # ---- From the upload to the request ----------------------------------------------------------------------
 
 
@@ -415,7 +439,12 @@ def sweep_unclaimed(now: datetime, store: Store) -> int:
     Arguments: now, aware UTC. Returns how many files went. A file of a request is never touched.
     """
     swept = 0
-    stale = Attachment.ticket.is_null() & (Attachment.created_at < now - PENDING_KEPT)
+    stale = (
+        Attachment.ticket.is_null()
+        & (Attachment.created_at < now - PENDING_KEPT)
+        # A draft holds its files as long as it is kept.
+        & ~fn.EXISTS(DraftFile.select(SQL("1")).where(DraftFile.attachment == Attachment.id))
+    )
     for row in list(Attachment.select().where(stale).order_by(Attachment.id).limit(500)):
         if Attachment.delete().where((Attachment.id == row.id) & Attachment.ticket.is_null()).execute():
             with suppress(OSError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -99,6 +100,12 @@ def _heads(query: ModelSelect) -> list[Head]:
     return [Head(*row) for row in query.tuples()]
 
 
+def public_articles() -> list[tuple[str, datetime]]:
+    """What anybody may read, for search engines: (slug, last change in UTC), in the order of their addresses."""
+    query = policies.visible_articles(None).where(Article.state == "published").order_by(Article.slug)
+    return [(row.slug, row.updated_at) for row in query.select(Article.slug, Article.updated_at)]
+
+
 def topics(viewer: Viewer | None) -> list[TopicHead]:
     """The topics with something to read for this person, each with its first articles. Two queries.
 
@@ -114,6 +121,32 @@ def topics(viewer: Viewer | None) -> list[TopicHead]:
             entry.first.append(head)
         found[head.topic_id] = entry._replace(total=entry.total + 1)
     return [entry for entry in found.values() if entry.total]
+
+
+# Which topics the home page shows is asked on every visit; a change made elsewhere is seen after this many seconds.
+CACHE_SECONDS = 3.0
+_featured: dict[str, tuple[float, list[Topic]]] = {}
+
+
+def forget() -> None:
+    """Drop what this process remembers: the next read asks the database."""
+    _featured.clear()
+
+
+def featured(viewer: Viewer | None) -> list[Topic]:
+    """The topics that the home page shows: those chosen for it in which this person may read something (VIEW-8).
+
+    At most one query, and none while it is remembered: equal for all who read the same articles.
+    """
+    reader = "" if viewer is None or not viewer.is_active else viewer.staff_role or "customer"
+    known = _featured.get(reader)
+    if known is not None and time.monotonic() - known[0] < CACHE_SECONDS:
+        return known[1]
+    readable = policies.visible_articles(viewer).select(Article.topic).where(Article.state == "published")
+    query = Topic.select().where(Topic.is_featured & Topic.is_active & Topic.id.in_(readable))
+    found = list(query.order_by(Topic.position, Topic.id))
+    _featured[reader] = (time.monotonic(), found)
+    return found
 
 
 def topic(slug: str) -> Topic:
@@ -189,7 +222,7 @@ def find(viewer: Viewer | None, slug: str) -> Article:
 def related(viewer: Viewer | None, article: Article, limit: int = 4) -> list[Head]:
     """Articles of the same topic that speak of the same things first. Two queries."""
     text = f"{article.title_fr} {article.title_en}"
-    found = [head for head in _ranked(viewer, search.telling(text), least=1) if head.id != article.id]
+    found = [head for head in _ranked(viewer, text, least=1) if head.id != article.id]
     near = [head for head in found if head.topic_id == article.topic_id]
     return [*near, *(head for head in found if head.topic_id != article.topic_id)][:limit]
 
@@ -200,11 +233,12 @@ def related(viewer: Viewer | None, article: Article, limit: int = 4) -> list[Hea
 def matching(viewer: Viewer | None, query: str) -> list[Head]:
     """The articles that answer a search, best first: those with every word, else those with most of them. Two queries.
 
-    Arguments: query, as typed. Words of the title weigh more than those of the text, rare ones more than common ones.
+    Arguments: query, as typed. Words of the title weigh more than those of the summary, those more than the words of
+    the text, rare ones more than common ones; of equals, the title that is nearest to what was typed comes first.
     """
     sought = search.telling(query)
-    return _ranked(viewer, sought, least=len(sought)) or _ranked(
-        viewer, sought, least=math.ceil(len(sought) / 2)
+    return _ranked(viewer, query, least=len(sought)) or _ranked(
+        viewer, query, least=math.ceil(len(sought) / 2)
     )
 
 
@@ -213,28 +247,37 @@ def suggested(viewer: Viewer, subject: str, limit: int = 3) -> list[Head]:
     sought = search.telling(subject)
     if not sought:
         return []
-    return _ranked(viewer, sought, least=math.ceil(len(sought) / 2), in_title=True)[:limit]
+    return _ranked(viewer, subject, least=math.ceil(len(sought) / 2), in_title=True)[:limit]
 
 
-def _ranked(
-    viewer: Viewer | None, sought: Sequence[str], *, least: int, in_title: bool = False
-) -> list[Head]:
-    """The published articles that hold at least some of the words, best first."""
+def _ranked(viewer: Viewer | None, query: str, *, least: int, in_title: bool = False) -> list[Head]:
+    """The published articles that hold at least some of the telling words of a query, best first."""
+    sought = search.telling(query)
     if not sought:
         return []
     hits = search.article_hits(sought)
     frequency = {term: sum(term in held for held in hits.values()) for term in sought}
-    scores = {}
-    for article_id, held in hits.items():
-        if len(held) < least or (in_title and not any(held.values())):
-            continue
-        scores[article_id] = sum(
-            (4.0 if at_top else 1.0) / (1.0 + math.log(frequency[term])) for term, at_top in held.items()
-        )
-    if not scores:
+    hits = {
+        article_id: held
+        for article_id, held in hits.items()
+        if len(held) >= least and (not in_title or any(held.values()))
+    }
+    if not hits:
         return []
-    found = _heads(_published(viewer).where(Article.id.in_(list(scores))))
-    return sorted(found, key=lambda head: (-scores[head.id], head.kind in DATED, head.id))
+    typed = frozenset(search.terms(query))
+
+    def order(head: Head) -> tuple[float, int, bool, int]:
+        held = hits[head.id]
+        summary = frozenset(search.words(f"{head.summary_fr} {head.summary_en}"))
+        score = sum(
+            (4.0 if at_top else 2.0 if term in summary else 1.0) / (1.0 + math.log(frequency[term]))
+            for term, at_top in held.items()
+        )
+        # Small words such as "who can" say little, but more than nothing where two say as much.
+        near = max(len(typed.intersection(search.words(title))) for title in (head.title_fr, head.title_en))
+        return -score, -near, head.kind in DATED, head.id
+
+    return sorted(_heads(_published(viewer).where(Article.id.in_(list(hits)))), key=order)
 
 
 def record_miss(query: str, now: datetime) -> None:

@@ -163,7 +163,7 @@ def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
     Raises NotNow("changed-meanwhile") when somebody changed it in between; the caller's row is updated otherwise.
     Every change of status comes through here: what waited for a request that ends moves on in the same transaction.
     """
-    from domain import blocking
+    from domain import blocking, satisfaction
 
     origin = ticket.status
     values = {**changes, "updated_at": now, "version": Ticket.version + 1}
@@ -178,6 +178,8 @@ def claim(ticket: Ticket, now: datetime, **changes: Any) -> None:
     ticket.version += 1
     if ticket.status != origin:
         blocking.on_status(ticket, origin, now)
+    if "close_reason" in changes:
+        satisfaction.on_closed(ticket, origin, now)
 
 
 def check_at_desk(ticket: Ticket, by: Viewer) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from peewee import JOIN, SQL, ModelSelect, Tuple
+from peewee import JOIN, SQL, ModelSelect, Tuple, fn
 
 import models
-from domain import catalogue, contests, lifecycle, policies, search, settings, statements
+from domain import audit, catalogue, contests, lifecycle, policies, search, settings, statements
 from domain.policies import Viewer
 from models import Organisation, Participant, Person, Portal, PriorityContest, TeamMember, Ticket, db
 
@@ -31,6 +31,8 @@ SEARCH_CAP = 1_000
 SEARCH_NEAR = 50
 
 _Assignee = Person.alias("assignee")
+# What has no date of closing comes after all that has one.
+_NEVER = "9999-12-31 00:00:00.000000"
 _SORTS: dict[str, Any] = {
     "created": Ticket.id,
     "number": Ticket.id,
@@ -39,11 +41,22 @@ _SORTS: dict[str, Any] = {
     "priority": Ticket.priority_position,
     "summary": Ticket.summary,
     "form": Ticket.form_slug,
+    # Those of one kind, category, product or team stand together, whatever their names in each language.
+    "kind": Ticket.kind_slug,
+    "category": Ticket.category_slug,
+    "product": fn.COALESCE(Ticket.product, 0),
+    "team": fn.COALESCE(Ticket.team, 0),
+    "closes": fn.COALESCE(Ticket.closes_at, _NEVER),
+    "requester": Person.full_name,
+    "agent": fn.COALESCE(_Assignee.full_name, ""),
+    "organisation": Organisation.name,
 }
 DEFAULT_SORT = "-created"
 SORTS = tuple(_SORTS)
 # Orders that an index has whatever is listed: the only ones for those who see every request.
 _AGENT_SORTS = ("created", "number", "status")
+# A file holds at most that many requests of a list.
+EXPORT_CAP = 2_000
 
 
 class Row(NamedTuple):
@@ -58,6 +71,8 @@ class Row(NamedTuple):
     priority: str | None
     priority_position: int
     scale_slug: str | None
+    category_slug: str
+    product_id: int | None
     team_id: int | None
     organisation_id: int
     organisation_name: str
@@ -81,6 +96,8 @@ _COLUMNS = (
     Ticket.priority,
     Ticket.priority_position,
     Ticket.scale_slug,
+    Ticket.category_slug,
+    Ticket.product,
     Ticket.team,
     Ticket.organisation,
     Organisation.name,
@@ -254,9 +271,13 @@ def same_label(status: str, kind: str = "") -> list[str]:
     return [key for key, label in labels.items() if (label.customer_fr, label.customer_en) == wanted]
 
 
-def sorts_of(viewer: Viewer) -> tuple[str, ...]:
-    """The columns by which this person may sort a list: what a customer sees is little enough for any of them."""
-    return _AGENT_SORTS if viewer.is_agent else SORTS
+def sorts_of(viewer: Viewer, name: str = "organisation") -> tuple[str, ...]:
+    """The columns by which this person may sort a list (VIEW-2).
+
+    Any of them for what one person sees or has; for those who see all requests, only the orders that an index has:
+    sorting a million rows to show the first 25 would take seconds.
+    """
+    return _AGENT_SORTS if viewer.is_agent and name == "organisation" else SORTS
 
 
 def find(viewer: Viewer, asked: Asked) -> Page:
@@ -306,12 +327,24 @@ def find(viewer: Viewer, asked: Asked) -> Page:
     return Page(found[:size], None, found[size - 1].number if more else None, total, cap)
 
 
+def export(viewer: Viewer, asked: Asked, now: datetime) -> list[Row]:
+    """All the requests of a list, in its order, up to EXPORT_CAP: what somebody takes along as a file. Recorded.
+
+    Arguments: viewer, who reads; asked, what the address says, whatever page it is on; now, aware UTC.
+    """
+    query = _narrow(_of_list(viewer, asked.list), viewer, asked)
+    rows = _fetch(*_sorted(_rows(query), asked, _descends(asked)).limit(EXPORT_CAP).sql())
+    with db.atomic():
+        audit.record("list:exported", by=viewer, now=now, target=f"list:{asked.list}", rows=len(rows))
+    return rows
+
+
 def _prepared(
     viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]
 ) -> tuple[str, list[Any]]:
     """SQL and values of a query on what a viewer may see; `key` is all that it depends on besides the viewer."""
     anybody, given = policies.with_stand_ins(viewer)
-    rule = settings.get("contacts_see_all")
+    rule = policies.reading_rule()
     return statements.words(("list", *key, anybody, rule), lambda: build(anybody), given)
 
 
@@ -348,15 +381,13 @@ def _cut(
     down = descending != backwards
     if edge:
         # Its place counts even when it left the list since: it was answered while somebody read this page.
-        here = policies.visible_tickets(viewer).where(Ticket.number == edge)
+        here = _rows(policies.visible_tickets(viewer).where(Ticket.number == edge))
         start = here.select(Ticket.id, column).tuples().first() if policies.could_be_number(edge) else None
         if start is not None:
             if column is Ticket.id:
                 query = query.where(Ticket.id < start[0] if down else Ticket.id > start[0])
             else:
-                place, there = Tuple(column, Ticket.id), Tuple(start[1], start[0])
-                if column is Ticket.updated_at:
-                    there = Tuple(Ticket.updated_at.db_value(start[1]), start[0])
+                place, there = Tuple(column, Ticket.id), Tuple(_as_stored(start[1]), start[0])
                 query = query.where(place < there if down else place > there)
         else:
             edge, backwards = "", False

@@ -10,14 +10,25 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from peewee import SQL, fn
 
-from domain import catalogue, policies, statements
-from models import OutboxMessage, Participant, Person, Team, TeamMember, Ticket, TicketEvent
+from domain import catalogue, mail_choices, policies, statements
+from models import (
+    MailCopy,
+    MailHold,
+    OutboxMessage,
+    Participant,
+    Person,
+    Team,
+    TeamMember,
+    Ticket,
+    TicketEvent,
+    db,
+)
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -45,7 +56,8 @@ class Rule(NamedTuple):
 RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:created": (
         Rule("request-received", "customers", author_too=True),
-        Rule("team-new", "team"),
+        # Those that an incident brings are on its page of the desk: the team needs no mail for each (VIEW-14).
+        Rule("team-new", "team", "no_incident"),
     ),
     "ticket:routed": (Rule("team-new", "team", "unassigned"),),
     "ticket:replied": (
@@ -116,6 +128,10 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:split": (),
     # Both keep a mail of it, whoever did it; many at once are one mail (domain/handover.py).
     "ticket:handed_over": (Rule("request-handed-over", "handed", "alone", author_too=True),),
+    # What is new of the incident comes as answers on the thread, with their mails.
+    "ticket:incident_joined": (),
+    # The answer is read on the request and in the reports.
+    "ticket:rated": (),
     # Each of the two people keeps a mail of what they did: it holds the way to cancel (REQ-4).
     "deletion:announced": (Rule("deletion-confirm", "requester", author_too=True),),
     "deletion:confirmed": (
@@ -172,6 +188,16 @@ class PermanentFailure(Exception):
 
 class Skipped(Exception):
     """The mail has no reason to leave any more; the reason is a stable key and is kept."""
+
+
+class Sent(NamedTuple):
+    """What a delivery tells of a mail that left: the texts to keep, and what a gathered mail left out.
+
+    copies: key of a row to (subject, text); left_out: key of a row to the reason, a stable key.
+    """
+
+    copies: Mapping[int, tuple[str, str]]
+    left_out: Mapping[int, str] = {}
 
 
 class Recipient(NamedTuple):
@@ -374,6 +400,7 @@ WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
     "first_block": lambda event, ticket, by: bool(event.data.get("first")),
     "goes_on": lambda event, ticket, by: event.data.get("from") != event.data.get("to"),
     "alone": lambda event, ticket, by: bool(event.data.get("alone")),
+    "no_incident": lambda event, ticket, by: not event.data.get("incident_id"),
     "asks_person": lambda event, ticket, by: event.data.get("asks") == "person",
     "asks_call": lambda event, ticket, by: event.data.get("asks") == "call",
     "waits": lambda event, ticket, by: event.data.get("state") == "waiting",
@@ -400,7 +427,7 @@ def tell(event: TicketEvent, ticket: Ticket, now: datetime, by: Viewer | None) -
     """
     author_id = by.id if by is not None else event.actor_id
     told: set[str] = set()
-    rows = []
+    rows, groups = [], []
     for rule in rules_for(event):
         if not event.is_public and rule.who not in OF_THE_DESK:
             continue
@@ -418,7 +445,8 @@ def tell(event: TicketEvent, ticket: Ticket, now: datetime, by: Viewer | None) -
             if event.data.get("message_id"):
                 context["message_id"] = event.data["message_id"]
             rows.append(_row(rule.template, f"event:{event.id}", recipient, ticket.id, context, now))
-    return _insert(rows)
+            groups.append(mail_choices.group_of(rule.template, event.data.get("to")))
+    return _insert_in_place(rows, groups, now)
 
 
 def enqueue(
@@ -447,7 +475,19 @@ def enqueue(
         person.id if person is not None else None,
         language or (person.language if person is not None else "fr"),
     )
-    return bool(_insert([_row(template, source, recipient, ticket.id if ticket else None, context, now)]))
+    row = _row(template, source, recipient, ticket.id if ticket else None, context, now)
+    return bool(_insert_in_place([row], [mail_choices.group_of(template)], now))
+
+
+def enqueue_all(
+    template: str, people: Iterable[Person], *, source: str, now: datetime, **context: Any
+) -> int:
+    """Write one mail for each of some people, inside the caller's transaction. Arguments as enqueue().
+
+    Returns how many were written: those that were there already are left alone.
+    """
+    rows = [_row(template, source, _of_person(person), None, context, now) for person in people]
+    return sum(_insert(rows[start : start + 500]) for start in range(0, len(rows), 500))
 
 
 def _row(
@@ -471,7 +511,44 @@ def _row(
         "created_at": now,
         # Nothing means at once, by any clock: a job run by hand at another date does not delay its mails.
         "next_try_at": None,
+        "status": "waiting",
+        "skip_reason": "",
     }
+
+
+def _insert_in_place(rows: list[dict[str, Any]], groups: list[str], now: datetime) -> int:
+    """Write rows with the hour at which each leaves, by what its reader chose (VIEW-15).
+
+    What a reader does not want is written too, as not sent: the request shows who was told what. Without a request or
+    an account behind it, a mail goes at once.
+    """
+    choosers = [
+        row["person"]
+        for row, group in zip(rows, groups, strict=True)
+        if group and row["person"] is not None and row["ticket"] is not None
+    ]
+    if not choosers:
+        return _insert(rows)
+    choices = mail_choices.of_people(choosers)
+    holds = {}
+    for row, group in zip(rows, groups, strict=True):
+        if row["ticket"] is None or row["person"] not in choices:
+            continue
+        placed = mail_choices.place(group, choices[row["person"]], now)
+        row["next_try_at"] = placed.at
+        if placed.pace == "off":
+            row |= {"status": "skipped", "skip_reason": mail_choices.NOT_WANTED}
+        elif placed.pace != "now":
+            holds[row["message_id"]] = placed.pace
+    written = _insert(rows)
+    if holds:
+        keys = OutboxMessage.select(OutboxMessage.id, OutboxMessage.message_id).where(
+            OutboxMessage.message_id.in_(list(holds))
+        )
+        found = [{"message": key, "pace": holds[name]} for key, name in keys.tuples()]
+        if found:
+            MailHold.insert_many(found).execute()
+    return written
 
 
 def _insert(rows: list[dict[str, Any]]) -> int:
@@ -488,14 +565,16 @@ def _insert(rows: list[dict[str, Any]]) -> int:
 # ---- Out of the outbox -------------------------------------------------------------------------------
 
 
-def deliver_due(send: Callable[[OutboxMessage], None], now: datetime, limit: int = 200) -> int:
+def deliver_due(send: Callable[[OutboxMessage], Sent | None], now: datetime, limit: int = 200) -> int:
     """Send what is due, once each, oldest first (OPS-7).
 
-    Arguments: send, which words and sends one row and raises TemporaryFailure, PermanentFailure or Skipped;
-    it is called outside any transaction; now, aware UTC; limit, most mails of this call.
+    Arguments: send, which words and sends one row, tells what of it is kept, and raises TemporaryFailure,
+    PermanentFailure or Skipped; it is called outside any transaction; now, aware UTC; limit, most mails of this call.
     Returns how many left. Each row is claimed first, so that two processes never send the same one; a crash
     between the server's yes and the mark sends it again with the same Message-ID.
     """
+    from domain import digests
+
     started = time.monotonic()
     sent = tried = 0
     while tried < limit:
@@ -511,13 +590,18 @@ def deliver_due(send: Callable[[OutboxMessage], None], now: datetime, limit: int
             tried += 1
             row = OutboxMessage.get_by_id(row_id)
             try:
-                _check_recipient(row)
-                send(row)
+                check_recipient(row)
+                if row.template == "digest":
+                    digests.drop_unseen(row)
+                told = send(row)
             except Skipped as skipped:
-                _mark(row, status="skipped", skip_reason=str(skipped)[:60])
+                reason = str(skipped)[:60]
+                _mark(row, status="skipped", skip_reason=reason)
+                digests.follow(row, status="skipped", skip_reason=reason)
             except PermanentFailure as failure:
                 log.warning("mail %s (%s) failed for good", row.id, row.template)
                 _mark(row, status="failed", attempts=row.attempts + 1, last_error=_safe(failure))
+                digests.follow(row, status="failed", last_error=_safe(failure))
             except TemporaryFailure as failure:
                 _postpone(row, _safe(failure), at)
                 if failure.whole_server:
@@ -528,7 +612,12 @@ def deliver_due(send: Callable[[OutboxMessage], None], now: datetime, limit: int
                 _postpone(row, type(mistake).__name__, at)
             else:
                 at = now + timedelta(seconds=time.monotonic() - started)
-                _mark(row, status="sent", sent_at=at, attempts=row.attempts + 1, last_error="")
+                with db.atomic():
+                    _mark(row, status="sent", sent_at=at, attempts=row.attempts + 1, last_error="")
+                    if told is not None:
+                        _keep_copies(told.copies)
+                        digests.leave_out(told.left_out)
+                    digests.follow(row, status="sent", sent_at=at)
                 sent += 1
     return sent
 
@@ -541,20 +630,39 @@ def _may_be_tried(at: datetime) -> Any:
     )
 
 
+def _grouped(row: Any) -> Any:
+    """True of a row that leaves in a gathered mail only."""
+    hold = MailHold.alias("hold")
+    return fn.EXISTS(hold.select(hold.id).where((hold.message == row.id) & (hold.pace != "quiet")))
+
+
+def _held(row: Any) -> Any:
+    """True of a row that its reader's choices made wait, quiet hours included."""
+    hold = MailHold.alias("held")
+    return fn.EXISTS(hold.select(hold.id).where(hold.message == row.id))
+
+
 def _due(at: datetime, limit: int) -> list[int]:
-    # A later mail about the same request never overtakes an earlier one to the same person.
-    earlier = OutboxMessage.alias("earlier")
+    # A later mail about the same request never overtakes an earlier one to the same person. One that waits for its
+    # hour by choice holds up nobody: what always goes at once goes at once.
+    earlier, hold = OutboxMessage.alias("earlier"), MailHold.alias("quiet")
+    by_choice = fn.EXISTS(
+        hold.select(hold.id).where(
+            (hold.message == earlier.id) & ((hold.pace != "quiet") | (earlier.next_try_at > at))
+        )
+    )
     held_up = fn.EXISTS(
         earlier.select(earlier.id).where(
             (earlier.ticket == OutboxMessage.ticket)
             & (earlier.recipient == OutboxMessage.recipient)
             & (earlier.status == SQL("'waiting'"))
             & (earlier.id < OutboxMessage.id)
+            & ~by_choice
         )
     )
     query = (
         OutboxMessage.select(OutboxMessage.id)
-        .where(_may_be_tried(at) & (OutboxMessage.ticket.is_null() | ~held_up))
+        .where(_may_be_tried(at) & ~_grouped(OutboxMessage) & (OutboxMessage.ticket.is_null() | ~held_up))
         # A sum, so that no database walks the whole table along its key to find the few that wait.
         .order_by(OutboxMessage.id + 0)
         .limit(limit)
@@ -578,13 +686,36 @@ def _mark(row: OutboxMessage, **changes: Any) -> None:
 
 
 def _postpone(row: OutboxMessage, reason: str, at: datetime) -> None:
+    from domain import digests
+
     tries = row.attempts + 1
     if tries >= GIVE_UP_TRIES:
         log.warning("mail %s (%s) failed: given up after %s days", row.id, row.template, GIVE_UP_DAYS)
         _mark(row, status="failed", attempts=tries, last_error=reason)
+        digests.follow(row, status="failed", last_error=reason)
         return
+    # Quiet hours are over for it: from now on it waits for the server, and later mails wait for it.
+    MailHold.delete().where((MailHold.message == row.id) & (MailHold.pace == "quiet")).execute()
     minutes = BACK_OFF_MINUTES[min(tries, len(BACK_OFF_MINUTES)) - 1]
     _mark(row, attempts=tries, next_try_at=at + timedelta(minutes=minutes), last_error=reason)
+
+
+def _keep_copies(copies: Mapping[int, tuple[str, str]]) -> None:
+    """Keep mails as they went out, for their readers and the team (VIEW-4); a second delivery changes nothing."""
+    rows = [
+        {"message": key, "subject": subject[:200], "text": text} for key, (subject, text) in copies.items()
+    ]
+    if rows:
+        MailCopy.insert_many(rows).on_conflict(action="nothing", conflict_target=[MailCopy.message]).execute()
+
+
+def forget_copies(ticket: Ticket) -> int:
+    """Delete the kept texts of a request's mails: what was taken out of the request must not stay in them.
+
+    Returns how many. That the mails were sent, and to whom, stays.
+    """
+    keys = OutboxMessage.select(OutboxMessage.id).where(OutboxMessage.ticket == ticket.id)
+    return int(MailCopy.delete().where(MailCopy.message.in_(keys)).execute())
 
 
 def _safe(failure: Exception) -> str:
@@ -593,7 +724,7 @@ def _safe(failure: Exception) -> str:
     return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()[:300]
 
 
-def _check_recipient(row: OutboxMessage) -> None:
+def check_recipient(row: OutboxMessage) -> None:
     """Ask again, at the moment of sending, whether this person may be told. Raises Skipped with the reason."""
     if row.person_id is None:
         if row.ticket_id is not None and not _is_in_copy(row):
@@ -627,15 +758,23 @@ def _is_in_copy(row: OutboxMessage) -> bool:
 def retry(which: Iterable[int] | str, now: datetime) -> int:
     """Put mails back to be sent at once: failed ones, and those that wait for a later try (OPS-5).
 
-    Arguments: which, keys of rows or "all"; now, aware UTC. Returns how many. What was sent or skipped is left alone.
+    Arguments: which, keys of rows or "all"; now, aware UTC. Returns how many. What was sent or skipped is left alone,
+    and so is what waits for its hour by its reader's choice.
     """
+    from domain import digests
+
     query = OutboxMessage.update(status="waiting", attempts=0, next_try_at=None).where(
         OutboxMessage.status.in_(("waiting", "failed"))
         & (OutboxMessage.claimed_until.is_null() | (OutboxMessage.claimed_until < now))
+        & ~_grouped(OutboxMessage)
+        & ~((OutboxMessage.status == "waiting") & (OutboxMessage.attempts == 0) & _held(OutboxMessage))
     )
     if which != "all":
-        query = query.where(OutboxMessage.id.in_([int(row_id) for row_id in which]))
-    return int(query.execute())
+        query = query.where(OutboxMessage.id.in_(digests.with_gathered(int(row_id) for row_id in which)))
+    with db.atomic():
+        count = int(query.execute())
+        digests.wait_again()
+    return count
 
 
 def waiting_count() -> int:
@@ -652,13 +791,3 @@ def outbox(status: str | None = None, limit: int = 50) -> list[OutboxMessage]:
     """The newest mails, of one status when it is given; most recent first."""
     query = OutboxMessage.select().order_by(OutboxMessage.id.desc()).limit(limit)
     return list(query.where(OutboxMessage.status == status) if status else query)
-
-
-def mail_log(ticket: Ticket) -> list[OutboxMessage]:
-    """Who was told what about a request, and when (VIEW-15): its mails, oldest first, with the person of each."""
-    return list(
-        OutboxMessage.select(OutboxMessage, Person)
-        .left_outer_join(Person, on=(OutboxMessage.person == Person.id), attr="person")
-        .where(OutboxMessage.ticket == ticket.id)
-        .order_by(OutboxMessage.id)
-    )

@@ -10,10 +10,11 @@ from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from peewee import JOIN
+from peewee import JOIN, Case
 
-from domain import catalogue, contacts, settings
-from domain.policies import Viewer
+from domain import catalogue, contacts
+from domain.audience import OFFERED
+from domain.policies import Viewer, reading_rule
 from models import (
     Calendar,
     ConsentText,
@@ -25,6 +26,9 @@ from models import (
     RequestForm,
     ScaleLevel,
 )
+
+# People of one organisation that a form reads at most.
+MOST_MEMBERS = 1_000
 
 
 @dataclass
@@ -41,6 +45,8 @@ class Place:
     # Names of those who read a request whose audience is the organisation, and of its administrators.
     readers: list[str] = field(default_factory=list)
     administrators: list[str] = field(default_factory=list)
+    # (key, name) of those to whom a request can be shown by name, the viewer left out.
+    members: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Occasion:
@@ -125,23 +131,27 @@ def places(viewer: Viewer) -> list[Place]:
             Membership.organisation.in_(list(found)),
             Membership.removed_at.is_null(),
             Person.is_active,
-            # Only an administrator needs the whole list; the names of readers are few.
-            Membership.can_see_all
-            | (Membership.role == "administrator")
-            | Membership.organisation.in_(chooses_in),
         )
-        .order_by(Person.full_name, Person.id)
+        # Those whose names the form cannot do without come first, should an organisation have very many people.
+        .order_by(
+            Case(None, [(Membership.role == "administrator", 0), (Membership.can_see_all, 1)], 2),
+            Person.full_name,
+            Person.id,
+        )
+        .limit(MOST_MEMBERS * len(found))
     )
-    everybody_sees = settings.get("contacts_see_all")
-    for member in members:
+    contacts_do, members_do = reading_rule()
+    for member in sorted(members, key=lambda row: (row.person.full_name, row.person_id)):
         place = found[member.organisation_id]
         person = member.person
         if member.role == "administrator":
             place.administrators.append(person.full_name)
         if person.id == viewer.id:
             continue
-        if member.role == "administrator" or (member.can_see_all and everybody_sees):
+        if member.role == "administrator" or members_do or (member.can_see_all and contacts_do):
             place.readers.append(person.full_name)
+        if len(place.members) < OFFERED and person.staff_role is None:
+            place.members.append((person.id, person.full_name))
         if place.id in chooses_in:
             place.colleagues.append((person.id, person.full_name, person.email))
     return [found[key] for key in rights_of if key in found]

@@ -6,6 +6,7 @@ Rights are read at each request, so that a removal acts at once (ACC-3).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import JOIN, ModelSelect
@@ -13,7 +14,17 @@ from peewee import JOIN, ModelSelect
 from domain import settings, statements
 from domain.lifecycle import CLOSED_TO_ANSWERS
 from domain.refusals import NotNow
-from models import Article, Membership, Organisation, Participant, Person, Ticket
+from models import (
+    Announcement,
+    AnnouncementTarget,
+    Article,
+    Idea,
+    Membership,
+    Organisation,
+    Participant,
+    Person,
+    Ticket,
+)
 
 STAFF_ROLES = ("agent", "account_manager", "admin")
 
@@ -102,6 +113,11 @@ class Viewer:
         if self.is_staff or not self.is_active:
             return ()
         return tuple(rights for rights in self.memberships if who != "approved" or rights.can_open)
+
+    @property
+    def reads_charts(self) -> bool:
+        """Reads the figures of at least one organisation (VIEW-11)."""
+        return bool(reads_charts_of(self))
 
     @property
     def administers(self) -> tuple[Rights, ...]:
@@ -238,11 +254,32 @@ def _customer_sees(viewer: Viewer) -> Any:
     shared = [
         rights.organisation_id
         for rights in viewer.memberships
-        if rights.role != "administrator" and rights.can_see_all and settings.get("contacts_see_all")
+        if rights.role != "administrator" and reads_all(rights)
     ]
     if shared:
         sees |= Ticket.organisation.in_(shared) & (Ticket.audience == "organisation")
     return sees
+
+
+def reading_rule() -> tuple[bool, bool]:
+    """What decides, besides rights, who reads the requests of an organisation: in the name of shared statements."""
+    return bool(settings.get("contacts_see_all")), bool(settings.get("members_see_all"))
+
+
+def reads_all(rights: Rights) -> bool:
+    """True for a member who reads the requests that colleagues left open to the organisation (VIEW-1).
+
+    By setting: every member, designated contacts, or administrators alone, who always do.
+    """
+    if rights.role == "administrator":
+        return True
+    contacts_do, members_do = reading_rule()
+    return members_do or (rights.can_see_all and contacts_do)
+
+
+def completes_all(rights: Rights) -> bool:
+    """True for a member who answers the requests of colleagues that they may read (VIEW-1, VIEW-5)."""
+    return rights.can_answer or bool(settings.get("members_answer"))
 
 
 def could_be_number(text: str) -> bool:
@@ -291,7 +328,7 @@ def may_answer(viewer: Viewer | None, ticket: Ticket) -> bool:
     if viewer.is_staff:
         return viewer.is_agent
     rights = rights_in(viewer, ticket.organisation_id)
-    if rights and (ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket))):
+    if rights and (ticket.requester_id == viewer.id or (completes_all(rights) and can_see(viewer, ticket))):
         return True
     return participates(viewer, ticket)
 
@@ -360,6 +397,13 @@ def can_hand_over(viewer: Viewer | None, ticket: Ticket) -> bool:
     return ticket.status not in ("closed", "expired") and may_hand_over(viewer, ticket)
 
 
+def can_change_audience(viewer: Viewer | None, ticket: Ticket) -> bool:
+    """True for those who decide who can see a request (VIEW-13): its requester while they are of the organisation,
+    its administrators, and the desk. Whatever its status: what is over can still be read.
+    """
+    return may_hand_over(viewer, ticket)
+
+
 def can_change_cc(viewer: Viewer | None, ticket: Ticket) -> bool:
     """True for the requester, a colleague who may answer, and the desk (VIEW-5). Those only in CC may not."""
     if viewer is None or not viewer.is_active or ticket.status in ("closed", "expired"):
@@ -377,7 +421,7 @@ def may_contest(viewer: Viewer | None, ticket: Ticket) -> bool:
 def _speaks_for(viewer: Viewer, ticket: Ticket) -> bool:
     rights = rights_in(viewer, ticket.organisation_id)
     return rights is not None and (
-        ticket.requester_id == viewer.id or (rights.can_answer and can_see(viewer, ticket))
+        ticket.requester_id == viewer.id or (completes_all(rights) and can_see(viewer, ticket))
     )
 
 
@@ -410,6 +454,13 @@ def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int)
     )
 
 
+def reads_charts_of(viewer: Viewer | None) -> tuple[Rights, ...]:
+    """The organisations whose figures this person reads (VIEW-11): where they read all requests, or administer."""
+    if viewer is None or not viewer.is_active or viewer.is_staff:
+        return ()
+    return tuple(rights for rights in viewer.memberships if reads_all(rights))
+
+
 # ---- Articles ----------------------------------------------------------------------------------------
 
 
@@ -437,3 +488,103 @@ def can_rate(viewer: Viewer | None, article: Article) -> bool:
 def can_edit_articles(viewer: Viewer | None) -> bool:
     """True for those who write articles, on the admin screens."""
     return viewer is not None and viewer.is_active and viewer.is_admin
+
+
+# ---- Service status and announcements ------------------------------------------------------------------
+
+
+def can_run_incidents(viewer: Viewer | None) -> bool:
+    """True for those who open an incident of the status page, say what is new and answer all who joined: the desk.
+
+    Any agent: at night the one who is there must not have to wait for a supervisor (VIEW-14).
+    """
+    return viewer is not None and viewer.is_active and viewer.is_agent
+
+
+def visible_announcements(viewer: Viewer | None) -> ModelSelect:
+    """The announcements meant for this person, past and coming ones too (VIEW-8): the only start of such a query.
+
+    Strangers read the public ones, customers those for everybody who signs in and for their organisations; staff those
+    of the team and those for everybody, agents also what only some organisations read: they are asked about it.
+    """
+    query = Announcement.select()
+    if viewer is None or not viewer.is_active:
+        return query.where(Announcement.audience == "public")
+    if viewer.is_agent:
+        return query
+    sees = Announcement.audience.in_(("public", "customers"))
+    if viewer.is_staff:
+        return query.where(sees | (Announcement.audience == "staff"))
+    mine = [rights.organisation_id for rights in viewer.memberships]
+    if mine:
+        targets = AnnouncementTarget.select(AnnouncementTarget.announcement)
+        sees |= (Announcement.audience == "organisations") & Announcement.id.in_(
+            targets.where(AnnouncementTarget.organisation.in_(mine))
+        )
+    return query.where(sees)
+
+
+# ---- Ideas -------------------------------------------------------------------------------------------
+
+
+def can_read_ideas(viewer: Viewer | None) -> bool:
+    """True for staff and for members of an organisation, approved or not (ACC-3): others wait to be attached."""
+    return viewer is not None and viewer.is_active and (viewer.is_staff or bool(viewer.memberships))
+
+
+def visible_ideas(viewer: Viewer | None) -> ModelSelect:
+    """The ideas this person may know of (VIEW-10): the only start of such a query.
+
+    Ideas are told to the customers of all organisations. What staff hid is there for the desk, and for its author,
+    who reads why.
+    """
+    query = Idea.select()
+    if viewer is None or not can_read_ideas(viewer):
+        return query.where(Idea.id < 0)
+    if viewer.is_agent:
+        return query
+    return query.where(Idea.hidden_at.is_null() | (Idea.author == viewer.id))
+
+
+def can_moderate_ideas(viewer: Viewer | None) -> bool:
+    """True for those who move, hide and merge ideas: the desk."""
+    return viewer is not None and viewer.is_active and viewer.is_agent
+
+
+def can_take_part(viewer: Viewer | None, idea: Idea) -> bool:
+    """True when the person may write on this idea and follow it now."""
+    return can_read_ideas(viewer) and idea.hidden_at is None and idea.merged_into_id is None
+
+
+def can_vote(viewer: Viewer | None, idea: Idea) -> bool:
+    """True when the person may say that they want this idea too: an open idea of somebody else."""
+    return (
+        viewer is not None
+        and can_take_part(viewer, idea)
+        and idea.kind == "idea"
+        and idea.state not in ("done", "not_kept")
+        and idea.author_id != viewer.id
+    )
+
+
+def can_edit_idea(viewer: Viewer | None, idea: Idea, now: datetime) -> bool:
+    """True for its author, for some minutes, as long as nobody has voted or written: they answered other words."""
+    return (
+        viewer is not None
+        and can_take_part(viewer, idea)
+        and idea.author_id == viewer.id
+        and not idea.votes
+        and not idea.comments
+        and idea.state == "submitted"
+        and now < idea.created_at + timedelta(minutes=settings.get("idea_edit_minutes"))
+    )
+
+
+def can_read_rating(viewer: Viewer, ticket: Ticket) -> bool:
+    """Of those who see a request, its requester and the desk read how it went (VIEW-17); colleagues do not."""
+    return viewer.is_agent or viewer.id == ticket.requester_id
+
+
+def can_read_reports(viewer: Viewer) -> bool:
+    """Supervisors and admins read what is counted of the whole portal."""
+    return viewer.is_active and viewer.is_agent and (viewer.is_supervisor or viewer.is_admin)

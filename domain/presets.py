@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import Field, IntegrityError
 
-from domain import audit, catalogue, closing, knowledge, rule_texts, settings
+from domain import audit, catalogue, closing, guidance, guided, knowledge, rule_texts, settings, telephone
 from domain.closing_rules import ClosingRule as CheckedClosingRule
 from domain.lifecycle import STATUSES
 from domain.refusals import Invalid, Missing
@@ -28,9 +28,15 @@ from models import (
     Category,
     ClosingRule,
     ConsentText,
+    EscalationLine,
+    ExtraField,
+    Feature,
+    HelpLine,
+    Highlight,
     Kind,
     Portal,
     Product,
+    ProductKind,
     RequestForm,
     RoutingRule,
     Scale,
@@ -50,7 +56,7 @@ FORMAT = 1
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 # What a table of the file may say, in the order in which the file says it: columns of the same name.
-PORTAL = ("slug", "prefix", "name_fr", "name_en")
+PORTAL = ("slug", "prefix", "name_fr", "name_en", "sentence_fr", "sentence_en", "url")
 CALENDAR = ("name", "country", "subdivision", "time_zone", "is_default", "hours", "closing_days")
 TEAM = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "calendar", "is_active")
 KIND = (
@@ -68,7 +74,12 @@ LEVEL = (
     "value", "name_fr", "name_en", "definition_fr", "definition_en", "example_fr", "example_en",
     "response_minutes", "resolution_minutes",
 )  # fmt: skip
-PRODUCT = ("slug", "name_fr", "name_en", "current_version", "editions", "is_active")
+PRODUCT = ("slug", "name_fr", "name_en", "current_version", "editions", "kinds", "is_active")
+FEATURE = ("slug", "product", "kind", "name_fr", "name_en", "hint_fr", "hint_en", "is_active")
+EXTRA_FIELD = (
+    "key", "answer", "is_required", "product", "kind", "feature", "article", "name_fr", "name_en", "help_fr", "help_en",
+    "options", "is_active",
+)  # fmt: skip
 CATEGORY = (
     "slug",
     "icon",
@@ -85,14 +96,25 @@ FORM = (
     "purpose_fr", "purpose_en", "include_fr", "include_en", "warning_fr", "warning_en", "example_fr", "example_en",
     "is_active",
 )  # fmt: skip
-ROUTING = ("category", "form", "product", "kind", "team", "is_active")
+ROUTING = ("category", "form", "product", "kind", "feature", "team", "is_active")
 CLOSING_TEXTS = ("reminder_text_fr", "reminder_text_en", "closing_text_fr", "closing_text_en")
 CLOSING = (
     "status", "form", "unit", "reminders", "after", "final_status", "calendar", *CLOSING_TEXTS, "is_active",
 )  # fmt: skip
 STATUS = ("status", "kind", "icon", "customer_fr", "customer_en", "team_fr", "team_en", "turn_fr", "turn_en")
 CONSENT = ("version", "text_fr", "text_en")
-TOPIC = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "is_active")
+TOPIC = ("slug", "icon", "name_fr", "name_en", "sentence_fr", "sentence_en", "is_featured", "is_active")
+HELP_LINE = (
+    "slug", "region_fr", "region_en", "countries", "phone", "languages", "calendar", "sentence_fr", "sentence_en",
+    "is_active",
+)  # fmt: skip
+ESCALATION_LINE = (
+    "slug", "level_fr", "level_en", "situation_fr", "situation_en", "whom_fr", "whom_en", "email", "phone", "form",
+    "is_active",
+)  # fmt: skip
+HIGHLIGHT = (
+    "slug", "icon", "title_fr", "title_en", "sentence_fr", "sentence_en", "link", "audience", "is_active",
+)  # fmt: skip
 ARTICLE = ("slug", "kind", "topic", "audience", "state", "position", *knowledge.WRITTEN)
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -104,12 +126,17 @@ TABLES: dict[str, tuple[str, ...]] = {
     "products": PRODUCT,
     "categories": CATEGORY,
     "forms": FORM,
+    "features": FEATURE,
+    "extra_fields": EXTRA_FIELD,
     "routing": ROUTING,
     "closing": CLOSING,
     "statuses": STATUS,
     "consents": CONSENT,
     "topics": TOPIC,
     "articles": ARTICLE,
+    "help_lines": HELP_LINE,
+    "escalation_lines": ESCALATION_LINE,
+    "highlights": HIGHLIGHT,
 }
 # What a file may say in one language only.
 ONE_LANGUAGE = ("articles",)
@@ -120,6 +147,7 @@ KEYS = {
     "consents": "version",
     "routing": "team",
     "closing": "status",
+    "extra_fields": "key",
 }
 # Steps between positions, so that an admin can put a row in between.
 STEP = 10
@@ -166,8 +194,8 @@ def apply(name: str, by: Viewer | None, now: datetime) -> None:
             audit.record("preset:applied", by=by, now=now, target=f"preset:{Path(name).stem}")
     except IntegrityError as error:
         raise Invalid("preset-malformed", where=name, why=str(error)) from error
-    catalogue.forget()
-    settings.forget()
+    for module in (catalogue, settings, knowledge, telephone, guidance):
+        module.forget()
     # Requests that wait get the dates of the rules as they are now.
     closing.reschedule_all(now)
 
@@ -245,7 +273,10 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
         for position, row in _placed(document, table):
             if "calendar" in row:
                 row = {**row, "calendar": _calendar(row["calendar"], calendars, f"{table} {row['slug']}")}
-            _upsert(model, (model.slug,), {"is_active": True, **row, "position": position})
+            offered, row = row.get("kinds"), {key: value for key, value in row.items() if key != "kinds"}
+            written = _upsert(model, (model.slug,), {"is_active": True, **row, "position": position})
+            if offered is not None:
+                _write_kinds(written, offered, row)
     for row in document.get("scales", ()):
         scale = _upsert(Scale, (Scale.slug,), {key: value for key, value in row.items() if key != "levels"})
         for position, level in enumerate(row.get("levels", ()), start=1):
@@ -267,12 +298,19 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
         if columns["category"] is None:
             raise Invalid("preset-malformed", where=f"forms {row['slug']}", why="category is missing")
         _upsert(RequestForm, (RequestForm.slug,), columns)
+    for position, row in _placed(document, "features"):
+        about = {
+            "product": _find(Product, row.get("product"), row),
+            "kind": _find(Kind, row.get("kind"), row),
+        }
+        _upsert(Feature, (Feature.slug,), {"is_active": True, **row, **about, "position": position})
     for position, row in _placed(document, "routing"):
         conditions = {
             "category": _find(Category, row.get("category"), row),
             "form": _find(RequestForm, row.get("form"), row),
             "product": _find(Product, row.get("product"), row),
             "kind": _find(Kind, row.get("kind"), row),
+            "feature": _find(Feature, row.get("feature"), row),
             "organisation": None,
         }
         team = _find(Team, row["team"], row)
@@ -292,6 +330,26 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
         if not ConsentText.select().where(ConsentText.version == row["version"]).exists():
             ConsentText.create(**row, published_at=now)
     knowledge.write_all(document.get("articles", ()), now)
+    for position, row in _placed(document, "extra_fields"):
+        _write_extra_field(row, position)
+    for position, row in _placed(document, "help_lines"):
+        calendar = _calendar(row.get("calendar"), calendars, f"help_lines {row['slug']}")
+        columns = {"is_active": True, **row, "calendar": calendar, "position": position}
+        if calendar is None:
+            raise Invalid("preset-malformed", where=f"help_lines {row['slug']}", why="calendar is missing")
+        _upsert(HelpLine, (HelpLine.slug,), columns)
+    for position, row in _placed(document, "escalation_lines"):
+        columns = {
+            "is_active": True,
+            **row,
+            "form": _find(RequestForm, row.get("form"), row),
+            "position": position,
+        }
+        _upsert(EscalationLine, (EscalationLine.slug,), columns)
+    for position, row in _placed(document, "highlights"):
+        if not guidance.LINK.match(str(row.get("link", ""))):
+            raise Invalid("preset-malformed", where=f"highlights {row['slug']}", why="link leads nowhere")
+        _upsert(Highlight, (Highlight.slug,), {"is_active": True, **row, "position": position})
 
 
 def _placed(document: Mapping[str, Any], table: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -321,6 +379,33 @@ def _find(model: type[Table], slug: str | None, row: Mapping[str, Any]) -> int |
         where = row.get("slug") or row.get("status") or row.get("team")
         raise Invalid("preset-malformed", where=str(where), why=f"no {model.__name__} is called {slug}")
     return int(found[0])
+
+
+def _write_kinds(product: int, slugs: Any, row: Mapping[str, Any]) -> None:
+    """The kinds offered for a product, as the file has them: none named, all are offered."""
+    kinds = {_find(Kind, slug, row) for slug in slugs}
+    ProductKind.delete().where((ProductKind.product == product) & ProductKind.kind.not_in(kinds)).execute()
+    for kind in sorted(key for key in kinds if key is not None):
+        _upsert(ProductKind, (ProductKind.product, ProductKind.kind), {"product": product, "kind": kind})
+
+
+def _write_extra_field(row: Mapping[str, Any], position: int) -> None:
+    answer, options = row.get("answer", "line"), row.get("options", [])
+    where = f"extra_fields {row['key']}"
+    if answer not in guided.ANSWERS or any({"value", "fr", "en"} - set(option) for option in options):
+        raise Invalid("preset-malformed", where=where, why="unknown answer or option")
+    try:
+        guided.check_extra_field(row["key"], answer, options)
+    except Invalid as fault:
+        raise Invalid("preset-malformed", where=where, why=fault.code) from fault
+    about = {
+        "product": _find(Product, row.get("product"), row),
+        "kind": _find(Kind, row.get("kind"), row),
+        "feature": _find(Feature, row.get("feature"), row),
+        "article": _find(Article, row.get("article"), row),
+    }
+    columns = {"is_active": True, "is_required": False, **row, **about, "position": position}
+    _upsert(ExtraField, (ExtraField.key,), columns)
 
 
 def _write_calendar(row: Mapping[str, Any]) -> int:
@@ -429,6 +514,14 @@ def _present() -> dict[str, list[dict[str, Any]]]:
     levels: dict[int, list[dict[str, Any]]] = {}
     for level in ScaleLevel.select().order_by(ScaleLevel.position):
         levels.setdefault(level.scale_id, []).append({name: getattr(level, name) for name in LEVEL})
+    offered: dict[int, list[str]] = {}
+    for product, slug in (
+        ProductKind.select(ProductKind.product, Kind.slug)
+        .join(Kind)
+        .order_by(Kind.position, Kind.id)
+        .tuples()
+    ):
+        offered.setdefault(product, []).append(slug)
     calendar_names = {row.id: row.name for row in Calendar.select()}
     general = ClosingRule.organisation.is_null()
     return {
@@ -450,7 +543,11 @@ def _present() -> dict[str, list[dict[str, Any]]]:
         ),
         "kinds": plain(Kind.select().order_by(Kind.position, Kind.id), KIND),
         "scales": plain(Scale.select().order_by(Scale.id), SCALE, levels=lambda row: levels.get(row.id, [])),
-        "products": plain(Product.select().order_by(Product.position, Product.id), PRODUCT),
+        "products": plain(
+            Product.select().order_by(Product.position, Product.id),
+            PRODUCT,
+            kinds=lambda row: offered.get(row.id, []),
+        ),
         "categories": plain(Category.select().order_by(Category.position, Category.id), CATEGORY),
         "forms": plain(
             RequestForm.select().order_by(RequestForm.position, RequestForm.id),
@@ -459,12 +556,25 @@ def _present() -> dict[str, list[dict[str, Any]]]:
             kind=slug_of("default_kind"),
             scale=slug_of("scale"),
         ),
+        "features": plain(
+            Feature.select().order_by(Feature.position, Feature.id),
+            FEATURE,
+            product=slug_of("product"),
+            kind=slug_of("kind"),
+            **{name: text_of(name) for name in ("hint_fr", "hint_en")},
+        ),
+        "extra_fields": plain(
+            ExtraField.select().order_by(ExtraField.position, ExtraField.id),
+            EXTRA_FIELD,
+            **{name: slug_of(name) for name in ("product", "kind", "feature", "article")},
+            **{name: text_of(name) for name in ("help_fr", "help_en")},
+        ),
         "routing": plain(
             RoutingRule.select()
             .where(RoutingRule.organisation.is_null())
             .order_by(RoutingRule.position, RoutingRule.id),
             ROUTING,
-            **{name: slug_of(name) for name in ("category", "form", "product", "kind", "team")},
+            **{name: slug_of(name) for name in ("category", "form", "product", "kind", "feature", "team")},
         ),
         "closing": plain(
             ClosingRule.select().where(general).order_by(ClosingRule.id),
@@ -486,6 +596,17 @@ def _present() -> dict[str, list[dict[str, Any]]]:
         "articles": plain(
             Article.select(Article, Topic).join(Topic).order_by(Article.id), ARTICLE, topic=slug_of("topic")
         ),
+        "help_lines": plain(
+            HelpLine.select().order_by(HelpLine.position, HelpLine.id),
+            HELP_LINE,
+            calendar=lambda row: calendar_names.get(row.calendar_id),
+        ),
+        "escalation_lines": plain(
+            EscalationLine.select().order_by(EscalationLine.position, EscalationLine.id),
+            ESCALATION_LINE,
+            form=slug_of("form"),
+        ),
+        "highlights": plain(Highlight.select().order_by(Highlight.position, Highlight.id), HIGHLIGHT),
     }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from peewee import JOIN, ModelSelect
+from peewee import JOIN, ModelSelect, fn
 
-from domain import files, policies, settings, statements
+from domain import files, policies, statements
 from domain.policies import Viewer
 from models import (
     Attachment,
@@ -19,9 +19,11 @@ from models import (
     Participant,
     Person,
     Product,
+    ReadMark,
     Team,
     Ticket,
     TicketEvent,
+    TicketRead,
 )
 
 # A longer thread shows its first message and its last ones, with a link to all.
@@ -30,6 +32,7 @@ THREAD_SHOWN = 60
 _Requester = Person.alias("requester")
 _Assignee = Person.alias("assignee")
 _OpenedBy = Person.alias("opened_by")
+_Manager = Person.alias("manager")
 
 
 @dataclass
@@ -54,6 +57,8 @@ class Reading:
     splits: list[Ticket] = field(default_factory=list)
     # The numbers among these that the viewer may know of: sentences of the history name no other.
     kin: frozenset[str] = frozenset()
+    # Those whom the audience names: they read, and get no news (VIEW-13).
+    readers: list[Participant] = field(default_factory=list)
     names: dict[int, Person] = field(default_factory=dict)
 
 
@@ -74,7 +79,7 @@ def load(viewer: Viewer, number: str) -> Ticket | None:
 
 def _rule() -> Any:
     """The setting on which visibility depends besides the viewer."""
-    return settings.get("contacts_see_all")
+    return policies.reading_rule()
 
 
 def _load(viewer: Viewer) -> ModelSelect:
@@ -84,13 +89,24 @@ def _load(viewer: Viewer) -> ModelSelect:
             Ticket,
             Organisation.id,
             Organisation.name,
+            *_named(_Manager),
+            _Manager.is_active,
+            _Manager.staff_role,
             *_named(_Requester),
             *_named(_OpenedBy),
             *_named(_Assignee),
             Team,
             Product,
+            # How far this person has read it: unread.py compares it with the thread (VIEW-16).
+            fn.COALESCE(TicketRead.message_id, ReadMark.message_id).alias("seen_to"),
         )
         .join(Organisation, on=(Ticket.organisation == Organisation.id))
+        .join(
+            _Manager,
+            JOIN.LEFT_OUTER,
+            on=(Organisation.account_manager == _Manager.id),
+            attr="account_manager",
+        )
         .switch(Ticket)
         .join(_Requester, on=(Ticket.requester == _Requester.id), attr="requester")
         .switch(Ticket)
@@ -101,6 +117,15 @@ def _load(viewer: Viewer) -> ModelSelect:
         .join(Team, JOIN.LEFT_OUTER, on=(Ticket.team == Team.id))
         .switch(Ticket)
         .join(Product, JOIN.LEFT_OUTER, on=(Ticket.product == Product.id))
+        .switch(Ticket)
+        .join(ReadMark, JOIN.LEFT_OUTER, on=(ReadMark.person == viewer.id), attr="mark")
+        .switch(Ticket)
+        .join(
+            TicketRead,
+            JOIN.LEFT_OUTER,
+            on=((TicketRead.person == viewer.id) & (TicketRead.ticket == Ticket.id)),
+            attr="read",
+        )
         .where(Ticket.number == "number")
         .limit(1)
     )
@@ -125,13 +150,15 @@ def read(viewer: Viewer, ticket: Ticket, *, whole: bool = False) -> Reading:
     licences = _rows_of(
         ticket, "licence", lambda: LicenceRequest.select().where(LicenceRequest.ticket == _THIS).limit(1)
     )
+    attached = participants(ticket)
     reading = Reading(
         ticket=ticket,
         messages=messages,
         events=_rows_of(ticket, ("events", inside), lambda: _events(inside))[::-1],
         files_of=files_of,
         files=attachments,
-        participants=_rows_of(ticket, "participants", _participants),
+        participants=[row for row in attached if row.role != "reader"],
+        readers=[row for row in attached if row.role == "reader"],
         named_people=_rows_of(
             ticket,
             "named people",
@@ -203,11 +230,18 @@ def _events(inside: bool) -> ModelSelect:
     return query.order_by(TicketEvent.id.desc()).limit(200)
 
 
+def participants(ticket: Ticket) -> list[Participant]:
+    """All who are attached to a request, of every role, with the person of each. One query."""
+    return _rows_of(ticket, "participants", _participants)
+
+
 def _participants() -> ModelSelect:
     return (
-        Participant.select(Participant, *_named(Person))
+        Participant.select(
+            Participant, *_named(Person), Person.is_active, Person.email_verified_at, Person.staff_role
+        )
         .join(Person, JOIN.LEFT_OUTER, on=(Participant.person == Person.id))
-        .where((Participant.ticket == _THIS) & (Participant.role.in_(("cc", "collaborator"))))
+        .where(Participant.ticket == _THIS)
         .order_by(Participant.id)
     )
 

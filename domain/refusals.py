@@ -38,6 +38,12 @@ class NotNow(Refusal):
     status = 409
 
 
+class Locked(NotNow):
+    """Tried too often. data: policy, until (aware, or None), minutes, tries."""
+
+    status = 429
+
+
 class Invalid(Refusal):
     """What was entered cannot be taken; `field` names where."""
 

@@ -17,6 +17,7 @@ from domain import (
     closing,
     conversation,
     deletion,
+    drafts,
     lifecycle,
     notifications,
     policies,
@@ -57,6 +58,8 @@ class Submission:
     language: str = "fr"
     kind_slug: str | None = None
     product_id: int | None = None
+    # Read by the rules that say which team gets it; what it is called is among the answers.
+    feature_id: int | None = None
     priority: str | None = None
     audience: str = "organisation"
     audience_people: Sequence[int] = ()
@@ -208,6 +211,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             product_id=submission.product_id,
             kind=kind_slug,
             organisation_id=submission.organisation_id,
+            feature_id=submission.feature_id,
         )
         ticket, message = write(
             submission.description,
@@ -240,6 +244,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
         for address in submission.cc:
             email = conversation.check_cc(address, ticket.organisation_id, by)
             conversation.put_in_cc(ticket, email, by, now)
+        # Nobody named is nobody who reads it but its requester and the administrators: the form asks for somebody.
         for person_id in dict.fromkeys(submission.audience_people) if submission.audience == "people" else ():
             _add_reader(ticket, person_id, by, now)
         if form.asks_consent:
@@ -254,6 +259,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             )
         if parent is not None:
             _link_follow_up(parent, ticket, by, now)
+        drafts.sent(submission.idempotency_key, by)
         announce(ticket, message, by, now, digest=submission.digest())
         deletion.announce(ticket, by, now)
     return ticket
@@ -348,6 +354,8 @@ def follow_up_prefill(viewer: Viewer, number: str) -> dict[str, Any]:
     Raises Missing for a request this person may not know of, NotNow("follow-up-too-early") while the first one
     still takes answers, NotAllowed for somebody who may read it but not open requests there.
     """
+    from domain import files
+
     parent = _followed(viewer, number)
     first = (
         Message.select()
@@ -359,7 +367,8 @@ def follow_up_prefill(viewer: Viewer, number: str) -> dict[str, Any]:
         "number": parent.number,
         "form_slug": parent.form_slug,
         "summary": parent.summary,
-        "description": first.body if first else "",
+        # The pictures of the first request stay with it: a reference to them would show nothing here.
+        "description": files.without_references(first.body) if first else "",
         "organisation_id": parent.organisation_id,
         "product_id": parent.product_id,
     }

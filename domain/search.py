@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import snowballstemmer
 
-from models import Article, Message, Participant, Ticket, TicketEvent, db, is_sqlite
+from domain import files
+from models import Article, Idea, Message, Participant, Ticket, TicketEvent, db, is_sqlite
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "’": "'"})
 _WORD = re.compile(r"[a-z0-9]+")
@@ -36,11 +37,33 @@ def fold(text: str) -> str:
     return "".join(letter for letter in text if not unicodedata.combining(letter)).lower()
 
 
+def _plain_form(word: str) -> str:
+    """A word without the endings that the French stemmer leaves on: plurals in any vowel, feminines that lost their
+    accent, and the commonest of English. What a language does not have is hardly met in it, and both sides of a search
+    are cut alike.
+    """
+    if word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    if word.endswith("ee") and len(word) >= 5:
+        return word[:-1]
+    if len(word) >= 6:
+        for ending in ("ing", "ed"):
+            if word.endswith(ending):
+                word = word.removesuffix(ending)
+                # stopped, running
+                return word[:-1] if word[-1] == word[-2] and word[-1] not in "aeiouls" else word
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return word[:-1] + "ie"
+    return word
+
+
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    if word.isdigit() or len(word) < 4:
+    if len(word) < 4 or any(character.isdigit() for character in word):
         return word
-    return fold(_stemmer.stemWord(word))
+    word = _plain_form(word)
+    # What is short once its plural is cut stays as the short word itself: sees, see.
+    return word if len(word) < 4 else fold(_stemmer.stemWord(word))
 
 
 def words(text: str) -> list[str]:
@@ -64,6 +87,10 @@ def create_index() -> None:
             "CREATE VIRTUAL TABLE IF NOT EXISTS article_search USING fts5"
             "(title, words, tokenize='unicode61 remove_diacritics 0', detail='column')"
         )
+        db.execute_sql(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS idea_search USING fts5"
+            "(title, words, tokenize='unicode61 remove_diacritics 0', detail='column')"
+        )
         return
     db.execute_sql(
         "CREATE TABLE IF NOT EXISTS ticket_search ("
@@ -77,6 +104,12 @@ def create_index() -> None:
     )
     db.execute_sql("CREATE INDEX IF NOT EXISTS article_search_title ON article_search USING gin (title)")
     db.execute_sql("CREATE INDEX IF NOT EXISTS article_search_words ON article_search USING gin (words)")
+    db.execute_sql(
+        "CREATE TABLE IF NOT EXISTS idea_search ("
+        "rowid INTEGER PRIMARY KEY, title tsvector NOT NULL, words tsvector NOT NULL)"
+    )
+    db.execute_sql("CREATE INDEX IF NOT EXISTS idea_search_title ON idea_search USING gin (title)")
+    db.execute_sql("CREATE INDEX IF NOT EXISTS idea_search_words ON idea_search USING gin (words)")
 
 
 def _vector(tokens: Iterable[str]) -> str:
@@ -136,7 +169,8 @@ def index_ticket(ticket_id: int) -> None:
     public.extend(str(answer.get("value", "")) for answer in answers or () if isinstance(answer, dict))
     public.extend(_references(ticket_id))
     for kind, body in Message.select(Message.kind, Message.body).where(Message.ticket == ticket_id).tuples():
-        (internal if kind == "note" else public).append(body)
+        # The keys of pictures are no words.
+        (internal if kind == "note" else public).append(files.without_references(body))
     people = (
         Participant.select(Participant.person)
         .where((Participant.ticket == ticket_id) & Participant.person.is_null(False))
@@ -182,7 +216,8 @@ def matching_ids(
     (only with belongs: else it would read half of all requests); below, only keys under this one (keyset
     paging); limit, how many.
     """
-    sought = terms(query)
+    # "Lumière et fils" is looked for by what it says: a word such as "et" may be written another way.
+    sought = telling(query)
     if not sought:
         return []
     if is_sqlite():
@@ -305,11 +340,77 @@ def article_hits(sought: Sequence[str]) -> dict[int, dict[str, bool]]:
     return hits
 
 
+# ---- Ideas -------------------------------------------------------------------------------------------
+
+# Of the ideas that hold a word, the newest are looked at: whoever wants an older one adds a word.
+MOST_IDEAS = 500
+
+
+def index_idea(idea_id: int) -> None:
+    """Index one idea anew, inside the caller's transaction: its title, the problem it solves, its details."""
+    row = Idea.select(Idea.title, Idea.problem, Idea.details).where(Idea.id == idea_id).tuples().first()
+    title, whole = words(row[0]), words(" ".join(row))
+    forget_idea(idea_id)
+    if is_sqlite():
+        db.execute_sql(
+            "INSERT INTO idea_search (rowid, title, words) VALUES (?, ?, ?)",
+            (idea_id, " ".join(dict.fromkeys(title)), " ".join(dict.fromkeys(whole))),
+        )
+    else:
+        db.execute_sql(
+            "INSERT INTO idea_search (rowid, title, words) VALUES (%s, %s::tsvector, %s::tsvector)",
+            (idea_id, _vector(title), _vector(whole)),
+        )
+
+
+def forget_idea(idea_id: int) -> None:
+    """Take one idea out of the index."""
+    where = "rowid = ?" if is_sqlite() else "rowid = %s"
+    db.execute_sql(f"DELETE FROM idea_search WHERE {where}", (idea_id,))  # noqa: S608
+
+
+def idea_ids(query: str) -> list[int]:
+    """Keys of the newest ideas that hold every word of a query. The caller applies visibility. One query."""
+    sought = terms(query)
+    if not sought:
+        return []
+    if is_sqlite():
+        condition, wanted = (
+            "idea_search MATCH ?",
+            "{words} : (" + " AND ".join(f'"{t}"' for t in sought) + ")",
+        )
+    else:
+        condition, wanted = "words @@ %s::tsquery", " & ".join(sought)
+    sql = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608
+    return [row[0] for row in db.execute_sql(sql, (wanted,)).fetchall()]
+
+
+def idea_titles(sought: Sequence[str]) -> dict[int, int]:
+    """How many of some words the titles of ideas hold: key of idea -> number. One query.
+
+    Arguments: sought, words of telling(). The caller applies visibility.
+    """
+    pieces, values = [], []
+    for term in sought:
+        condition = "idea_search MATCH ?" if is_sqlite() else "title @@ %s::tsquery"
+        piece = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608
+        pieces.append(f"SELECT rowid FROM ({piece}) AS one")  # noqa: S608
+        values.append(f'{{title}} : "{term}"' if is_sqlite() else term)
+    held: dict[int, int] = {}
+    if pieces:
+        for (idea_id,) in db.execute_sql(" UNION ALL ".join(pieces), tuple(values)).fetchall():
+            held[idea_id] = held.get(idea_id, 0) + 1
+    return held
+
+
 def rebuild() -> int:
-    """Index every request and every article anew; after an import or a restore. Returns how many requests."""
+    """Index every request, article and idea anew; after an import or a restore. Returns how many requests."""
     db.execute_sql("DELETE FROM article_search")
     for (article_id,) in list(Article.select(Article.id).tuples()):
         index_article(article_id)
+    db.execute_sql("DELETE FROM idea_search")
+    for (idea_id,) in list(Idea.select(Idea.id).tuples()):
+        index_idea(idea_id)
     count = 0
     db.execute_sql("DELETE FROM ticket_search")
     for (ticket_id,) in Ticket.select(Ticket.id).order_by(Ticket.id).tuples().iterator():

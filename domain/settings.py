@@ -25,7 +25,13 @@ class Choice(NamedTuple):
     meaning: str
     least: int | None = None
     most: int | None = None
+    # For a list: the only words that it may hold, each once, and those that it must hold.
+    words: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
 
+
+# Every step that the guided path can have, in its order (REQ-6).
+GUIDED_STEPS = ("product", "kind", "feature", "priority", "details", "files", "recap")
 
 FILE_KINDS = (
     "png jpg jpeg gif webp pdf docx xlsx pptx odt ods doc xls "
@@ -43,9 +49,20 @@ DEFAULTS: dict[str, Choice] = {
     "registration": Choice("open", ("open", "invitation"), "Who can make an account"),
     "who_may_open": Choice("approved", ("anybody", "members", "approved"), "Who may open requests"),
     "contacts_see_all": Choice(True, bool, "Approved contacts read all the requests of their organisation"),
+    "members_see_all": Choice(False, bool, "Every member reads all the requests of the organisation"),
+    "members_answer": Choice(False, bool, "Every member completes the requests of colleagues that they read"),
     "lock_policy": Choice("temporary", ("temporary", "staff"), "What happens after failed sign-ins"),
     "lock_after": Choice(5, int, "Failed sign-ins before the lock", 1, 20),
     "lock_minutes": Choice(15, int, "Minutes of the temporary lock", 1, 1440),
+    "factor_required": Choice(
+        "nobody", ("nobody", "staff", "everybody"), "Who must have a second factor to sign in"
+    ),
+    "factor_required_administrators": Choice(
+        False, bool, "Administrators of organisations must have a second factor"
+    ),
+    "new_browser_code": Choice(
+        False, bool, "A code is mailed at the first sign-in from a new browser, to who has no second factor"
+    ),
     "password_min": Choice(15, int, "Shortest password, in characters", 8, 64),
     "session_idle_minutes_customer": Choice(
         60, int, "Minutes without activity before a customer is signed out", 5, 1440
@@ -63,6 +80,12 @@ DEFAULTS: dict[str, Choice] = {
     "mail_from": Choice(
         "", str, "Sender of the mails; empty means support@ followed by the host of the portal"
     ),
+    "mail_pace": Choice(
+        "now", ("now", "hourly", "daily"), "How mails leave for people who chose nothing themselves"
+    ),
+    "mail_daily_hour": Choice(8, int, "Hour of the daily mail for people who chose none", 0, 23),
+    "satisfaction": Choice(True, bool, "Requesters are asked how it went once a request is closed"),
+    "satisfaction_days": Choice(1, int, "Days between the closing and the mail that asks how it went", 0, 60),
     "keep_open_days": Choice(5, int, "Days that “keep it open” adds, in the unit of the closing rule", 1, 60),
     "keep_open_times": Choice(2, int, "Times that a request may be kept open; 0 switches it off", 0, 20),
     "test_environment_fr": Choice(
@@ -73,6 +96,11 @@ DEFAULTS: dict[str, Choice] = {
     "test_environment_en": Choice(
         "your test environment", str, "Where customers test a change, when nothing else is said, in English"
     ),
+    "list_columns": Choice(
+        ["status", "turn", "number", "requester", "form", "updated"],
+        list,
+        "Columns of lists of requests, for those who chose none",
+    ),
     "page_size": Choice(25, int, "Rows on a page of a list", 10, 100),
     "files_max": Choice(10, int, "Files in one message", 1, 50),
     "file_max_mb": Choice(25, int, "Largest file, in megabytes", 1, 200),
@@ -80,17 +108,48 @@ DEFAULTS: dict[str, Choice] = {
     "photo_details": Choice(
         False, bool, "Photos keep what they tell besides the picture: place, hour, device, person"
     ),
+    "draft_days": Choice(30, int, "Days that an unfinished text is kept", 1, 365),
+    "guided_steps": Choice(
+        ["product", "kind", "feature", "details", "files", "recap"],
+        list,
+        "Steps of the guided path",
+        words=GUIDED_STEPS,
+        needed=("details",),
+    ),
     "requests_per_minute": Choice(60, int, "Requests that one person may open in a minute", 1, 1000),
+    "posts_per_minute": Choice(
+        10,
+        int,
+        "Ideas, comments and questions to customer success that one person may send in a minute",
+        1,
+        1000,
+    ),
+    "idea_edit_minutes": Choice(
+        30, int, "Minutes during which an author may change an idea that nobody has answered yet", 0, 10080
+    ),
     "deletion_second": Choice(
         "approved", ("approved", "administrator", "none"), "Who confirms a deletion as the second person"
     ),
     "deletion_wait_hours": Choice(24, int, "Hours between the second confirmation and a deletion", 1, 720),
     "deletion_answer_days": Choice(5, int, "Working days the second person has to confirm a deletion", 1, 60),
-    "help_phone": Choice("+33 1 99 00 01 42", str, "Telephone number shown for urgent cases"),
-    "help_hours_fr": Choice(
-        "Du lundi au vendredi, de 8 h à 18 h, heure de Paris", str, "Telephone hours, in French"
+    "help_phone": Choice(
+        "+33 1 99 00 01 42", str, "Telephone number shown as long as no telephone line is in use"
     ),
-    "help_hours_en": Choice("Monday to Friday, 8 am to 6 pm, Paris time", str, "Telephone hours, in English"),
+    "help_hours_fr": Choice(
+        "Du lundi au vendredi, de 8 h à 18 h, heure de Paris",
+        str,
+        "Hours of the number shown as long as no telephone line is in use, in French",
+    ),
+    "help_hours_en": Choice(
+        "Monday to Friday, 8 am to 6 pm, Paris time",
+        str,
+        "Hours of the number shown as long as no telephone line is in use, in English",
+    ),
+    "assistant_address": Choice(
+        "success@initech.example",
+        str,
+        "Address of customer success, for questions that are not technical; empty switches them off",
+    ),
     "privacy_contact": Choice("privacy@initech.example", str, "Address for questions about personal data"),
 }
 
@@ -144,6 +203,10 @@ def check(key: str, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise Invalid("setting-unknown-choice", field=key)
         value = [str(item).strip() for item in value if str(item).strip()]
+        if choice.words:
+            if not set(choice.needed) <= set(value) <= set(choice.words):
+                raise Invalid("setting-words", field=key, words=choice.words, needed=choice.needed)
+            value = [word for word in choice.words if word in value]
     elif not isinstance(value, str) or len(value) > 300:
         raise Invalid("setting-text", field=key)
     return value

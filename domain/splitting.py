@@ -248,13 +248,17 @@ def _bring_people(
 def _own_files(
     made: Ticket, attached: Sequence[Attachment], copies: Sequence[StoredFile], now: datetime
 ) -> None:
-    described = Message.select(Message.id).where(Message.ticket == made.id).order_by(Message.id).first()
+    described = (
+        Message.select(Message.id, Message.body).where(Message.ticket == made.id).order_by(Message.id).first()
+    )
+    keys: dict[str, str] = {}
     for row, stored in zip(attached, copies, strict=True):
+        keys[row.key] = secrets.token_urlsafe(32)
         Attachment.create(
             ticket=made.id,
             message=described.id,
             uploader=row.uploader_id,
-            key=secrets.token_urlsafe(32),
+            key=keys[row.key],
             name=row.name,
             stored_name=stored.stored_name,
             size=stored.size,
@@ -262,3 +266,6 @@ def _own_files(
             sha256=stored.sha256,
             created_at=now,
         )
+    body = files.with_other_keys(described.body, keys)
+    if body != described.body:
+        Message.update(body=body).where(Message.id == described.id).execute()

@@ -201,6 +201,13 @@ class WorkCalendar:
             day += ONE_DAY
         return total
 
+    def worked_periods(self, first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
+        """The periods worked from one local day to another, both included, as UTC instants, in order."""
+        day = first
+        while day <= last:
+            yield from self._periods(day)
+            day += ONE_DAY
+
     def add_working_time(self, start: datetime, duration: timedelta) -> datetime:
         """The first instant, in UTC, at which `duration` has been worked since `start` (STAFF-4).
 
@@ -225,14 +232,59 @@ class WorkCalendar:
             day += ONE_DAY
         raise ValueError(f"no working hours in {LONGEST_PAUSE_DAYS} days before {day}")
 
+    def open_until(self, instant: datetime) -> datetime | None:
+        """Until when the period that this instant is in lasts, in UTC; None outside working hours (VIEW-8).
+
+        Periods that touch are one, also over midnight: 22:00-24:00 and then 00:00-06:00 last until 06:00. A calendar
+        that never closes is open until LONGEST_PAUSE_DAYS later. ValueError for a naive instant.
+        """
+        instant = _aware(instant).astimezone(UTC)
+        until: datetime | None = None
+        day = self.local_day(instant)
+        for ahead in range(LONGEST_PAUSE_DAYS):
+            for opens, closes in self._periods(day + timedelta(days=ahead)):
+                if until is None:
+                    until = closes if opens <= instant < closes else None
+                elif opens == until:
+                    until = closes
+                else:
+                    return until
+            if until != self.end_of_day(day + timedelta(days=ahead)):
+                break
+        return until
+
+    def next_opening(self, instant: datetime) -> datetime | None:
+        """The start of the first period after this instant, in UTC; None when nothing opens any more.
+
+        ValueError for a naive instant.
+        """
+        instant = _aware(instant).astimezone(UTC)
+        first = self.local_day(instant)
+        for ahead in range(LONGEST_PAUSE_DAYS):
+            for opens, _closes in self._periods(first + timedelta(days=ahead)):
+                if opens > instant:
+                    return opens
+        return None
+
+    def periods_between(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """The worked periods between two instants, cut to them, in UTC and in order. ValueError for naive ones."""
+        start, end = _aware(start).astimezone(UTC), _aware(end).astimezone(UTC)
+        day, last, found = self.local_day(start), self.local_day(end), []
+        while day <= last:
+            for opens, closes in self._periods(day):
+                if max(opens, start) < min(closes, end):
+                    found.append((max(opens, start), min(closes, end)))
+            day += ONE_DAY
+        return found
+
     def _periods(self, day: date) -> Iterator[tuple[datetime, datetime]]:
         """The worked periods of a local day as UTC instants; none on a day not worked."""
         if not self.is_working_day(day):
             return
         for start, end in self.hours[day.weekday()]:
-            opens = _instant(self.time_zone, day, start, last=False)
+            opens = instant_at(self.time_zone, day, start, last=False)
             closes = (
-                self.end_of_day(day) if end == MIDNIGHT else _instant(self.time_zone, day, end, last=True)
+                self.end_of_day(day) if end == MIDNIGHT else instant_at(self.time_zone, day, end, last=True)
             )
             yield opens, closes
 
@@ -291,10 +343,10 @@ def _count(n: int) -> int:
 
 @lru_cache(maxsize=4096)  # a sweep asks for the same few midnights thousands of times
 def _first_instant(time_zone: str, day: date) -> datetime:
-    return _instant(time_zone, day, MIDNIGHT, last=False)
+    return instant_at(time_zone, day, MIDNIGHT, last=False)
 
 
-def _instant(time_zone: str, day: date, wall: time, *, last: bool) -> datetime:
+def instant_at(time_zone: str, day: date, wall: time, *, last: bool) -> datetime:
     """The UTC instant at which clocks of the zone show a time; the first or the `last` when they do twice.
 
     A time that clocks jump over is the instant of the jump: 02:30 on 29 March 2026 in Paris is 01:00 UTC,

@@ -142,13 +142,14 @@ class ProfileForm(FlaskForm):
     time_zone = OneOf(
         _l("Time zone"),
         _l("Choose a time zone."),
-        choices=lambda form, field: _with_present(field.data),
+        choices=lambda form, field: with_present(field.data),
         width="w-md",
         description=_l("Hours and dates are shown in it."),
     )
 
 
-def _with_present(present: str | None) -> list[Any]:
+def with_present(present: str | None) -> list[Any]:
+    """The zones to choose from, with the one that a profile has already."""
     from wtforms.fields import SelectChoice
 
     known = zones()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,42 +18,17 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 import presenters
-from domain import conversation
+from domain import advice, conversation
 from domain.occasions import Occasion, Place
 from domain.refusals import Invalid
 from domain.requests import Submission
-from forms.fields import TEXT_MAX, Line, Lines, OneOf, OneOfFew, Tick, cleaned, in_both
+from forms.fields import TEXT_MAX, AnyOf, Line, Lines, OneOf, OneOfFew, Tick, cleaned, in_both
 
 _l = lazy_gettext
 
 CC_MAX = 20
 _ADDRESS_GAPS = re.compile(r"[\s,;]+")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
-
-# Words that say that something is wrong and not what (REQ-10): a subject made of them alone gets advice.
-VAGUE_WORDS = frozenset(
-    """
-    a ai aide aider assistance au besoin bonjour bug ca ce cela centre cet cette ci c d dans de demande depuis des du
-    en erreur est et et fonctionne ha help hello hi il impossible incident issue j je l la le les m ma marche mauvais
-    me merci mon n ne non nous on ou panne pas plus pb please plusieurs pour probleme problemes qqch quelque que
-    question questions s sos souci soucis sur svp tout toujours tres un une urgence urgent urgente urgents va votre
-    vous
-    an and are asap at broken can cannot cant does doesn doesnt error errors fail failed fails failure hey i in is it
-    my need needed not of our problems problem request s something support t thanks that the there this trouble
-    urgently we work working works wrong you
-    """.split()
-)
-
-
-def is_vague(summary: str) -> bool:
-    """True for a subject that does not tell this request from another ("Problem", "urgent help") (REQ-10)."""
-    folded = unicodedata.normalize("NFKD", summary[:200].casefold())
-    words = re.findall(r"[^\W\d_]+", "".join(c for c in folded if not unicodedata.combining(c)))
-    return (
-        len(words) <= 8
-        and not any(c.isdigit() for c in summary)
-        and all(word in VAGUE_WORDS for word in words)
-    )
 
 
 class Addresses(Lines):
@@ -113,8 +87,13 @@ class RequestFields(FlaskForm):
     audience = OneOfFew(
         _l("Who can read it"),
         default="organisation",
-        choices=[("organisation", _l("The contacts of my organisation")), ("only_me", _l("Only me"))],
+        choices=[
+            ("organisation", _l("The contacts of my organisation")),
+            ("people", _l("The people I name")),
+            ("only_me", _l("Only me")),
+        ],
     )
+    audience_people = AnyOf(_l("Colleagues who can read it"), choices=lambda form, field: form.nameable())
     share_with_account_manager = Tick(_l("Show it to our account manager too"))
     consent = Tick(
         _l("I agree that support uses these data to deal with my request"),
@@ -126,7 +105,15 @@ class RequestFields(FlaskForm):
     follow_up = HiddenField()
 
     before = ("organisation", "on_behalf_of", "reason", "summary", "description")
-    after = ("attachments", "cc", "audience", "share_with_account_manager", "irreversible", "consent")
+    after = (
+        "attachments",
+        "cc",
+        "audience",
+        "audience_people",
+        "share_with_account_manager",
+        "irreversible",
+        "consent",
+    )
 
     def __init__(self, occasion: Occasion, formdata: Any = None, data: dict[str, Any] | None = None) -> None:
         self.occasion = occasion
@@ -134,6 +121,9 @@ class RequestFields(FlaskForm):
         self.kept: list[Any] = []
         # The same request was sent a moment ago: its files are no longer waiting, and need not be.
         self.sent_before = False
+        # The draft that the form was filled in from, and whether it was: the view says so (REQ-16).
+        self.draft: Any = None
+        self.restored = False
         super().__init__(formdata=formdata, data=self._prefill(data or {}))
         if not _KEY.fullmatch(self.idempotency_key.data or ""):
             self.idempotency_key.data = secrets.token_urlsafe(24)
@@ -191,6 +181,24 @@ class RequestFields(FlaskForm):
         for place in self.occasion.places:
             for key, name, email in place.colleagues:
                 yield SelectChoice(str(key), f"{name}, {email}", optgroup=place.name if several else None)
+
+    def nameable(self) -> list[SelectChoice]:
+        """The colleagues to whom the request can be shown by name, the viewer left out (VIEW-13)."""
+        several = len(self.occasion.places) > 1
+        return [
+            SelectChoice(str(key), f"{name}, {place.name}" if several else name)
+            for place in self.occasion.places
+            for key, name in place.members
+        ]
+
+    def validate_audience_people(self, field: AnyOf) -> None:
+        """Somebody must be named when named people are to read it; otherwise the names do not count."""
+        if self.audience.data != "people" or self.place is None:
+            return
+        known = {str(key) for key, _name in self.place.members}
+        field.data = [key for key in field.data or () if key in known]
+        if not field.data:
+            raise ValidationError(gettext("Choose at least one colleague, or another answer above."))
 
     @property
     def place(self) -> Place | None:
@@ -260,10 +268,23 @@ class RequestFields(FlaskForm):
         """How many points the error summary lists."""
         return sum(_points(field) for field in self)
 
-    @property
-    def advice(self) -> bool:
-        """True when the subject is too general: said when the page is shown again, never a refusal (REQ-10)."""
-        return bool(self.summary.data) and is_vague(self.summary.data)
+    def written(self) -> advice.Written:
+        """What has been written so far, as the rules of advice look at it."""
+        return advice.Written(
+            form_slug=self.occasion.form.slug,
+            summary=self.summary.data or "",
+            description=self.description.data or "",
+            version=(self.version.data or "") if "version" in self else None,
+            with_files=bool(self.kept),
+        )
+
+    def hints(self) -> dict[str, str]:
+        """The advice by the field it stands by, in words: never a refusal (REQ-9, REQ-10)."""
+        written = self.written()
+        example = presenters.localized(self.occasion.form, "example")
+        return {
+            found.field: presenters.advice(found.code, written, example) for found in advice.advise(written)
+        }
 
     def definitions(self, name: str) -> dict[str, dict[str, Any]] | None:
         """What stands under each answer of a field, by value; None for a field whose answers need no more words."""
@@ -283,6 +304,12 @@ class RequestFields(FlaskForm):
                 snapshots.append({"key": name, "label_fr": label["fr"], "label_en": label["en"], **answer})
         return snapshots
 
+    def named_readers(self) -> tuple[int, ...]:
+        """The keys of those whom the audience names; nobody for any other audience."""
+        if self.audience.data != "people":
+            return ()
+        return tuple(int(key) for key in self.audience_people.data or ())
+
     def beyond(self) -> dict[str, Any]:
         """Parts of the submission that only some forms have."""
         return {}
@@ -300,6 +327,7 @@ class RequestFields(FlaskForm):
             kind_slug=self.kind.data if "kind" in self else None,
             priority=self.severity.data if "severity" in self else None,
             audience=self.audience.data,
+            audience_people=self.named_readers(),
             share_with_account_manager=bool(
                 self.share_with_account_manager and self.share_with_account_manager.data
             ),

@@ -9,14 +9,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask_babel import force_locale, gettext, lazy_gettext, ngettext
-from wtforms import BooleanField, FieldList, RadioField, SelectField, StringField, TextAreaField
-from wtforms.fields import DateField, IntegerField, SelectChoice
+from wtforms import (
+    BooleanField,
+    FieldList,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields import DateField, DateTimeLocalField, IntegerField, SelectChoice
 from wtforms.validators import StopValidation, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
 
 import presenters
 
@@ -34,6 +43,7 @@ BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 GAPS = re.compile("[\n\t]+")
 
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _BLANKS = re.compile(r"\s")
 
@@ -265,6 +275,28 @@ class Day(DateField):
         return {"value": self.data.isoformat(), "kind": "date"} if self.data else None
 
 
+class Moment(DateTimeLocalField):
+    """A date with its hour, written YYYY-MM-DDTHH:MM on the wire. `data` has no zone: the view knows the reader's."""
+
+    width = "w-sm"
+
+    def __init__(self, label: Any = None, needed: Any = None, **kwargs: Any) -> None:
+        super().__init__(label, _checks(needed, ()), format="%Y-%m-%dT%H:%M", **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = None
+        text = valuelist[0].strip() if valuelist and isinstance(valuelist[0], str) else ""
+        self.raw_data = [FORBIDDEN.sub("\ufffd", text[:40])]
+        if not text:
+            return
+        try:
+            if not _ISO_MOMENT.fullmatch(text):
+                raise ValueError
+            self.data = datetime.fromisoformat(text[:16])
+        except ValueError:
+            raise ValueError(gettext("Give a date with its hour. Example: 2026-12-01T18:30")) from None
+
+
 class WholeNumber(IntegerField):
     """A whole number between `least` and `most`; spaces between thousands are taken."""
 
@@ -354,6 +386,55 @@ class OneOf(_Choice, SelectField):
 
 class OneOfFew(_Choice, RadioField):
     """One answer among a few, all of them in sight."""
+
+
+class Several(SelectMultipleField):
+    """Any number of answers among a few, each with its box."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def __init__(self, label: Any = None, needed: Any = None, **kwargs: Any) -> None:
+        self.needed = needed
+        super().__init__(label, choices=[], **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = [text.strip()[:60] for text in valuelist if isinstance(text, str)]
+
+    def pre_validate(self, form: Any) -> None:
+        known = {choice.value for choice in self.choices or ()}
+        if any(value not in known for value in self.data or ()):
+            raise StopValidation(gettext("Choose among the answers offered."))
+        if self.needed and not self.data:
+            raise StopValidation(self.needed)
+
+
+class AnyOf(SelectMultipleField):
+    """Any number of answers, each with its box. Choices as for OneOf; `data` is a list of values."""
+
+    kind = "choice"
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+    # What a script may send at most: pages offer far fewer.
+    most = 1_000
+
+    def __init__(self, label: Any = None, *, choices: Any = (), **kwargs: Any) -> None:
+        if not callable(choices):
+            choices = offered(choices)
+        super().__init__(label, choices=choices, **kwargs)
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = list(
+            dict.fromkeys(value.strip() for value in valuelist[: self.most] if isinstance(value, str))
+        )
+
+    def pre_validate(self, form: Any) -> None:
+        if set(self.data or ()) - {choice.value for choice in self.choices or ()}:
+            raise StopValidation(gettext("Choose among the answers offered."))
+
+    def answer(self) -> dict[str, Any] | None:
+        """Nothing to keep with the answers of the form."""
+        return None
 
 
 class Tick(BooleanField):

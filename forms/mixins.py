@@ -1,4 +1,6 @@
-"""Parts that several request forms share: a justification, the people concerned, the box of what cannot be undone."""
+"""Parts that several request forms share: a justification, the people concerned, what the profile says, the box of what
+cannot be undone.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, FormField
 
+from domain.occasions import Place
 from forms.fields import Entries, Line, Lines, Tick, WebAddress
 
 PEOPLE_MAX = 50
@@ -73,3 +76,24 @@ class Irreversible:
         says_optional=False,
         description=_l("Once it is done, nobody can bring the data back, not even us."),
     )
+
+
+class OfTheProfile:
+    """Version and company as the organisation's profile has them; both can be changed (REQ-9)."""
+
+    def profile(self, place: Place) -> dict[str, Any]:
+        """What the profile of an organisation fills in."""
+        companies = place.organisation.companies
+        return {
+            "version": place.organisation.product_version,
+            "company": companies[0] if companies else place.name,
+        }
+
+    def companies(self) -> list[str]:
+        """The companies that the profiles name, as suggestions."""
+        named = [
+            str(name)
+            for place in self.occasion.places  # type: ignore[attr-defined]
+            for name in place.organisation.companies or [place.name]
+        ]
+        return list(dict.fromkeys(named))

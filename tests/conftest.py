@@ -140,9 +140,22 @@ def frozen_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def remember_longer(patch: pytest.MonkeyPatch) -> None:
     """Let what is remembered for seconds last for as long as `patch` does."""
-    from domain import catalogue, closing, settings
+    from domain import (
+        announcements,
+        catalogue,
+        closing,
+        columns,
+        factors,
+        guidance,
+        knowledge,
+        settings,
+        status_page,
+        telephone,
+    )
 
-    for module in (catalogue, closing, settings):
+    for module in (
+        announcements, catalogue, closing, columns, factors, guidance, knowledge, settings, status_page, telephone,
+    ):  # fmt: skip
         patch.setattr(module, "CACHE_SECONDS", 1000.0)
 
 
@@ -397,6 +410,16 @@ def browser(browser_path: str) -> Iterator[Any]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def large_browser(browser: Any, browser_path: str) -> Iterator[Any]:
+    """A browser whose owner has set text to twice its size: browser_context(of=large_browser)."""
+    launched = browser.browser_type.launch(
+        executable_path=browser_path, args=["--blink-settings=defaultFontSize=32,defaultFixedFontSize=26"]
+    )
+    yield launched
+    launched.close()
+
+
 @pytest.fixture
 def browser_context(browser: Any, live_server: Any) -> Iterator[Any]:
     """Open a fresh browser: browser_context(locale="fr-FR", viewport=PHONE, color_scheme="dark",
@@ -408,7 +431,7 @@ def browser_context(browser: Any, live_server: Any) -> Iterator[Any]:
     opened_contexts = []
 
     def open_context(**options: Any) -> Any:
-        context = browser.new_context(
+        context = options.pop("of", browser).new_context(
             **{
                 "base_url": live_server.url,
                 "locale": "fr-FR",

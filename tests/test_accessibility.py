@@ -8,76 +8,40 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from domain import blocking, joining
+from domain import (
+    announcements,
+    blocking,
+    joining,
+    lifecycle,
+    mail_choices,
+    satisfaction,
+    second_step,
+    settings,
+    status_page,
+)
 from forms.requests import REQUEST_FORMS
-from models import Membership, Organisation, Person, Team, Ticket
+from models import (
+    Announcement,
+    MailCopy,
+    Membership,
+    Organisation,
+    OutboxMessage,
+    Person,
+    Service,
+    Team,
+    Ticket,
+    db,
+)
 from tests.support.browser_pages import be, number_of, sign_in_by_page
-from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks
+from tests.support.browsing import DESK, PHONE, assert_looks
+from tests.support.eye import Eye
+from tests.support.keyboard import shows_focus, tab_to
+from tests.support.keys import add_key
 from tests.support.scene import Scene
-
-RULES = {"type": "tag", "values": AXE_TAGS}
-# In an order that changes one thing at a time.
-LOOKS = [(DESK, "light"), (DESK, "dark"), (PHONE, "dark"), (PHONE, "light")]
-
-
-class Eye:
-    """Opens pages and looks at them in every light; what is wrong with any of them is said at the end."""
-
-    def __init__(self, server: Any, open_context: Any) -> None:
-        self.server = server
-        self.open_context = open_context
-        self.page: Any = None
-        self.faults: list[str] = []
-        self.seen = 0
-
-    def be(self, person: Any | None, **options: Any) -> Any:
-        """Look with the eyes of somebody (None: a stranger) from now on."""
-        context = self.open_context(**options)
-        if person is not None:
-            be(context, self.server, person)
-        self.page = context.new_page()
-        return self.page
-
-    def look(self, path: str | None = None, status: int = 200) -> None:
-        """Open `path` (or stay) and look."""
-        page = self.page
-        if path is not None:
-            page.emulate_media(color_scheme="light")
-            page.set_viewport_size(DESK)
-            answer = page.goto(path)
-            assert answer.status == status, f"{path} answered {answer.status}"
-        self.seen += 1
-        page.evaluate(AXE_SOURCE)
-        for size, scheme in LOOKS:
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size(size)
-            result = page.evaluate(
-                "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], preload: false})",
-                RULES,
-            )
-            self.faults += [
-                f"{path or page.url} at {size['width']} px, {scheme}: {fault['id']}: {node['target']} "
-                f"{node['html'][:140]} {node['failureSummary'].splitlines()[-1].strip()}"
-                for fault in result["violations"]
-                for node in fault["nodes"][:3]
-            ]
-            self.looks()
-        page.set_viewport_size(NARROW)
-        self.looks()
-
-    def looks(self) -> None:
-        try:
-            assert_looks(self.page)
-        except AssertionError as fault:
-            self.faults.append(str(fault))
-
-    def end(self, pages: int) -> None:
-        """Fail with everything that was found, or when fewer pages were looked at than meant."""
-        assert not self.faults, f"{len(self.faults)} faults:\n" + "\n".join(dict.fromkeys(self.faults))
-        assert self.seen == pages
 
 
 @pytest.fixture
@@ -138,6 +102,7 @@ def test_pages_of_strangers(eye: Eye, scene: Scene, world: SimpleNamespace) -> N
     for path in ("/articles", "/articles?kind=faq", "/articles?topic=start", "/articles/why-these-fields", "/releases",
                  "/search?q=mot+de+passe", "/search?q=licorne"):  # fmt: skip
         eye.look(path)
+    eye.look("/help/assistant")
     eye.look("/password/nothing-like-it", 404)
     eye.look("/nothing-here", 404)
     page.goto("/login")
@@ -156,14 +121,15 @@ def test_pages_of_strangers(eye: Eye, scene: Scene, world: SimpleNamespace) -> N
     page.locator("main form .form-actions button").first.click()
     expect(page.locator(".error-summary")).to_be_visible()
     eye.look()
-    eye.end(22)
+    eye.end(23)
 
 
 def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
     eye.be(world.alice)
     for path in ("/", "/catalogue", "/tickets", "/tickets?list=organisation", "/tickets?q=rien-de-tel", "/account",
                  "/account/security", "/account/sessions", "/help", "/articles", "/articles?topic=requests",
-                 "/articles/closes-by-itself", "/announcements", "/search", "/search?q=banque", "/search?q=licorne"):  # fmt: skip
+                 "/articles/closes-by-itself", "/announcements", "/search", "/search?q=banque", "/search?q=licorne", "/tickets/columns",
+                 "/organisation/dashboard", f"/tickets/{scene.request('alice').number}/audience"):  # fmt: skip
         eye.look(path)
     eye.be(world.bob, locale="en-GB")
     membership = Membership.get(Membership.person == world.alice)
@@ -180,7 +146,13 @@ def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> 
         person=new, organisation=empty, role="contact", can_open=True, can_see_all=True, can_answer=True
     )
     eye.be(new)
-    for path in ("/", "/tickets", "/tickets?list=cc", "/tickets?list=organisation"):
+    for path in (
+        "/",
+        "/tickets",
+        "/tickets?list=cc",
+        "/tickets?list=organisation",
+        "/organisation/dashboard",
+    ):
         eye.look(path)
     belongs.delete_instance()
     for path in ("/", "/catalogue", "/tickets"):
@@ -189,7 +161,140 @@ def test_pages_of_a_customer(eye: Eye, scene: Scene, world: SimpleNamespace) -> 
     eye.look("/catalogue")
     eye.look("/requests/new/incident", 403)
     eye.look("/tickets")
-    eye.end(28)
+    eye.end(32)
+
+
+def test_pages_of_ideas_and_help(eye: Eye, world: SimpleNamespace) -> None:
+    page = eye.be(world.alice)
+    for path in ("/ideas", "/ideas?kind=discussion", "/ideas?q=licorne", "/ideas?mine=1", "/ideas/1", "/ideas/new",
+                 "/ideas/new?kind=discussion", "/escalation", "/help/assistant"):  # fmt: skip
+        eye.look(path)
+    for menu in page.locator("header details.menu").all():
+        menu.evaluate("menu => { menu.open = true }")
+    eye.look()
+    page.goto("/ideas/new")
+    page.locator("#idea").evaluate("form => { form.noValidate = true }")
+    page.locator("#title").fill("Exporter le planning des congés")
+    page.locator("#idea button[name=look]").click()
+    eye.look()
+    page.locator("#idea .form-actions button.btn-primary").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.be(world.erin, locale="en-GB")
+    eye.look("/ideas/1")
+    page = eye.be(world.sam)
+    eye.look("/ideas/1")
+    eye.look("/ideas/1/moderation")
+    page.locator('form[action$="/state"] button').click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.end(16)
+
+
+def test_pages_about_mails_and_how_it_went(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    ticket = scene.request("alice")
+    scene.reply(ticket, "sam", "C’est réglé.", move_to="resolved")
+    lifecycle.close(Ticket.get_by_id(ticket.id), scene.viewer("alice"), scene.now)
+    mail = OutboxMessage.get((OutboxMessage.ticket == ticket.id) & (OutboxMessage.person == world.alice.id))
+    OutboxMessage.update(status="sent", sent_at=scene.now).where(OutboxMessage.id == mail.id).execute()
+    MailCopy.create(message=mail, subject="Nous avons reçu votre demande", text="Bonjour Alice,\n\nmerci.\n")
+    page = eye.be(world.alice)
+    leave = mail_choices.unsubscribe_token(world.alice.id, "moves")
+    number = ticket.number
+    for path in ("/account/notifications", f"/unsubscribe/{leave}", f"/tickets/{number}/mails",
+                 f"/tickets/{number}/mails/{mail.id}", f"/tickets/{number}", f"/tickets/{number}/satisfaction?score=4"):  # fmt: skip
+        eye.look(path)
+    eye.look("/unsubscribe/nothing-like-it", 404)
+    # Nothing chosen, then answered.
+    page.goto(f"/tickets/{number}/satisfaction")
+    page.locator("main form .form-actions button").first.click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    satisfaction.rate(Ticket.get_by_id(ticket.id), 2, "Trop lent.", scene.viewer("alice"), scene.now)
+    eye.look(f"/tickets/{number}")
+    # Half of the quiet hours.
+    page.goto("/account/notifications")
+    page.locator("[name=quiet_from]").select_option("22:00")
+    page.locator("main form .form-actions button").first.click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    eye.be(world.root, locale="en-GB")
+    eye.look("/desk/satisfaction")
+    eye.look(f"/desk/tickets/{number}")
+    eye.look(f"/desk/satisfaction?months=1&team={Team.get(Team.slug == 'privacy').id}")
+    eye.end(13)
+
+
+def test_pages_of_second_factors(eye: Eye, scene: Scene, world: SimpleNamespace, clock: Any) -> None:
+    page = eye.be(world.alice)
+    eye.look("/account/security/app")
+    page.locator("main form button.btn-primary").click()
+    eye.look()
+    page.locator("#confirm").evaluate("form => { form.noValidate = true }")
+    page.locator("#confirm .form-actions button").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    app = pyotp.TOTP(page.locator(".key-text").inner_text().replace(" ", ""))
+    page.locator("#confirm [name=code]").fill(app.at(clock.now))
+    page.locator("#confirm .form-actions button").click()
+    page.wait_for_url("**/account/security/codes")
+    eye.look()
+    page.locator("main form button.btn-primary").click()
+    expect(page.locator(".code-list li")).to_have_count(10)
+    eye.look()
+    add_key(scene.viewer("alice"), scene.now)
+    settings.put("new_browser_code", True, by=None, now=scene.now)
+    with db.atomic():
+        second_step.trust(
+            world.alice.id, origin="203.0.113.7", user_agent="Mozilla/5.0 Firefox/140.0", now=scene.now
+        )
+    for path in ("/account/security", "/account/security/keys", "/account/sessions"):
+        eye.look(path)
+    # Proving it again, and going on.
+    eye.be(world.root)
+    page = eye.page
+    page.goto(f"/admin/person/edit/?id={world.dana.id}")
+    clock.advance(minutes=20)
+    page.locator("main form button.btn-primary").first.click()
+    page.wait_for_url("**/login/again**")
+    eye.look()
+    page.locator("main form .form-actions button").first.click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    page.locator("main [name=password]").fill(world.password)
+    page.locator("main form .form-actions button").first.click()
+    page.wait_for_url("**/login/again/act**")
+    eye.look()
+    # The second step: by app, by recovery code, locked; and the mailed code.
+    page = eye.be(None, locale="en-GB")
+    page.goto("/login")
+    sign_in_by_page(page, "alice@acme.example", world.password)
+    page.wait_for_url("**/login/verify")
+    eye.look()
+    eye.look("/login/verify?means=recovery")
+    for _try in range(5):
+        page.locator("main form [name=code]").fill("000000")
+        page.locator("main form .form-actions button").first.click()
+        expect(page.locator(".error-summary, [role=alert].callout").first).to_be_visible()
+    eye.look()
+    page = eye.be(None, locale="fr-FR")
+    page.goto("/login")
+    sign_in_by_page(page, "sam@guichet.example", world.password)
+    page.wait_for_url("**/login/verify")
+    eye.look()
+    # Urged, and led there.
+    settings.put("new_browser_code", False, by=None, now=scene.now)
+    page = eye.be(None)
+    page.goto("/login")
+    sign_in_by_page(page, "sam@guichet.example", world.password)
+    page.wait_for_url("**/desk")
+    eye.look()
+    settings.put("factor_required", "staff", by=None, now=scene.now)
+    settings.forget()
+    page.goto("/desk")
+    page.wait_for_url("**/account/security")
+    eye.look()
+    eye.end(17)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -363,36 +468,6 @@ def test_error_pages(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
 # ---- The keyboard alone ----------------------------------------------------------------------------------------
 
 
-def tab_to(page: Any, selector: str, most: int = 150) -> None:
-    """Press Tab until the focus is on what `selector` names, as somebody without a mouse does."""
-    for _press in range(most):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-    raise AssertionError(f"{page.url}: Tab does not lead to {selector}")
-
-
-def shows_focus(page: Any) -> bool:
-    """True when the focused element, or what stands for it, has a ring of 2 px or more and is on the screen."""
-    return bool(
-        page.evaluate(
-            """() => {
-              const ring = e => {
-                const style = getComputedStyle(e);
-                return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
-              };
-              const e = document.activeElement;
-              const box = (e.type === 'file' ? e.parentElement : e).getBoundingClientRect();
-              const label = e.id && document.querySelector(`label[for="${CSS.escape(e.id)}"]`);
-              const shown = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-              return shown && [e, label, e.parentElement, e.closest('.choice-card, .tile, .queue li, .box, .editor'),
-                      e.nextElementSibling, e.closest('.drop')?.querySelector('label')]
-                .some(one => one && ring(one));
-            }"""
-        )
-    )
-
-
 def test_the_first_tab_skips_to_the_content(
     browser_context: Any, live_server: Any, world: SimpleNamespace
 ) -> None:
@@ -441,7 +516,7 @@ def test_menus_open_and_close_by_keyboard(
 ) -> None:
     page = be(browser_context(), live_server, world.alice).new_page()
     page.goto("/tickets")
-    tab_to(page, "details.menu > summary")
+    tab_to(page, "details.menu:has(.avatar) > summary")
     page.keyboard.press("Enter")
     expect(page.locator("details.menu[open] .menu-sheet")).to_be_visible()
     page.keyboard.press("Escape")
@@ -521,3 +596,56 @@ def test_text_stays_whole_when_it_is_twice_as_large(
             } }"""
         )
         assert_looks(page)
+
+
+def test_pages_of_the_status_and_of_announcements(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
+    sam = scene.viewer("sam")
+    row = status_page.open_incident(
+        sam, scene.now, title_fr="API de paie ralentie", title_en="", impact="major",
+        service_ids=[Service.get(Service.slug == "payroll-api").id], body_fr="Plus rien ne répond.", body_en="",
+        idempotency_key="incident-of-the-eye",
+    )  # fmt: skip
+    ticket = scene.request("charlie")
+    status_page.join_requests(row.id, [ticket.number], sam, scene.now)
+    announcements.write(
+        Announcement(title_fr="À masquer", body_fr="Un mot.", first_day=scene.now.date()), [], scene.now
+    )
+    page = eye.be(None)
+    for path in ("/", "/status", "/status/history?month=2026-09", "/status/history"):
+        eye.look(path)
+    page.goto("/status")
+    page.locator("main details").evaluate("fold => { fold.open = true }")
+    eye.look()
+    eye.be(world.alice)
+    for path in (
+        "/",
+        "/catalogue",
+        "/requests/new/incident",
+        f"/status/{row.id}",
+        f"/status/{row.id}/affected",
+    ):
+        eye.look(path)
+    eye.be(world.charlie, locale="en-GB")
+    for path in ("/announcements", f"/tickets/{ticket.number}", "/status/1"):
+        eye.look(path)
+    page = eye.be(world.sam)
+    for path in (
+        "/desk/incidents",
+        "/desk/incidents/new",
+        f"/desk/incidents/{row.id}",
+        f"/desk/incidents/{row.id}/answer",
+    ):
+        eye.look(path)
+    page.locator("#answer").evaluate("form => { form.noValidate = true }")
+    page.locator("#answer .form-actions button.btn-primary").click()
+    expect(page.locator(".error-summary")).to_be_visible()
+    eye.look()
+    page.locator("#answer [name=body_fr]").fill("C’est réglé.")
+    page.locator("#answer .form-actions button.btn-primary").click()
+    expect(page.locator("[data-sent='1']")).to_be_visible()
+    eye.look()
+    eye.look(f"/desk/tickets/{ticket.number}")
+    eye.be(world.root)
+    for path in ("/admin/service/new/", "/admin/announcement/new/"):
+        eye.look(path)
+    eye.end(22)

@@ -384,6 +384,7 @@ def test_every_word_of_the_screens_is_said_in_french(app: Flask) -> None:
         "Article",
         "Versions",
         "Actions",
+        "Services",
         "Administration",
         "Catalogue",
         "Agent",

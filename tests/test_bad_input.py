@@ -645,7 +645,7 @@ HOSTILE = [
     "é" * 3000,
     "' OR 1=1--",
 ]
-LISTS = "choose list status form q sort label category after before queue organisation thread held follow_up".split()
+LISTS = "choose list status form q sort label category after before queue organisation thread held follow_up months team score".split()
 ADMIN_LISTS = "page page_size sort desc search flt_organisation flt_state flt_status".split()
 
 
@@ -654,7 +654,13 @@ def hostile_addresses() -> Iterator[tuple[str, str, str, dict[str, str], str]]:
     for endpoint, method, path, data, _statuses in TABLE:
         if endpoint in ("session.logout", "assets.file"):
             continue
-        who = "root" if endpoint.startswith(("desk.", "bulk.", "contests.decide", "admin")) else "bob"
+        who = (
+            "root"
+            if endpoint.startswith(
+                ("desk.", "bulk.", "contests.decide", "satisfaction.report", "satisfaction.csv", "admin")
+            )
+            else "bob"
+        )
         for wild in HOSTILE:
             for part in re.findall(r"\{\w+\}", path):
                 yield who, method, path.replace(part, "{wild}"), data, wild

@@ -511,9 +511,8 @@ def test_pages_of_another_organisation_say_nothing_of_the_one_that_comes_first(
         client.get(path) for path in ("/tickets?list=organisation", "/", f"/tickets?q={staged.first.number}")
     ]
     for shown in pages:
-        body = shown.text.replace(f"q={staged.first.number}", "").replace(
-            f'value="{staged.first.number}"', ""
-        )
+        body = shown.text.replace(f"q={staged.first.number}", "")
+        body = body.replace(f"q%3D{staged.first.number}", "").replace(f'value="{staged.first.number}"', "")
         body = body.replace(f"«\u202f{staged.first.number}\u202f»", "").replace(
             f"“{staged.first.number}”", ""
         )

@@ -27,7 +27,9 @@ def test_categories_say_what_they_are_for_and_lead_to_their_forms(client, alice,
     for category in Category.select().where(Category.is_active):
         for said in ("name", "when", "example"):
             assert plain(getattr(category, f"{said}_{language}")) in words(page)
-    for form in RequestForm.select().where(RequestForm.is_active):
+    # The guided path stands above the categories, and is no form of theirs.
+    assert 'href="/requests/guided"' in page.text and 'href="/requests/new/guided"' not in page.text
+    for form in RequestForm.select().where(RequestForm.is_active, RequestForm.slug != "guided"):
         assert f'href="/requests/new/{form.slug}"' in page.text
         assert plain(getattr(form, f"name_{language}")) in words(page)
         assert plain(getattr(form, f"when_{language}")) in words(page)

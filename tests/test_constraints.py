@@ -7,32 +7,59 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from peewee import IntegrityError
+from peewee import SQL, IntegrityError
 
 from models import (
     TABLES,
+    Announcement,
     Article,
+    AssistantQuestion,
     Attachment,
     CalendarClosingDay,
     ClosingRule,
     Deletion,
     DeletionConfirmation,
+    Draft,
+    EscalationLine,
+    ExtraField,
+    Feature,
+    HelpLine,
+    Highlight,
+    Idea,
+    IdeaComment,
+    IdeaFollow,
+    IdeaMove,
+    IdeaVote,
+    IncidentAnswer,
+    IncidentAnswerLine,
+    IncidentUpdate,
+    Kind,
     LicenceRequest,
     MailAction,
+    MailChoice,
+    MailCopy,
+    MailHold,
     Membership,
     Message,
     Organisation,
     OutboxMessage,
     Participant,
+    PendingSignIn,
     Person,
     Portal,
     PriorityContest,
     Product,
+    ProductKind,
+    ReadMark,
+    Satisfaction,
     ScaleLevel,
+    SecurityKey,
+    ServiceIncident,
     Table,
     TeamMember,
     Ticket,
     TicketBlock,
+    TicketRead,
     Topic,
     UtcField,
     db,
@@ -40,6 +67,8 @@ from models import (
 )
 from tests.conftest import NOW
 from tests.support.casework import answer, key, send, upload
+
+A_TICKET = SQL("(SELECT min(id) FROM ticket)")
 
 # Name of the rule -> the table, and columns that break it.
 BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
@@ -89,9 +118,67 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "article_state_known": [(Article, {"state": "lost"})],
     "article_titled": [(Article, {"title_fr": "", "title_en": ""})],
     "article_published_dated": [(Article, {"state": "published", "published_at": None})],
+    "draft_kind_known": [(Draft, {"kind": "sms", "ticket": A_TICKET, "organisation": None})],
+    "draft_has_its_place": [(Draft, {"ticket": A_TICKET})],
+    "draft_form_for_organisation": [(Draft, {"organisation": None})],
+    "extra_field_answer_known": [(ExtraField, {"answer": "song"})],
+    "service_incident_impact_known": [(ServiceIncident, {"impact": "terrible"})],
+    "service_incident_state_known": [(ServiceIncident, {"impact": "major", "state": "lost"})],
+    # The newest row is planned work: not begun, not over.
+    "service_incident_state_fits": [
+        (ServiceIncident, {"impact": "major"}),
+        (ServiceIncident, {"state": "watching"}),
+    ],
+    "service_incident_ended_dated": [
+        (ServiceIncident, {"state": "done"}),
+        (ServiceIncident, {"ended_at": NOW}),
+    ],
+    "service_incident_titled": [(ServiceIncident, {"title_fr": "", "title_en": ""})],
+    "service_incident_ends_later": [(ServiceIncident, {"planned_until": NOW - timedelta(days=400)})],
+    "incident_update_state_known": [(IncidentUpdate, {"state": "lost"})],
+    "incident_update_says_something": [(IncidentUpdate, {"body_fr": "", "body_en": ""})],
+    "incident_answer_says_something": [(IncidentAnswer, {"body_fr": "", "body_en": ""})],
+    "incident_answer_line_state_known": [(IncidentAnswerLine, {"state": "lost"})],
+    "incident_answer_line_says_why": [(IncidentAnswerLine, {"state": "refused"})],
+    "announcement_level_known": [(Announcement, {"level": "panic"})],
+    "announcement_audience_known": [(Announcement, {"audience": "nobody"})],
+    "announcement_titled": [(Announcement, {"title_fr": "", "title_en": ""})],
+    "announcement_ends_later": [(Announcement, {"last_day": date(2020, 1, 1)})],
+    "idea_kind_known": [(Idea, {"kind": "poem"})],
+    "idea_state_known": [(Idea, {"state": "lost", "kind": "idea"})],
+    "idea_discussion_stateless": [(Idea, {"kind": "discussion", "state": "done"})],
+    "idea_counts_sensible": [(Idea, {"votes": -1}), (Idea, {"comments": -1})],
+    "idea_hidden_reasoned": [(Idea, {"hidden_at": NOW, "hide_reason": ""})],
+    "idea_not_into_itself": [(Idea, {"merged_into": Idea.id})],
+    "idea_comment_hidden_reasoned": [(IdeaComment, {"hidden_at": NOW})],
+    "idea_move_explained": [(IdeaMove, {"sentence_fr": "", "sentence_en": ""})],
+    "highlight_audience_known": [(Highlight, {"audience": "staff"})],
+    "assistant_subject_known": [(AssistantQuestion, {"subject": "payroll"})],
     "mail_action_act_known": [(MailAction, {"act": "delete"})],
     "mail_action_expires_later": [(MailAction, {"expires_at": NOW - timedelta(days=1)})],
+    "mail_choice_hour_of_day": [(MailChoice, {"daily_hour": 24}), (MailChoice, {"daily_hour": -1})],
+    "mail_choice_quiet_whole": [
+        (MailChoice, {"quiet_start_minute": None}),
+        (MailChoice, {"quiet_end_minute": None}),
+    ],
+    "mail_choice_quiet_in_a_day": [
+        (MailChoice, {"quiet_start_minute": 1440}),
+        (MailChoice, {"quiet_end_minute": -1}),
+        (MailChoice, {"quiet_start_minute": 420, "quiet_end_minute": 420}),
+    ],
+    "mail_hold_pace_known": [(MailHold, {"pace": "weekly"})],
+    "mail_hold_quiet_alone": [(MailHold, {"pace": "quiet", "digest": MailHold.message})],
+    "satisfaction_score_known": [
+        (Satisfaction, {"score": 0, "answered_at": NOW}),
+        (Satisfaction, {"score": 6, "answered_at": NOW}),
+    ],
+    "satisfaction_answer_dated": [(Satisfaction, {"score": 5}), (Satisfaction, {"answered_at": NOW})],
+    "satisfaction_comment_scored": [(Satisfaction, {"comment": "Bien."})],
+    "ticket_read_message_sensible": [(TicketRead, {"message_id": -1})],
+    "read_mark_message_sensible": [(ReadMark, {"message_id": -1})],
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
+    "security_key_named": [(SecurityKey, {"name": ""})],
+    "pending_sign_in_needs_known": [(PendingSignIn, {"needs": "luck"})],
 }
 
 
@@ -127,6 +214,29 @@ def rows(world: Any) -> None:
         before="1",
         after="3",
     )
+    Draft.create(
+        person=ticket.requester_id,
+        kind="form",
+        form_slug="question",
+        organisation=ticket.organisation_id,
+        updated_at=NOW,
+        minute_at=NOW,
+    )
+    kind = Kind.select().first()
+    ProductKind.create(product=Product.select().first(), kind=kind)
+    told = IncidentAnswer.create(
+        incident=ServiceIncident.select().order_by(ServiceIncident.id.desc()).first(), body_fr="Pour tous.",
+        written_by=world.sam, created_at=NOW, idempotency_key="answer",
+    )  # fmt: skip
+    IncidentAnswerLine.create(answer=told, ticket=ticket)
+    MailChoice.create(
+        person=ticket.requester_id, quiet_start_minute=1320, quiet_end_minute=420, updated_at=NOW
+    )
+    mail = OutboxMessage.select().order_by(OutboxMessage.id.desc()).first()
+    MailHold.create(message=mail, pace="hourly")
+    MailCopy.create(message=mail, subject="Sujet", text="Texte")
+    Satisfaction.create(ticket=ticket, person=ticket.requester_id, closed_on=date(2026, 11, 10))
+    TicketRead.create(person=ticket.requester_id, ticket=ticket, message_id=1)
     MailAction.create(
         token_hash="0" * 64,
         ticket=ticket,
@@ -134,6 +244,15 @@ def rows(world: Any) -> None:
         act="works",
         created_at=NOW,
         expires_at=NOW + timedelta(days=7),
+    )
+    SecurityKey.create(person=world.alice, name="Clé", credential_id="x", public_key="x", created_at=NOW)
+    PendingSignIn.create(
+        token_hash="0" * 64,
+        person=world.alice,
+        needs="factor",
+        password_hash="x",
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=10),
     )
 
 
@@ -182,10 +301,25 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (ScaleLevel, ("scale", "value")),
     (LicenceRequest, ("ticket",)),
     (PriorityContest, ("ticket",)),
+    (MailChoice, ("person",)),
+    (MailHold, ("message",)),
+    (MailCopy, ("message",)),
+    (Satisfaction, ("ticket",)),
     (TicketBlock, ("blocker", "ticket")),
     (CalendarClosingDay, ("calendar", "day")),
     (Topic, ("slug",)),
     (Article, ("slug",)),
+    (Feature, ("slug",)),
+    (ExtraField, ("key",)),
+    (ProductKind, ("product", "kind")),
+    (Idea, ("idempotency_key",)),
+    (IdeaComment, ("idempotency_key",)),
+    (IdeaVote, ("idea", "person")),
+    (IdeaFollow, ("idea", "person")),
+    (HelpLine, ("slug",)),
+    (EscalationLine, ("slug",)),
+    (Highlight, ("slug",)),
+    (AssistantQuestion, ("idempotency_key",)),
 ]
 
 

@@ -94,6 +94,21 @@ def test_the_keys_of_the_desk_move_answer_and_note(
     assert page.locator("dialog[data-keys]").is_visible()
 
 
+def test_single_keys_are_switched_off_in_the_profile(
+    browser_context: Any, live_server: Any, world: Any, clock: Any
+) -> None:
+    page = signed_in(browser_context(), live_server, world.sam, clock)
+    for off in (True, False):
+        page.goto("/account")
+        page.locator("#keys-on").press("Space")
+        page.goto("/desk?queue=all")
+        page.keyboard.press("?")
+        assert page.locator("dialog[data-keys]").is_visible() is not off
+        page.keyboard.press("Escape")
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.type === 'search'") is not off
+
+
 def test_an_agent_without_scripts_answers_notes_and_takes(
     browser_context: Any, live_server: Any, world: Any, clock: Any
 ) -> None:

@@ -37,7 +37,17 @@ def runs(name):
 
 def test_the_table_names_each_job_once_with_what_it_is_for():
     names = [job.name for job in jobs.JOBS]
-    assert names == ["outbox", "closing", "dates", "deletion", "uploads", "sessions"]
+    assert names == [
+        "outbox",
+        "closing",
+        "dates",
+        "deletion",
+        "incident-answers",
+        "uploads",
+        "sessions",
+        "digest",
+        "satisfaction",
+    ]
     assert all(job.meaning and job.seconds > 0 for job in jobs.JOBS)
     with pytest.raises(KeyError):
         jobs.find("lunch")

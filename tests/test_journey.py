@@ -243,7 +243,7 @@ def test_the_whole_way_of_a_request(
     assert {message.kind for message in Message.select().where(Message.ticket == ticket)} == {"reply", "note"}
 
     # She signs out, and nothing is left of her.
-    alice.locator("details.menu summary").click()
+    alice.locator("details.menu:has(.avatar) > summary").click()
     alice.get_by_role("button", name=words["sign_out"]).click()
     expect(alice).to_have_url(f"{live_server.url}/login")
 

@@ -204,9 +204,14 @@ def test_paging_visits_every_row_once_and_in_order_even_when_values_are_equal(
         "status": lambda row: (row.status, row.id),
         "priority": lambda row: (row.priority_position, row.id),
         "form": lambda row: (row.form_slug, row.id),
+        "kind": lambda row: (row.kind_slug, row.id),
+        "category": lambda row: (row.category_slug, row.id),
+        "product": lambda row: (row.product_id or 0, row.id),
+        "team": lambda row: (row.team_id or 0, row.id),
+        "closes": lambda row: (row.closes_at is None, row.closes_at or NOW, row.id),
         # How letters with accents are ordered is each database's own.
-        "summary": None,
-    }[column]
+        "summary": None, "requester": None, "agent": None, "organisation": None,
+    }[column]  # fmt: skip
     assert len(numbers) == len(set(numbers)) == 47
     if place is not None:
         assert numbers == [row.number for row in sorted(made, key=place, reverse=direction == "-")]
@@ -366,7 +371,17 @@ def test_no_list_of_a_customer_reads_every_request(few: Any, database: Any) -> N
         (name, Asked(list=name, status=status, sort=sort))
         for name in lists.LISTS
         for status in lists.STATUS_FILTERS
-        for sort in ("-created", "-updated", "status", "priority", "summary", "form")
+        for sort in (
+            "-created",
+            "-updated",
+            "status",
+            "priority",
+            "summary",
+            "form",
+            "-requester",
+            "agent",
+            "closes",
+        )
     ] + [(name, Asked(list=name, q="panne")) for name in lists.LISTS]
     for who, names in (
         (few.hanna, lists.LISTS),
@@ -535,3 +550,52 @@ def test_an_account_manager_finds_what_was_shared_even_below_a_thousand_newer_re
 @pytest.mark.parametrize("words", ["", "panne"])
 def test_somebody_without_a_team_has_an_empty_queue_of_the_team(few: Any, sort: str, words: str) -> None:
     assert lists.queue(see(few.root), "team", Asked(sort=sort, q=words), []).rows == []
+
+
+# Columns (VIEW-3)
+
+
+def test_columns_are_chosen_ordered_and_given_back(world: Any) -> None:
+    from domain import columns, settings
+    from domain.refusals import Invalid, NotAllowed
+
+    alice, root = see(world.alice), see(world.root)
+    assert columns.of(alice) == columns.DEFAULT and columns.chosen(alice) is None
+    columns.choose(["agent", "number", "agent"], alice)
+    assert columns.of(alice) == ("agent", "number") and columns.of(see(world.bob)) == columns.DEFAULT
+    columns.choose([], alice)
+    assert columns.of(alice) == (), "the subject alone is a choice"
+    with pytest.raises(Invalid, match="columns-unknown"):
+        columns.choose(["password_hash"], alice)
+    with pytest.raises(NotAllowed, match="settings-not-yours"):
+        columns.make_default(["number"], alice, NOW)
+    with pytest.raises(Invalid, match="columns-none"):
+        columns.make_default([], root, NOW)
+    columns.make_default(["number", "closes"], root, NOW)
+    assert columns.of(alice) == () and columns.of(see(world.bob)) == ("number", "closes")
+    columns.return_to_default(alice)
+    assert columns.of(alice) == ("number", "closes")
+    # A column that a later version no longer has does not spoil the list.
+    settings.put("list_columns", ["gone", "status"], None, NOW)
+    assert columns.of(alice) == ("status",)
+
+
+def test_a_file_holds_what_the_list_shows_and_its_taking_is_recorded(
+    few: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models import AuditEntry
+
+    rows(few, 30)
+    asked = Asked(status="open", sort="-updated")
+    taken = [row.number for row in lists.export(see(few.hanna), asked, NOW)]
+    assert taken == walk(see(few.hanna), asked)
+    last = AuditEntry.select().order_by(AuditEntry.id.desc()).first()
+    assert (last.kind, last.actor_id, last.data) == ("list:exported", few.hanna.id, {"rows": len(taken)})
+    monkeypatch.setattr(lists, "EXPORT_CAP", 4)
+    assert [row.number for row in lists.export(see(few.hanna), asked, NOW)] == taken[:4]
+
+
+def test_those_who_see_everything_sort_it_only_along_an_index(world: Any) -> None:
+    sam, alice, marc = see(world.sam), see(world.alice), see(world.marc)
+    assert set(lists.sorts_of(sam, "organisation")) == {"created", "number", "status"}
+    assert lists.sorts_of(sam, "mine") == lists.sorts_of(alice) == lists.sorts_of(marc) == lists.SORTS

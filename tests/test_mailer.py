@@ -18,14 +18,32 @@ from domain import (
     contests,
     conversation,
     deletion,
+    digests,
+    factors,
+    guidance,
     handover,
+    ideas,
     joining,
     lifecycle,
+    mail_choices,
     notifications,
+    satisfaction,
+    second_step,
     settings,
 )
 from domain.notifications import PermanentFailure, Skipped
-from models import ClosingRule, Deletion, Message, Organisation, OutboxMessage, Person, StatusLabel
+from models import (
+    ClosingRule,
+    Deletion,
+    Message,
+    Organisation,
+    OutboxMessage,
+    Person,
+    StatusLabel,
+    Ticket,
+    db,
+)
+from tests.support import wording
 from tests.support.correspondence import NOW, clear_outbox, counter, portal  # noqa: F401
 
 BASE = "http://support.initech.example"
@@ -94,6 +112,11 @@ def rows_of_deletions(counter):
 @pytest.fixture
 def every_mail(counter, portal):
     """One row of the outbox for each mail of the registry."""
+    return rows_of_every_mail(counter)
+
+
+def rows_of_every_mail(counter):
+    """The same, without a fixture (tools/mail_gallery.py)."""
     ticket = counter.request(cc=["bob@acme.example"])
     lifecycle.assign(ticket, counter.ines.id, counter.viewer("sam"), NOW)
     counter.reply(ticket, "alice", "Une précision.")
@@ -128,8 +151,42 @@ def every_mail(counter, portal):
     rows_of_deletions(counter)
     joining.merge(counter.request("La même"), ticket.number, counter.viewer("sam"), NOW)
     handover.handover(ticket, counter.bob.id, counter.viewer("alice"), NOW, reason="Je pars.")
+    idea = ideas.submit(
+        counter.viewer("alice"),
+        NOW,
+        title="Une idée",
+        problem="Un manque.",
+        idempotency_key="every-mail-idea",
+    )
+    ideas.move(idea, "planned", counter.viewer("sam"), NOW, sentence_fr="Oui.", sentence_en="Yes.")
+    guidance.ask(
+        counter.viewer("alice"),
+        NOW,
+        subject="other",
+        message="Bonjour.",
+        page="/tickets",
+        idempotency_key="every-mail-ask",
+    )
+    rated = counter.request("Une demande résolue")
+    counter.reply(rated, "sam", "Réglé.", move_to="resolved")
+    lifecycle.close(rated, counter.viewer("alice"), NOW)
+    satisfaction.sweep(NOW + timedelta(days=2))
+    mail_choices.change(counter.viewer("bob"), NOW, paces={"answers": "hourly"})
+    for subject in ("Le solde de congés est faux", "Ajouter un établissement"):
+        grouped = counter.request(subject, by="bob")
+        counter.reply(
+            grouped, "sam", "Bonjour Bob,\n\nquel salarié, et quel mois ?", move_to="waiting_customer"
+        )
+    counter.reply(grouped, "ines", "L’établissement est ajouté.")
+    digests.gather(NOW + timedelta(hours=1))
     for template in ("account-exists", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
+    factors.tell(counter.alice, "code-used", NOW, left=3)
+    accounts.use_secret("only for tests, long enough to be taken: 0123456789")
+    with db.atomic():
+        second_step.begin(
+            counter.alice, "mail", origin="203.0.113.7", user_agent="Mozilla/5.0 Firefox/140.0", now=NOW
+        )
     for template in ("account-locked", "registration-waiting"):
         notifications.enqueue(
             template, source="account:2", now=NOW, person=counter.root, person_id=counter.dana.id
@@ -188,6 +245,60 @@ def test_plain_text_and_html_say_the_same_link(every_mail):
         made = render(row)
         for link in links_of(made.html):
             assert link in made.text, f"{template}: {link} is missing in plain text"
+
+
+class Pieces(HTMLParser):
+    """What a reader sees of a page, one piece for each block or link; the hidden preview is left out."""
+
+    BLOCKS = {"p", "td", "h1", "h2", "li", "div", "br", "pre", "blockquote", "a", "title"}
+
+    def __init__(self, html):
+        super().__init__()
+        self.pieces, self.unseen = [""], 0
+        self.feed(re.sub(r'(?s)<div style="display:none.*?</div>', "", html))
+
+    def handle_starttag(self, tag, attrs):
+        self.unseen += tag in ("style", "title")
+        if tag in self.BLOCKS:
+            self.pieces.append("")
+
+    def handle_endtag(self, tag):
+        self.unseen -= tag in ("style", "title")
+        if tag in self.BLOCKS:
+            self.pieces.append("")
+
+    def handle_data(self, data):
+        if not self.unseen:
+            self.pieces[-1] += data
+
+
+def flat(text):
+    return re.sub(r"[\s*•·.-]+", " ", text).strip()
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_plain_text_and_html_say_the_same_facts(every_mail, language):
+    Person.update(language=language).execute()
+    OutboxMessage.update(language=language).execute()
+    for template, row in every_mail.items():
+        made = render(OutboxMessage.get_by_id(row.id))
+        page = Pieces(made.html).pieces
+        seen, said = flat(" ".join(page)), flat(f"{made.subject} {made.text}")
+        for piece in page:
+            # The letter in the mark of the portal; the heading of a mail without a request is its subject.
+            if flat(piece) not in ("", "g") and not (row.ticket_id is None and f">{piece}</h1>" in made.html):
+                assert flat(piece) in said, f"{template}: {piece!r} is missing in plain text"
+        for line in made.text.split("\n\n-- \n")[0].splitlines():
+            if "://" not in line:
+                assert flat(line) in seen, f"{template}: {line!r} is missing in HTML"
+
+
+def test_beside_the_subject_stand_the_first_words_of_the_mail(counter, portal):
+    counter.reply(counter.request(), "sam", "Pouvez-vous joindre le fichier ?")
+    made = mail("reply")
+    preview = re.search(r'<div style="display:none[^>]*>(.*?)</div>', made.html)[1]
+    assert preview.startswith("Sam Petit, de l’équipe Assistance, vous écrit")
+    assert "joindre le fichier" in preview and "Bonjour" not in preview and "http" not in preview
 
 
 def test_the_confirmation_says_number_severity_and_what_comes_next(counter, portal):
@@ -586,6 +697,30 @@ def test_the_links_of_mails_lead_to_pages_that_exist(app, counter, every_mail):
     for template, row in every_mail.items():
         for link in links_of(render(row).html):
             try:
-                adapter.match(link.removeprefix(BASE).partition("#")[0], method="GET")
+                adapter.match(link.removeprefix(BASE).partition("#")[0].partition("?")[0], method="GET")
             except NotFound:
                 pytest.fail(f"{template}: there is no page at {link}")
+
+
+def test_every_mail_speaks_the_language_of_its_reader_well(counter, every_mail):
+    """Words of the other language, and French typography; lines that people typed are theirs."""
+    languages = {person.email: person.language for person in Person.select()}
+    typed = {line.strip() for row in Message.select(Message.body) for line in row.body.split("\n")}
+    subjects = {row.summary for row in Ticket.select(Ticket.summary)}
+    seen = set()
+    for template, row in every_mail.items():
+        language = languages.get(row.recipient, "fr")
+        seen.add(language)
+        made = render(row)
+        for line in [made.subject.partition("] ")[2] or made.subject, *made.text.split("\n")]:
+            said = line.strip().removeprefix("> ").strip()
+            if said in typed | subjects:
+                continue
+            # A subject may stand at the end of a sentence of ours.
+            said = next(
+                (said.removesuffix(f" {words}") for words in subjects if said.endswith(f": {words}")), said
+            )
+            assert wording.foreign(said, language) is None, (template, line)
+            if language == "fr":
+                assert wording.badly_set(said) is None, (template, line)
+    assert seen == {"fr", "en"}

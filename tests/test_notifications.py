@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import audit, closing, conversation, lifecycle, notifications
+from domain import audit, closing, conversation, lifecycle, mail_log, notifications
 from models import OutboxMessage, Participant, Person, StatusLabel, TeamMember
 from tests.support.correspondence import NOW, clear_outbox, counter, told  # noqa: F401
 
@@ -291,10 +291,8 @@ def test_a_mail_outside_requests_goes_to_a_person_or_an_address(database):
 
 def test_the_log_of_a_request_says_who_was_told_what(counter):
     ticket = counter.request(cc=["paie@acme.example"])
-    log = notifications.mail_log(ticket)
-    assert [(row.template, row.recipient) for row in log][:2] == [
-        ("request-received", "alice@acme.example"),
-        ("request-received", "paie@acme.example"),
+    log = mail_log.entries(counter.viewer("sam"), ticket)[::-1]
+    assert [(entry.template, entry.name, entry.state) for entry in log][:2] == [
+        ("request-received", "Alice Martin", "waiting"),
+        ("request-received", "paie@acme.example", "waiting"),
     ]
-    assert log[0].person.full_name == "Alice Martin"
-    assert log[1].person is None

@@ -221,6 +221,19 @@ def test_each_request_owns_its_files(world: Any, split: Any, store: DiskStore) -
     assert files.readable(theirs[0].key, see(world.alice)).id == theirs[0].id
 
 
+def test_a_picture_in_the_text_is_the_copy_and_stays_in_its_place(
+    world: Any, split: Any, store: DiskStore
+) -> None:
+    mine = attach(store, world.alice, "ecran.png", PNG)
+    elsewhere = "x" * 43
+    ticket = send(world)
+    words = f"Voici ![l’écran](file:{mine}) et ![rien](file:{elsewhere})"
+    made = split(ticket, answer(ticket, world.alice, words, attachment_keys=(mine,)))
+    copy = Attachment.get(Attachment.ticket == made.id)
+    assert first_message(made).body == words.replace(mine, copy.key)
+    assert Message.get(Message.ticket == ticket.id, Message.body == words)
+
+
 def test_a_file_that_cannot_be_read_leaves_nothing_behind(world: Any, split: Any, store: DiskStore) -> None:
     keys = (attach(store, world.alice), attach(store, world.alice, "ecran.png", PNG))
     ticket = send(world)

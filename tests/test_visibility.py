@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from domain import contacts, conversation, files, lists, policies, reading, search
+from domain import audience, contacts, conversation, files, lists, policies, reading, search
 from domain import settings as choices
 from domain.refusals import Missing
 from models import (
@@ -267,6 +267,7 @@ class World:
     managers: tuple[int, ...]
     switched_on: tuple[bool, ...]
     contacts_see_all: bool
+    members_see_all: bool = False
 
 
 PEOPLE, ORGANISATIONS = 5, 3
@@ -303,6 +304,7 @@ worlds = st.builds(
     managers=st.tuples(*[st.integers(-1, PEOPLE - 1)] * ORGANISATIONS),
     switched_on=st.tuples(*[st.sampled_from([True, True, True, False])] * ORGANISATIONS),
     contacts_see_all=st.sampled_from([True, True, False]),
+    members_see_all=st.sampled_from([False, False, True]),
 )
 
 
@@ -346,13 +348,15 @@ def model_knows(world: World, who: int, request: Asking) -> bool:
             continue
         if request.requester == who or role == "administrator":
             return True
-        return reads_all and world.contacts_see_all and request.audience == "organisation"
+        reads = (reads_all and world.contacts_see_all) or world.members_see_all
+        return reads and request.audience == "organisation"
     return False
 
 
 def build(world: World) -> tuple[list[Person], list[Ticket], list[Attachment]]:
     """The rows of a model."""
     choices.put("contacts_see_all", world.contacts_see_all, None, NOW)
+    choices.put("members_see_all", world.members_see_all, None, NOW)
     portal = Portal.create(slug="p", name_fr="P", name_en="P", prefix="SUP")
     people = [
         person(
@@ -404,8 +408,27 @@ def build(world: World) -> tuple[list[Person], list[Ticket], list[Attachment]]:
     return people, tickets, attachments
 
 
+def listed(world: World, people: list[Person], ticket: Ticket) -> set[int]:
+    """Those whom the page of a request names as its readers, the desk left out, as places in the model."""
+    viewer = replace(see(people[0]), id=-1, staff_role="agent", is_active=True)
+    row = reading.load(viewer, ticket.number)
+    assert row is not None
+    found = audience.look(viewer, row, reading.participants(row))
+    assert (found.others, found.more) == (0, False)
+    places = {person.id: place for place, person in enumerate(people)}
+    named = {places[reader.person_id] for reader in found.readers if reader.reason != "mails"}
+    return {place for place in named if world.people[place].staff_role not in ("agent", "admin")}
+
+
 def check(world: World) -> None:
     people, tickets, attachments = build(world)
+    for ticket, request in zip(tickets, world.requests, strict=True):
+        # "Who can see this" says what the rule says, of everybody.
+        assert listed(world, people, ticket) == {
+            place
+            for place, one in enumerate(world.people)
+            if one.staff_role not in ("agent", "admin") and model_knows(world, place, request)
+        }
     for who, row in enumerate(people):
         viewer, one = see(row), world.people[who]
         expected = {

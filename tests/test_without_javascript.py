@@ -303,7 +303,7 @@ def test_somebody_signs_in_and_out_in_chromium(browser_context: Any, world: Any)
     page.goto("/tickets")
     sign_in_by_page(page, "alice@acme.example")
     page.wait_for_url("**/tickets")
-    page.locator("details.menu summary").click()
+    page.locator("details.menu:has(.avatar) > summary").click()
     page.locator('form[action="/logout"] button').click()
     page.wait_for_url("**/login")
 

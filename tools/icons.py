@@ -40,11 +40,11 @@ link-45deg list list-check list-ol list-ul lock lock-fill megaphone moon moon-st
 paperclip patch-check patch-question pause-circle pencil pencil-fill pencil-square people people-fill person
 person-badge person-check person-check-fill person-dash person-exclamation person-lock person-plus
 person-vcard person-x phone pin-angle play-circle plug plus-circle plus-lg power printer puzzle
-question-circle question-lg receipt receipt-cutoff reply reply-all reply-fill save search send server share
+question-circle question-lg quote receipt receipt-cutoff reply reply-all reply-fill save search send server share
 shield-check shield-exclamation shield-lock shop-window sign-merge-right sign-stop signpost signpost-split
 slash-circle sliders sort-down sort-up speedometer2 star star-fill stars stopwatch stopwatch-fill sun table
 tag tags telephone telephone-fill three-dots three-dots-vertical toggles tools translate trash trash3
-type-bold ui-checks unlock upload usb-drive usb-symbol wifi-off window wrench wrench-adjustable x-circle
+type-bold type-italic ui-checks unlock upload usb-drive usb-symbol wifi-off window wrench wrench-adjustable x-circle
 x-circle-fill x-lg
 """.split()
 

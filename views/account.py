@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
-from domain import accounts, settings
+from domain import accounts, factors, second_step, settings
 from domain.refusals import Invalid, Missing
 from forms.accounts import ChangePasswordForm, ProfileForm
 from models import Person
@@ -51,7 +51,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.route("/account/security", methods=["GET", "POST"])
 def security() -> ResponseReturnValue:
-    """Choose another password, with the present one."""
+    """The second factors, and another password with the present one."""
     viewer = current.viewer()
     person = Person.get_by_id(viewer.id)
     form = ChangePasswordForm()
@@ -85,6 +85,9 @@ def security() -> ResponseReturnValue:
         lock=lock,
         least=settings.get("password_min"),
         rules=password_rules(person, faults, word),
+        held=factors.held(viewer.id),
+        required=factors.required_of(viewer, current.now()),
+        few=factors.FEW_CODES,
     )
     return page, status
 
@@ -96,7 +99,15 @@ def sessions() -> ResponseReturnValue:
     now, origin = current.now(), current.origin()
     if request.method in ("GET", "HEAD"):
         rows = [(row, presenters.device(row.user_agent)) for row in accounts.sessions(viewer, now)]
-        return render_template("account/sessions.html", sessions=rows, present=g.session_id)
+        known = [(row, presenters.device(row.user_agent)) for row in second_step.browsers(viewer, now)]
+        return render_template("account/sessions.html", sessions=rows, present=g.session_id, browsers=known)
+    if "browser" in request.form:
+        key = request.form["browser"]
+        if not _KEY.fullmatch(key):
+            raise Missing("session-missing")
+        second_step.distrust(int(key), viewer, now, origin=origin)
+        flash(_("That browser is no longer trusted: a code is mailed at its next sign-in."), "success")
+        return redirect(url_for("account.sessions"), 303)
     which = request.form.get("everywhere")
     if which == "all":
         accounts.end_all(viewer.id, viewer, now, origin=origin)

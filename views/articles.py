@@ -19,6 +19,7 @@ from domain.policies import Viewer
 from domain.refusals import Missing
 from forms.articles import VoteForm
 from models import Article
+from views import announcements as notices
 from views import current
 
 blueprint = Blueprint("articles", __name__)
@@ -55,8 +56,9 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/announcements")
 def announcements() -> ResponseReturnValue:
-    """News and coming changes, the newest first."""
-    return _dated("articles.announcements", knowledge.ANNOUNCED)
+    """What is announced, news and coming changes, the newest first; what was announced below."""
+    announced, past = notices.lists()
+    return _dated("articles.announcements", knowledge.ANNOUNCED, announced=announced, past=past)
 
 
 @blueprint.get("/releases")
@@ -65,16 +67,17 @@ def releases() -> ResponseReturnValue:
     return _dated("articles.releases", ("release",))
 
 
-def _dated(endpoint: str, kinds: tuple[str, ...]) -> ResponseReturnValue:
+def _dated(endpoint: str, kinds: tuple[str, ...], **more: Any) -> ResponseReturnValue:
     text = request.args.get("page", "")
     page = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
-    heads, more = knowledge.dated(reader(), kinds, page)
+    heads, older = knowledge.dated(reader(), kinds, page)
     return render_template(
         "articles/dated.html",
         heads=heads,
         releases=endpoint == "articles.releases",
         newer=url_for(endpoint, page=page - 1 or None) if page else None,
-        older=url_for(endpoint, page=page + 1) if more else None,
+        older=url_for(endpoint, page=page + 1) if older else None,
+        **more,
     )
 
 

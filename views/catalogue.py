@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from domain import catalogue, occasions
 from forms.requests import REQUEST_FORMS
-from views import current
+from views import current, status
 
 blueprint = Blueprint("catalogue", __name__)
 
@@ -23,6 +23,8 @@ def index() -> ResponseReturnValue:
     return render_template(
         "catalogue/index.html",
         categories=[(category, forms) for category, forms in offered if forms],
+        guided=catalogue.offers_guided_path(),
+        incidents=status.running(),
         may_open=viewer.may_open_requests,
         whom_to_ask=[] if viewer.may_open_requests else occasions.whom_to_ask(viewer),
     )

@@ -23,9 +23,13 @@ from domain import (
     files,
     lifecycle,
     lists,
+    mail_log,
     policies,
     reading,
+    status_page,
+    unread,
 )
+from domain import drafts as kept_drafts
 from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.contests import DecisionForm
 from forms.conversation import CopyForm
@@ -42,7 +46,7 @@ from forms.desk import (
     whole_number,
 )
 from models import Ticket
-from views import current, receiving, tickets
+from views import announcements, current, drafts, receiving, tickets
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
@@ -110,7 +114,7 @@ def _address(parameters: dict[str, str]) -> str:
 
 
 def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bool = False) -> dict[str, Any]:
-    """What the two left columns show: the rail of queues and one of them. Four queries, whatever the queue.
+    """What the two left columns show: the rail of queues and one of them. Five queries, whatever the queue.
 
     Arguments: open_number, the request beside it; choosing, whether its neighbouring pages have boxes too (bulk.py).
     """
@@ -118,6 +122,7 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
     teams = lists.teams_of(viewer)
     page = lists.queue(viewer, name, asked, teams)
     counts = lists.queue_counts(viewer, teams)
+    news = unread.of_rows(viewer, [row.id for row in page.rows])
     names, cap = presenters.queue_names(), lists.QUEUE_COUNT_CAP
     words = presenters.statuses_of(page.rows, for_team=True)
     here = where(name, asked)
@@ -157,9 +162,18 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
                     if queue in counts
                 ],
             },
-            {"title": _("Elsewhere"), "items": [link(queue) for queue in ("waiting", "resolved", "all")]},
+            {
+                "title": _("Elsewhere"),
+                "items": [
+                    *(link(queue) for queue in ("waiting", "resolved", "all")),
+                    _incidents_link(now),
+                    *_reports(viewer),
+                ],
+            },
         ],
-        "rows": [_row(row, words, query, now, row.number == open_number) for row in page.rows],
+        "rows": [
+            _row(row, words, query, now, row.number == open_number, news.get(row.id, 0)) for row in page.rows
+        ],
         "newer": _address(where(name, asked, before=page.newer, after="") | boxes) if page.newer else None,
         "older": _address(where(name, asked, after=page.older, before="") | boxes) if page.older else None,
         "choose_url": _address(here | {"choose": "1"}),
@@ -177,7 +191,36 @@ def beside(name: str, asked: lists.Asked, open_number: str = "", *, choosing: bo
     }
 
 
-def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> SimpleNamespace:
+def _incidents_link(now: Any) -> SimpleNamespace:
+    """The line of the rail that leads to the incidents of the status page, with how many run."""
+    count = len(status_page.running(now))
+    return SimpleNamespace(
+        label=_("Service incidents"),
+        url=url_for("incidents.index"),
+        icon="activity",
+        count=count or None,
+        hot=bool(count),
+        current=False,
+    )
+
+
+def _reports(viewer: Any) -> list[SimpleNamespace]:
+    """What supervisors and admins read of the whole desk."""
+    if not policies.can_read_reports(viewer):
+        return []
+    return [
+        SimpleNamespace(
+            label=_("How requests went"),
+            url=url_for("satisfaction.report"),
+            icon="star",
+            count=None,
+            hot=False,
+            current=False,
+        )
+    ]
+
+
+def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool, news: int = 0) -> SimpleNamespace:
     """One request in the queue column: with its status, the day it closes by itself or the age of its last change."""
     last_day = closing.book().last_day(row)
     if last_day is not None:
@@ -196,6 +239,7 @@ def _row(row: lists.Row, words: Any, query: str, now: Any, is_open: bool) -> Sim
         due_state=state,
         due_text=text,
         open=is_open,
+        news=presenters.news_words(news) if news else "",
     )
 
 
@@ -240,7 +284,12 @@ def index() -> ResponseReturnValue:
         number = lists.numbered(current.viewer(), asked.q)
         if number:
             return redirect(url_for("desk.show", number=number), 303)
-    return render_template("desk/index.html", **beside(name, asked))
+    return render_template(
+        "desk/index.html",
+        unfinished=drafts.unfinished(drafts.SHOWN),
+        announced=announcements.on_top(),
+        **beside(name, asked),
+    )
 
 
 # ---- One request -------------------------------------------------------------------------------------
@@ -265,7 +314,15 @@ def show(number: str) -> ResponseReturnValue:
         decision.outcome.data, decision.answer.data = (
             (held.get(name) or [""])[0] for name in ("outcome", "answer")
         )
-    return page(ticket, reply=reply, note=note, start=start, decision=decision)
+    kept = kept_drafts.of_ticket(ticket, current.viewer())
+    restored = False
+    if not held:
+        # Each kind comes back in its own box: a note never waits in the one that customers read.
+        answered = drafts.fill_message(reply, kept.get("reply"))
+        noted = drafts.fill_message(note, kept.get("note"))
+        restored = answered or noted
+        start = "note" if noted and not answered else start
+    return page(ticket, reply=reply, note=note, start=start, decision=decision, kept=kept, restored=restored)
 
 
 def page(
@@ -275,18 +332,24 @@ def page(
     start: str = "reply",
     refused: str = "",
     since: int | None = None,
+    kept: dict[str, Any] | None = None,
+    restored: bool = False,
     **given: Any,
 ) -> ResponseReturnValue:
     """The page of a request around the forms that stand on it.
 
     Arguments: start, which half of the composer is open; refused, why the last act was not done; since, the last
-    event that was on the screen when it was tried: the page says what came after; given, forms that were sent, by
-    name (reply, note, assignment, team, move, priority, block, escalation, cc).
+    event that was on the screen when it was tried: the page says what came after; kept, the drafts of the reader when
+    read already, and restored, whether they fill the boxes in; given, forms that were sent, by name (reply, note,
+    assignment, team, move, priority, block, escalation, cc).
     """
     viewer, now = current.viewer(), current.now()
+    kept = kept_drafts.of_ticket(ticket, viewer) if kept is None else kept
     default = "mine" if ticket.assignee_id == viewer.id else ("all" if ticket.assignee_id else "unassigned")
     name, asked = asked_queue(_queue_args(), default)
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
+    # Before the queue beside it is read: there, this request is read from now on.
+    new_from = unread.look(viewer, ticket, read.messages)
     facts = desk.facts(viewer, ticket)
     words = presenters.statuses(for_team=True, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug or "severity")
@@ -304,11 +367,16 @@ def page(
             "desk/show.html",
             ticket=ticket,
             read=read,
+            new_from=new_from,
             deletion=tickets.deletion_place(ticket, viewer),
+            mails=presenters.mail_lines(mail_log.entries(viewer, ticket, mail_log.SHOWN_ON_REQUEST)),
+            satisfied=tickets.satisfaction_place(ticket, viewer),
             blockers=blocking.blockers(viewer, ticket),
             words_of=lambda row: presenters.statuses(for_team=True, kind=row.kind_slug)[row.status],
             waiting=blocking.waiting(viewer, ticket),
             testing=tickets.testing_words(ticket, read),
+            incidents=tickets.incidents_of(ticket, read),
+            to_join=_to_join(ticket, read, now),
             environment=presenters.environment_words(ticket.test_environment),
             contest=contest,
             decision=decision,
@@ -347,6 +415,7 @@ def page(
             can_change_cc=policies.can_change_cc(viewer, ticket),
             is_mine=ticket.assignee_id == viewer.id,
             start=start,
+            drafts=drafts.of_ticket_shown(kept, ticket, restored),
             beside=urlencode(left["here"]) if "queue" in _queue_args() else "",
             refused=refused,
             changed=[
@@ -430,6 +499,14 @@ def _keep_or_drop(field: Any, pairs: list[tuple[str, Any]], value: str = "") -> 
     offer(field, pairs)
     chosen = value or field.data or ""
     field.data = chosen if chosen in {key for key, _words in pairs} else ""
+
+
+def _to_join(ticket: Ticket, read: reading.Reading, now: Any) -> list[presenters.IncidentPlace]:
+    """Incidents that run and that this request could join: no query but the one that is remembered."""
+    if ticket.status in ("closed", "expired"):
+        return []
+    there = {event.data.get("incident_id") for event in read.events if event.kind == status_page.JOINED}
+    return [presenters.incident_place(row, now) for row in status_page.running(now) if row.id not in there]
 
 
 def _readers(ticket: Ticket, read: reading.Reading) -> list[Any]:
@@ -523,6 +600,15 @@ def _any_status(field: Any) -> None:
     offer(field, [("", "")] + [(key, key) for key in lifecycle.STATUSES])
 
 
+def _keep_draft(kind: str, ticket: Ticket, form: Any) -> ResponseReturnValue:
+    """The button that keeps an answer or a note without sending it."""
+    drafts.keep_message(kind, ticket, request.form, form.kept)
+    if form.errors:
+        return page(ticket, 422, start=kind, **{kind: form})
+    drafts.say_kept()
+    return back(ticket)
+
+
 @blueprint.post("/tickets/<number>/replies")
 def replies(number: str) -> ResponseReturnValue:
     """Answer the customer, and move the request in the same step (LIFE-3)."""
@@ -530,6 +616,8 @@ def replies(number: str) -> ResponseReturnValue:
     form = DeskReplyForm()
     _any_status(form.status)
     receiving.receive(form)
+    if drafts.asked_for():
+        return _keep_draft("reply", ticket, form)
     if receiving.removes(form) or not form.validate_on_submit():
         return page(ticket, 200 if receiving.removes(form) else 422, reply=form)
     took = ticket.assignee_id is None
@@ -565,6 +653,8 @@ def notes(number: str) -> ResponseReturnValue:
     ticket = tickets.load(number)
     form = DeskNoteForm()
     receiving.receive(form)
+    if drafts.asked_for():
+        return _keep_draft("note", ticket, form)
     if receiving.removes(form) or not form.validate_on_submit():
         return page(ticket, 200 if receiving.removes(form) else 422, note=form, start="note")
     try:

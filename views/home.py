@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 import presenters
-from domain import catalogue, closing, knowledge, lifecycle, lists
-from views import current
+from domain import catalogue, closing, guidance, knowledge, lifecycle, lists
+from views import announcements, current, drafts, status
 
 blueprint = Blueprint("home", __name__)
 
@@ -24,6 +24,10 @@ def index() -> ResponseReturnValue:
             "home/welcome.html",
             categories=catalogue.categories_with_forms(),
             news=knowledge.newest(None, knowledge.DATED, NEWS),
+            announced=announcements.on_top(),
+            incidents=status.running(),
+            highlights=guidance.highlights(None),
+            featured=knowledge.featured(None),
         )
     viewer = current.viewer()
     if viewer.is_agent:
@@ -38,7 +42,12 @@ def index() -> ResponseReturnValue:
         yours=yours,
         ours=ours,
         words=words,
+        unfinished=drafts.unfinished(drafts.SHOWN),
         news=knowledge.newest(viewer, knowledge.DATED, NEWS),
+        announced=announcements.on_top(),
+        incidents=status.running(),
+        highlights=guidance.highlights(viewer),
+        featured=knowledge.featured(viewer),
         feed=knowledge.feed(viewer, current.now(), NEWS),
         turns={
             row.id: presenters.turn_words(

@@ -39,6 +39,11 @@ def badges(for_team: bool, kind: str = "") -> dict[str, Markup]:
     return found[1]
 
 
+def news(words: str) -> Markup:
+    """The mark of a request with something new: a dot, and the words."""
+    return Markup('<span class="news"><span class="dot" aria-hidden="true"></span>{}</span>').format(words)
+
+
 def teams() -> dict[int, Markup]:
     """The mark of every team, with its name for those who do not see it (VIEW-4)."""
     rows = catalogue.teams_by_id()

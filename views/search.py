@@ -12,7 +12,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 import presenters
-from domain import knowledge, lists, search
+from domain import knowledge, lists, search, status_page
 from views import current
 
 blueprint = Blueprint("search", __name__)
@@ -89,7 +89,21 @@ def suggestions() -> ResponseReturnValue:
         tickets = lists.look_alikes(viewer, subject)
     words = presenters.statuses()
     kinds = presenters.article_kinds()
+    now = current.now()
+    incidents = [
+        presenters.incident_place(row, now)
+        for row in (status_page.like(subject, now)[:2] if len(subject) >= SUBJECT_CHARACTERS else ())
+    ]
+    # What runs comes first: it is known, and one press is enough.
     found: list[dict[str, Any]] = [
+        {
+            "url": url_for("status.incident", incident=one.id),
+            "title": one.title,
+            "note": _("%(number)s, under way: %(state)s", number=one.number, state=one.mark.label),
+        }
+        for one in incidents
+    ]
+    found += [
         {
             "url": url_for("articles.show", slug=head.slug),
             "title": presenters.localized(head, "title"),

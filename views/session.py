@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 import presenters
-from domain import accounts, settings
+from domain import accounts, factors, settings
 from domain.refusals import Invalid, Missing, NotAllowed
 from forms.accounts import ForgottenForm, NewPasswordForm, RegisterForm, SignInForm
 from models import Person
@@ -28,6 +28,22 @@ def start(token: str) -> None:
     """Bind this browser to a session of the server, and to nothing that it held before (S21)."""
     session.clear()
     session["token"] = token
+
+
+def begin_signed_in(token: str, person: Person) -> None:
+    """A sign-in is whole: this browser holds its session; a member of staff without a factor is urged to have one."""
+    _leave_present_session()
+    start(token)
+    if person.staff_role and "guichet_factor_later" not in request.cookies:
+        session["urge"] = not factors.has_factor(person.id)
+
+
+def _second_step(half: str, target: str) -> Response:
+    """The password was right: this browser holds half a sign-in, which opens the second step alone."""
+    _leave_present_session()
+    session.clear()
+    session["half"] = half
+    return redirect(url_for("second_step.verify", next=target if target != "/" else None), 303)
 
 
 def _leave_present_session() -> None:
@@ -71,14 +87,18 @@ def login() -> ResponseReturnValue:
             origin=current.origin(),
             now=current.now(),
             user_agent=request.user_agent.string,
+            browser=request.cookies.get("guichet_browser"),
         )
+    except accounts.SecondStep as step:
+        response = _second_step(step.token, target)
+        _remember_name(response, step.person.username if form.remember.data else None)
+        return response
     except accounts.Locked as lock:
         return _locked(form, lock)
     except Invalid as fault:
         form.form_errors.append(presenters.refusal(fault))
         return render_template("session/login.html", form=form, lock=None), 422
-    _leave_present_session()
-    start(token)
+    begin_signed_in(token, person)
     response = redirect(target, 303)
     _remember_name(response, person.username if form.remember.data else None)
     return response
@@ -171,20 +191,22 @@ def password(token: str) -> ResponseReturnValue:
     if not form.validate():
         return _password_page(form, link, faults=["short"]), 422
     try:
-        session_token, _person = accounts.use_token(
+        session_token, person = accounts.use_token(
             token,
             form.password.data,
             origin=current.origin(),
             now=current.now(),
             user_agent=request.user_agent.string,
         )
+    except accounts.SecondStep as step:
+        flash(_("Your new password is kept. One more step, and you are signed in."), "success")
+        return _second_step(step.token, "/")
     except Missing:
         return render_template("session/dead_link.html"), 404
     except Invalid as fault:
         _put(form, fault)
         return _password_page(form, link, fault.data["faults"], fault.data["word"]), 422
-    _leave_present_session()
-    start(session_token)
+    begin_signed_in(session_token, person)
     if link.purpose == "password":
         flash(_("Your new password is kept. Your other sessions are closed."), "success")
     else:

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 import presenters
 from domain import (
+    audience,
     blocking,
     catalogue,
     closing,
+    columns,
     contests,
     conversation,
     deletion,
     files,
     lifecycle,
     lists,
+    mail_log,
     policies,
     reading,
+    satisfaction,
+    status_page,
+    unread,
 )
+from domain import drafts as kept_drafts
 from domain.refusals import Invalid, Missing, NotNow, Refusal
 from forms.contests import ContestForm
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
-from views import acts, current, marks, receiving
+from views import acts, current, drafts, listing, receiving
 
 blueprint = Blueprint("tickets", __name__)
 
@@ -84,11 +92,12 @@ def columns_of(
 ) -> list[dict[str, Any]]:
     """The heads of a table: label, sorted by which column, class; each a link that sorts, and turns the sort round."""
     heads = []
+    by_number = "created" not in {column for _label, column, _cls in wanted}
     for label, column, cls in wanted:
         head: dict[str, Any] = {"label": label, "cls": cls}
         if column:
             # A request's number grows with time: newest first is the number turned down.
-            now = asked.column == column or (column == "number" and asked.column == "created")
+            now = asked.column == column or (column == "number" and asked.column == "created" and by_number)
             first_down = column in ("created", "updated", "number")
             turned = column if (now and asked.descending) or (not now and not first_down) else f"-{column}"
             head["url"] = address(endpoint, asked, sort=turned)
@@ -97,78 +106,109 @@ def columns_of(
     return heads
 
 
+def asked_list(viewer: Any) -> lists.Asked:
+    """The list that the address asks for, in an order that this person may have."""
+    wanted = asked(request.args, "organisation" if viewer.staff_role == "account_manager" else "mine")
+    if wanted.column not in lists.sorts_of(viewer, wanted.list):
+        wanted = replace(wanted, sort=lists.DEFAULT_SORT)
+    return wanted
+
+
 @blueprint.get("/tickets")
 def index() -> ResponseReturnValue:
     """One of the three lists (VIEW-1, VIEW-2)."""
     viewer = current.viewer()
-    wanted = asked(request.args, "organisation" if viewer.staff_role == "account_manager" else "mine")
-    sorts = lists.sorts_of(viewer)
-    if wanted.column not in sorts:
-        wanted = replace(wanted, sort=lists.DEFAULT_SORT)
+    wanted = asked_list(viewer)
     page = lists.find(viewer, wanted)
+    lang = presenters.language()
+    forms = {form.slug: presenters.localized(form, "name", lang) for form in catalogue.all_forms()}
+    kinds = {kind.slug: presenters.localized(kind, "name", lang) for kind in catalogue.kinds()}
+    groups = {form.category.slug: form.category for form in catalogue.all_forms()}
+    categories = {slug: presenters.localized(group, "name", lang) for slug, group in groups.items()}
+    news = unread.of_rows(viewer, [row.id for row in page.rows])
+    mine = columns.of(viewer)
+    shown = listing.shown(mine, viewer, wanted.list)
     words = presenters.statuses_of(page.rows, viewer.is_staff)
-    forms = {form.slug: presenters.localized(form, "name") for form in catalogue.all_forms()}
-    zone, lang = get_timezone(), presenters.language()
-    book = closing.book()
-    turns = {
-        row.id: presenters.turn_words(
-            row.status,
-            book.last_day(row),
-            words[row.kind_slug][row.status].turn,
-        )
-        for row in page.rows
-    }
-    several = wanted.list == "organisation" and (viewer.is_staff or len(viewer.memberships) > 1)
+    sorts = lists.sorts_of(viewer, wanted.list)
     heads = [
         (_("Subject"), "summary", ""),
-        (_("Status"), "status", ""),
-        (_("Whose turn"), None, ""),
-        (_("Number"), "number", ""),
-        (
-            _("Requester") if wanted.list != "mine" else _("Form"),
-            None if wanted.list != "mine" else "form",
-            "",
-        ),
-        (_("Last change"), "updated", ""),
+        *((listing.label(name), listing.SORTED[name], "") for name in shown),
     ]
     return render_template(
         "tickets/index.html",
         asked=wanted,
         page=page,
-        words=words,
-        forms=forms,
-        turns=turns,
-        several=several,
-        badges={kind: marks.badges(viewer.is_staff, kind) for kind in words},
-        teams=marks.teams(),
-        day=lambda moment: presenters.list_day(moment, zone, lang),
+        anything_new=bool(news) or unread.in_menu(viewer) > 0,
+        lines=listing.lines(shown, page.rows, words, news, viewer),
         columns=columns_of(
             "tickets.index",
             wanted,
             [(label, name if name in sorts else None, cls) for label, name, cls in heads],
         ),
+        chooser=listing.chooser(mine, viewer),
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
-        status_words=status_filters(viewer),
-        narrowed=_narrowed(wanted, forms, presenters.statuses(viewer.is_staff), status_filters(viewer)),
+        selects=(selects := _selects(wanted, viewer, forms, kinds, categories)),
+        narrowed=_narrowed(wanted, forms, kinds, presenters.statuses(viewer.is_staff), selects[0]["options"]),
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),
+        unfinished=drafts.unfinished(drafts.SHOWN),
+        export_url=address("listing.export", wanted),
+        export_cap=lists.EXPORT_CAP,
     )
 
 
-def status_filters(viewer: Any) -> list[tuple[str, str]]:
-    """The choices of the status filter, in words."""
+def _selects(
+    wanted: lists.Asked, viewer: Any, forms: dict[str, str], kinds: dict[str, str], categories: dict[str, str]
+) -> list[dict[str, Any]]:
+    """The filters above a list."""
+    said = _filter_words(presenters.language(), viewer.is_staff)
     return [
-        ("all", _("All")),
-        ("open", _("Open")),
-        ("waiting", _("With the customer") if viewer.is_staff else _("Awaiting your answer")),
-        ("resolved", _("Solved or closed")),
+        {"name": "status", "label": said["status"], "options": said["statuses"], "value": wanted.status},
+        {
+            "name": "kind",
+            "label": said["kind"],
+            "options": [("", said["kinds"]), *kinds.items()],
+            "value": wanted.kind,
+        },
+        {
+            "name": "category",
+            "label": said["category"],
+            "options": [("", said["categories"]), *categories.items()],
+            "value": wanted.category,
+        },
+        {
+            "name": "form",
+            "label": said["form"],
+            "options": [("", said["forms"]), *forms.items()],
+            "value": wanted.form,
+        },
     ]
 
 
+@lru_cache(maxsize=8)
+def _filter_words(_language: str, for_team: bool) -> dict[str, Any]:
+    """The words of the filters, looked up once for each language. Not to be changed."""
+    return {
+        "status": _("Status"),
+        "statuses": [
+            ("all", _("All")),
+            ("open", _("Open")),
+            ("waiting", _("With the customer") if for_team else _("Awaiting your answer")),
+            ("resolved", _("Solved or closed")),
+        ],
+        "kind": _("Kind"),
+        "kinds": _("All kinds"),
+        "category": _("Category"),
+        "categories": _("All categories"),
+        "form": _("Form"),
+        "forms": _("All forms"),
+    }
+
+
 def _narrowed(
-    wanted: lists.Asked, forms: Any, words: Any, statuses: list[tuple[str, str]]
+    wanted: lists.Asked, forms: Any, kinds: Any, words: Any, statuses: list[tuple[str, str]]
 ) -> list[dict[str, str]]:
     """What the list leaves out, one mark each, with the address that takes it away."""
     marks = []
@@ -183,7 +223,7 @@ def _narrowed(
     if wanted.category:
         marks.append((_category_name(wanted.category), "category"))
     if wanted.kind:
-        marks.append((_kind_name(wanted.kind) or wanted.kind, "kind"))
+        marks.append((kinds.get(wanted.kind, wanted.kind), "kind"))
     return [
         {"label": label, "remove_url": address("tickets.index", wanted, **{name: ""})}
         for label, name in marks
@@ -239,16 +279,30 @@ def show(number: str) -> ResponseReturnValue:
     ticket = load(number)
     form = ReplyForm(formdata=None)
     held = current.held()
+    kept = kept_drafts.of_ticket(ticket, current.viewer())
+    restored = False
     if held:
         form.body.data = (held.get("body") or [""])[0]
-    return page(ticket, form)
+    else:
+        restored = drafts.fill_message(form, kept.get("reply"))
+    return page(ticket, form, kept=kept, restored=restored)
 
 
 def page(
-    ticket: Ticket, reply: ReplyForm, status: int = 200, cc: CopyForm | None = None
+    ticket: Ticket,
+    reply: ReplyForm,
+    status: int = 200,
+    cc: CopyForm | None = None,
+    *,
+    kept: dict[str, Any] | None = None,
+    restored: bool = False,
 ) -> ResponseReturnValue:
-    """The page of a request around the forms that stand on it."""
+    """The page of a request around the forms that stand on it.
+
+    Arguments: kept, the drafts of the reader on it, when read already; restored, one of them fills the answer in.
+    """
     viewer = current.viewer()
+    kept = kept_drafts.of_ticket(ticket, viewer) if kept is None else kept
     read = reading.read(viewer, ticket, whole=request.args.get("thread") == "all")
     words = presenters.statuses(viewer.is_staff, kind=ticket.kind_slug)
     levels = catalogue.levels(ticket.scale_slug) if ticket.scale_slug else []
@@ -261,6 +315,7 @@ def page(
             deletion=deletion_place(ticket, viewer),
             blocked=presenters.blocked_lines(blocking.blockers(viewer, ticket)),
             testing=testing_words(ticket, read),
+            incidents=incidents_of(ticket, read),
             contest=contest_place(ticket, viewer, read.events),
             contest_form=ContestForm(formdata=None),
             status=words[ticket.status],
@@ -274,7 +329,10 @@ def page(
             form_name=_form_name(ticket.form_slug),
             answers=[answer_words(answer) for answer in ticket.answers],
             reply=reply,
+            drafts=drafts.of_ticket_shown(kept, ticket, restored),
             cc=cc or CopyForm(formdata=None),
+            mails=presenters.mail_lines(mail_log.entries(viewer, ticket, mail_log.SHOWN_ON_REQUEST)),
+            satisfied=satisfaction_place(ticket, viewer),
             can_reply=policies.can_reply(viewer, ticket),
             can_close=(can_close := policies.can_close(viewer, ticket)),
             # Whoever may answer may also keep it open: the right is the same, and asked once.
@@ -284,10 +342,32 @@ def page(
             can_change_cc=policies.can_change_cc(viewer, ticket),
             can_hand_over=policies.can_hand_over(viewer, ticket),
             can_join=_can_join(viewer, ticket, read),
+            can_change_audience=policies.can_change_audience(viewer, ticket),
+            readers=readers_of(viewer, ticket, read),
+            new_from=unread.look(viewer, ticket, read.messages),
             close_reason=presenters.close_reason(ticket) if ticket.status == "closed" else "",
             max_bytes=files.max_bytes(),
         ),
         status,
+    )
+
+
+def satisfaction_place(ticket: Ticket, viewer: Any) -> Any:
+    """How a closed request went, for its requester and the desk; None for any other (VIEW-17)."""
+    return presenters.satisfaction_place(satisfaction.look(viewer, ticket, current.now()))
+
+
+# Members whose rights are looked at for the panel of a request, and names in one of its lines: its page has them all.
+READERS_SHOWN, NAMES_SHOWN = 25, 4
+
+
+def readers_of(viewer: Any, ticket: Ticket, read: reading.Reading) -> SimpleNamespace:
+    """Who can see a request, as its page says it (VIEW-13). One query."""
+    found = audience.look(viewer, ticket, [*read.participants, *read.readers], READERS_SHOWN)
+    name = ticket.organisation.name
+    return SimpleNamespace(
+        said=presenters.readers_said(found, name),
+        lines=presenters.reader_lines(found, viewer, name, NAMES_SHOWN),
     )
 
 
@@ -304,6 +384,12 @@ def testing_words(ticket: Ticket, read: reading.Reading) -> str:
     )
 
 
+def incidents_of(ticket: Ticket, read: reading.Reading) -> list[presenters.IncidentPlace]:
+    """The incidents of the status page that a request joined, each with its latest news (VIEW-14)."""
+    now = current.now()
+    return [presenters.incident_place(row, now) for row in status_page.of_request(ticket, read.events)]
+
+
 def contest_place(ticket: Ticket, viewer: Any, events: Any) -> presenters.Contest | None:
     """A lowered priority in words, contested or not; None when nothing was lowered (LIFE-10)."""
     standing = contests.look(viewer, ticket, events)
@@ -316,7 +402,7 @@ def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:
     rights = policies.rights_in(viewer, ticket.organisation_id)
     return (
         rights is not None
-        and rights.can_answer
+        and policies.completes_all(rights)
         and viewer.id != ticket.requester_id
         and ticket.status not in ("closed", "expired")
         and all(row.person_id != viewer.id for row in read.participants)
@@ -349,15 +435,24 @@ def answer_words(answer: dict[str, Any]) -> SimpleNamespace:
     )
 
 
-def file_words(row: Any, viewer: Any) -> SimpleNamespace:
-    """A file as lists and threads show it."""
+def pictures(rows: list[Any]) -> tuple[presenters.Picture, ...]:
+    """The files that may stand in a text that refers to them."""
+    return tuple(
+        presenters.Picture(row.key, f"{url_for('files.show', key=row.key, name=row.name)}?inline=1", row.name)
+        for row in rows
+        if files.is_inline(row)
+    )
+
+
+def file_words(row: Any, viewer: Any, placed: bool = False) -> SimpleNamespace:
+    """A file as lists and threads show it. placed: it stands in the text already, and is only named below."""
     address = url_for("files.show", key=row.key, name=row.name)
     return SimpleNamespace(
         url=address,
         name=row.name,
         detail=presenters.file_size(row.size),
         icon=files.icon(row),
-        thumb=f"{address}?inline=1" if files.is_inline(row) else None,
+        thumb=f"{address}?inline=1" if files.is_inline(row) and not placed else None,
         alt=_("Picture: %(name)s", name=row.name),
         internal=row.is_internal,
     )
@@ -376,6 +471,7 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                 at=message.created_at,
                 order=0,
                 id=f"m{message.id}",
+                key=message.id,
                 author=_("You") if mine else author,
                 initials=policies.initials(author),
                 mine=mine,
@@ -384,7 +480,11 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                 about=_about(message, read, for_team),
                 via=("envelope", _("by mail")) if message.via == "mail" else None,
                 body=message.body,
-                files=[file_words(row, viewer) for row in read.files_of.get(message.id, ())],
+                pictures=_pictures_for(message, read),
+                files=[
+                    file_words(row, viewer, placed=row.key in message.body)
+                    for row in read.files_of.get(message.id, ())
+                ],
             )
         )
     for event in read.events:
@@ -401,6 +501,13 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
             )
     items.sort(key=lambda item: (item.at, item.order))
     return items
+
+
+def _pictures_for(message: Any, read: reading.Reading) -> tuple[presenters.Picture, ...]:
+    """The pictures that a message may show: files of its request, those of notes only in a note."""
+    if "(file:" not in message.body:
+        return ()
+    return pictures([row for row in read.files if message.kind == "note" or not row.is_internal])
 
 
 def _moved(event: Any) -> bool:
@@ -435,6 +542,12 @@ def replies(number: str) -> ResponseReturnValue:
     ticket = load(number)
     form = ReplyForm()
     receiving.receive(form)
+    if drafts.asked_for():
+        drafts.keep_message("reply", ticket, request.form, form.kept)
+        if form.errors:
+            return page(ticket, form, 422)
+        drafts.say_kept()
+        return redirect(url_for("tickets.show", number=ticket.number, _anchor="answer"), 303)
     if receiving.removes(form) or not form.validate_on_submit():
         return page(ticket, form, 200 if receiving.removes(form) else 422)
     before = ticket.status

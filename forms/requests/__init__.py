@@ -1,7 +1,11 @@
-"""The thirteen request forms: slug of REQ-2 -> class. The words around each form are rows (RequestForm)."""
+"""The thirteen request forms: slug of REQ-2 -> class. The words around each form are rows (RequestForm).
+
+The form of the guided path is a fourteenth row and has its class in guided.py: it is asked in steps, never as a page.
+"""
 
 from __future__ import annotations
 
+from domain.catalogue import GUIDED
 from forms.base import RequestFields
 from forms.requests.billing import BillingQuestion, VatChange
 from forms.requests.general import Improvement, Interface, Question
@@ -36,4 +40,4 @@ def rows_without_fields() -> list[str]:
     from models import RequestForm
 
     slugs = RequestForm.select(RequestForm.slug).where(RequestForm.is_active).order_by(RequestForm.slug)
-    return [row.slug for row in slugs if row.slug not in REQUEST_FORMS]
+    return [row.slug for row in slugs if row.slug not in (*REQUEST_FORMS, GUIDED)]

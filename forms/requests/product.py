@@ -8,9 +8,9 @@ from flask_babel import lazy_gettext as _l
 from wtforms import DataList
 from wtforms.fields import SelectChoice
 
-from domain.occasions import Place
 from forms.base import RequestFields
 from forms.fields import Day, Line, OneOfFew, Words
+from forms.mixins import OfTheProfile
 from presenters import definition_words
 
 
@@ -43,7 +43,7 @@ class Patch(RequestFields):
     )
 
 
-class StandardHelp(RequestFields):
+class StandardHelp(OfTheProfile, RequestFields):
     """REQ-2 `standard-help` (SPT); version and company come from the organisation's profile (REQ-9)."""
 
     asks = ("kind", "version", "company")
@@ -69,23 +69,6 @@ class StandardHelp(RequestFields):
         description=_l("The company of your group in which it happens."),
         datalist=DataList(choices=lambda form, field: form.companies()),
     )
-
-    def profile(self, place: Place) -> dict[str, Any]:
-        """Version and company as the organisation's profile has them; both can be changed."""
-        companies = place.organisation.companies
-        return {
-            "version": place.organisation.product_version,
-            "company": companies[0] if companies else place.name,
-        }
-
-    def companies(self) -> list[str]:
-        """The companies that the profiles name, as suggestions."""
-        named = [
-            str(name)
-            for place in self.occasion.places
-            for name in place.organisation.companies or [place.name]
-        ]
-        return list(dict.fromkeys(named))
 
     def definitions(self, name: str) -> dict[str, dict[str, Any]] | None:
         """Under each kind: its definition and an example."""

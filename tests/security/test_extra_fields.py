@@ -42,6 +42,9 @@ OWN = {
     "account.sessions": {"session"},
     "contacts.index": {"role"},
     "requests.new": {"organisation"},
+    "guided.step": {"organisation"},
+    "guided.draft": {"organisation"},
+    "drafts.form": {"organisation"},
 }
 # Here any name may be sent: the test of the administration takes the columns of each table.
 CALLED_ALIKE = {"admin_settings.index"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
+import pyotp
 import pytest
 
 import jobs
@@ -87,6 +89,35 @@ def test_a_day_at_the_portal_leaves_no_secret_and_no_words_in_the_log(
     for secret in (PASSWORD, wrong, TYPED, cookie, token, link, client.get_cookie("guichet").value, *seeds):
         assert secret not in log, f"{secret[:20]}... is in the log"
     assert not any(row.password_hash and row.password_hash in log for row in Person.select())
+
+
+def test_second_factors_leave_no_code_and_no_secret_in_the_log(
+    client: Any, lines: list[str], world: SimpleNamespace, clock: Any
+) -> None:
+    client.sign_in(world.alice)
+    client.submit("/account/security/app")
+    page = client.get("/account/security/app")
+    found = re.search(r'class="key-text">([A-Z2-7 ]+)<', page.text)
+    assert found is not None
+    app = pyotp.TOTP(found[1].replace(" ", ""))
+    first = app.at(clock.now)
+    client.send(page, form="confirm", code=first)
+    codes = re.findall(r"<li><code>([a-z0-9-]{14})</code>", client.submit("/account/security/codes").text)
+    clock.advance(minutes=1)
+    client.sign_in_by_page("alice@acme.example")
+    half = client.get_cookie("guichet").value
+    client.submit("/login/verify", code="987654")
+    second = app.at(clock.now)
+    assert client.submit("/login/verify", code=second).status_code == 303
+    client.sign_in_by_page("alice@acme.example")
+    assert client.submit("/login/verify?means=recovery", code=codes[0]).status_code == 303
+    jobs.run("outbox", client.application, clock.now)
+    logging.getLogger("guichet").info("the end of the day")
+    log = "\n".join(lines)
+    assert len(codes) == 10
+    assert lines, "nothing was listened to"
+    for secret in (app.secret, first, second, "987654", half, *codes, codes[0].replace("-", "")):
+        assert secret not in log, f"{secret[:6]}... is in the log"
 
 
 @pytest.mark.parametrize("brk", BREAKS)

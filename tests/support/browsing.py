@@ -104,3 +104,18 @@ def assert_looks(page: Any) -> None:
         f"{page.url} scrolls sideways at {seen['wide']} px because of {seen['out']}"
     )
     assert not seen["broken"], f"{page.url}: broken images {seen['broken']}"
+
+
+def assert_whole(page: Any) -> None:
+    """Fail when words are cut off: in a box that hides what does not fit and says so by no ellipsis."""
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('main *, header *, footer *')].filter(e => {
+          const style = getComputedStyle(e);
+          const hides = ['hidden', 'clip'].includes(style.overflowX) || ['hidden', 'clip'].includes(style.overflowY);
+          if (!hides || style.textOverflow === 'ellipsis' || !e.innerText?.trim()) return false;
+          if (e.clientWidth <= 1 || e.clientHeight <= 1) return false;
+          if (['TEXTAREA', 'INPUT', 'SELECT'].includes(e.tagName)) return false;
+          return e.scrollWidth > e.clientWidth + 2 || e.scrollHeight > e.clientHeight + 2;
+        }).slice(0, 5).map(e => `${e.tagName.toLowerCase()}.${e.className}: ${e.innerText.trim().slice(0, 60)}`)"""
+    )
+    assert not cut, f"{page.url} at {page.viewport_size} cuts off {cut}"

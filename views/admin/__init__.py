@@ -13,8 +13,11 @@ from views.admin.calendars import CalendarClosingDayView, CalendarView
 from views.admin.catalogue import (
     CategoryView,
     ConsentTextView,
+    ExtraFieldView,
+    FeatureView,
     KindView,
     PortalView,
+    ProductKindView,
     ProductView,
     RequestFormView,
     ScaleLevelView,
@@ -25,12 +28,15 @@ from views.admin.catalogue import (
 )
 from views.admin.closing import ClosingRuleView
 from views.admin.deletions import DeletionView
+from views.admin.guidance import AssistantQuestionView, EscalationLineView, HelpLineView, HighlightView
 from views.admin.home import HomeView
+from views.admin.ideas import IdeaCommentView, IdeaView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
 from views.admin.rules import RoutingRuleView, SettingsView
+from views.admin.status import AnnouncementView, ServiceView
 from views.admin.tickets import TicketEventView, TicketView
 
 # In the order of the navigation.
@@ -52,6 +58,9 @@ VIEWS = (
     RequestFormView,
     KindView,
     ProductView,
+    ProductKindView,
+    FeatureView,
+    ExtraFieldView,
     ScaleView,
     ScaleLevelView,
     StatusLabelView,
@@ -60,6 +69,14 @@ VIEWS = (
     TopicView,
     ArticleVoteView,
     SearchMissView,
+    ServiceView,
+    AnnouncementView,
+    IdeaView,
+    IdeaCommentView,
+    HelpLineView,
+    EscalationLineView,
+    HighlightView,
+    AssistantQuestionView,
     SettingsView,
     PortalView,
     OutboxMessageView,

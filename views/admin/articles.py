@@ -59,11 +59,11 @@ class TopicView(Rows):
     lead = _l("The headings of the knowledge base. A topic that is not in use shows nothing.")
     section = ARTICLES
     icon = "grid"
-    column_list = ("name", "slug", "sentence", "articles", "position", "is_active")
-    column_labels = {"articles": _l("Articles")}
-    column_sortable_list = ("slug", "position", "is_active")
+    column_list = ("name", "slug", "sentence", "articles", "is_featured", "position", "is_active")
+    column_labels = {"articles": _l("Articles"), "is_featured": _l("On the home page")}
+    column_sortable_list = ("slug", "position", "is_featured", "is_active")
     column_details_list = (
-        "name_fr", "name_en", "slug", "sentence_fr", "sentence_en", "icon", "position", "is_active",
+        "name_fr", "name_en", "slug", "sentence_fr", "sentence_en", "icon", "position", "is_featured", "is_active",
     )  # fmt: skip
     column_searchable_list = ("name_fr", "name_en", "slug")
     column_filters = (filters.YesNo("active", Topic.is_active, _l("In use")),)
@@ -84,6 +84,10 @@ class TopicView(Rows):
     def show_is_active(self, row: Any) -> Badge:
         """In use or not."""
         return show_active(row)
+
+    def after_commit(self) -> None:
+        """The home page shows the topics as they are now."""
+        knowledge.forget()
 
 
 class Overdue(filters.YesNo):

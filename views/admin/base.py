@@ -1029,4 +1029,13 @@ TABLE_WORDS: dict[str, Any] = {
     "Consent": _l("consents"),
     "CalendarClosingDay": _l("closing days"),
     "Article": _l("articles"),
+    "AffectedService": _l("service incidents"),
+    "JoinedRequest": _l("service incidents"),
+    "IncidentAnswerLine": _l("service incidents"),
+    "IncidentAnswer": _l("service incidents"),
+    "AnnouncementTarget": _l("announcements"),
+    "Service": _l("services"),
+    "Idea": _l("ideas"),
+    "HelpLine": _l("telephone lines"),
+    "EscalationLine": _l("lines of whom to turn to"),
 }

@@ -9,18 +9,22 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from peewee import fn
-from wtforms.validators import Length, Optional
+from wtforms.validators import Length, Optional, Regexp
 
-from domain import catalogue
+from domain import catalogue, guidance, guided
 from domain.refusals import Invalid
 from models import (
+    Article,
     Calendar,
     Category,
     ConsentText,
+    ExtraField,
+    Feature,
     Kind,
     Person,
     Portal,
     Product,
+    ProductKind,
     RequestForm,
     Scale,
     ScaleLevel,
@@ -34,7 +38,7 @@ from views import current
 from views.admin import filters
 from views.admin.base import Badge, Rows, choices_of
 from views.admin.dates import reschedule
-from views.admin.fields import Choice, Line, Lines, RowSelect, icon_names
+from views.admin.fields import Choice, Line, Lines, Options, RowSelect, icon_names
 from views.admin.filters import lowered
 from views.admin.words import LABELS
 
@@ -197,6 +201,19 @@ class ProductView(Offered):
     }
     fixed = ("slug",)
     default_order = (Product.position,)
+    deleted_with = (ProductKind,)
+
+    def goes_with(self, row: Any) -> list[str]:
+        """The list of kinds that it offers."""
+        return _kinds_offered(ProductKind.select().where(ProductKind.product == row.id).count())
+
+
+def _kinds_offered(count: int) -> list[str]:
+    return (
+        [ngettext("%(num)s kind by product goes with it", "%(num)s kinds by product go with it", count)]
+        if count
+        else []
+    )
 
 
 class KindView(Offered):
@@ -217,22 +234,173 @@ class KindView(Offered):
     fixed = ("slug",)
     default_order = (Kind.position,)
 
-    deleted_with = (StatusLabel,)
+    deleted_with = (StatusLabel, ProductKind)
 
     def goes_with(self, row: Any) -> list[str]:
-        """The words of statuses that are for this kind only."""
+        """The words of statuses that are for this kind only, and where it is offered."""
         count = StatusLabel.select().where(StatusLabel.kind == row.id).count()
-        return (
+        labels = (
             [ngettext("%(num)s status label goes with it", "%(num)s status labels go with it", count)]
             if count
             else []
         )
+        return labels + _kinds_offered(ProductKind.select().where(ProductKind.kind == row.id).count())
 
     def also_blocked_by(self, row: Any) -> list[Any]:
         """Requests keep the word of their kind."""
         return (
             [_l("requests")] if Ticket.select(Ticket.id).where(Ticket.kind_slug == row.slug).exists() else []
         )
+
+
+ANY = _l("Any")
+
+
+class ProductKindView(Rows):
+    table = ProductKind
+    title = _l("Kinds by product")
+    new_title = _l("New kind for a product")
+    lead = _l(
+        "Which kinds of request the guided path offers for a product. A product without any offers all of them."
+    )
+    section = OFFER
+    icon = "diagram-3"
+    column_list = ("product", "kind")
+    list_joins = (ProductKind.product, ProductKind.kind)
+    column_sortable_list = (("product", ProductKind.product), ("kind", ProductKind.kind))
+    column_filters = (filters.Row("product", ProductKind.product, _l("Product"), choices_of(Product)),)
+    form_columns = column_list
+    form_fields = {
+        "product": RowSelect(_l("Product"), rows=choices_of(Product)),
+        "kind": RowSelect(_l("Kind"), rows=choices_of(Kind)),
+    }
+    default_order = (ProductKind.product,)
+    empty_help = _l("Every product offers all kinds.")
+    can_edit = False
+
+    def row_label(self, row: Any) -> str:
+        """Which kind, for which product."""
+        return f"{self.words(row.product)} · {self.words(row.kind)}"
+
+    def after_commit(self) -> None:
+        """The guided path remembers them for a few seconds."""
+        catalogue.forget()
+
+
+class FeatureView(Offered):
+    table = Feature
+    title = _l("Features")
+    new_title = _l("New feature")
+    lead = _l("What the guided path proposes after a product and a kind, and rules of routing may name.")
+    icon = "layers"
+    column_list = ("name", "slug", "product", "kind", "position", "is_active")
+    list_joins = (Feature.product, Feature.kind)
+    column_labels = {"hint_fr": _l("What it covers, in French"), "hint_en": _l("What it covers, in English")}
+    column_sortable_list = ("slug", "position", "is_active", ("product", Feature.product))
+    column_details_list = (
+        "name_fr", "name_en", "slug", "product", "kind", "hint_fr", "hint_en", "position", "is_active",
+    )  # fmt: skip
+    column_searchable_list = ("name_fr", "name_en", "slug")
+    column_filters = (
+        filters.Row("product", Feature.product, _l("Product"), choices_of(Product)),
+        filters.YesNo("active", Feature.is_active, _l("In use")),
+    )
+    form_columns = column_details_list
+    form_fields = {
+        "product": RowSelect(_l("Product"), rows=choices_of(Product), blank=ANY),
+        "kind": RowSelect(_l("Kind"), rows=choices_of(Kind), blank=ANY),
+    }
+    fixed = ("slug",)
+    default_order = (Feature.position,)
+
+    def value(self, row: Any, name: str) -> Any:
+        """An empty condition holds for anything."""
+        shown = super().value(row, name)
+        return ANY if shown is None and name in ("product", "kind") else shown
+
+
+ANSWERS: tuple[tuple[str, Any], ...] = (
+    ("line", _l("One line")),
+    ("text", _l("Several lines")),
+    ("choice", _l("One of several answers")),
+)
+
+
+def _articles() -> list[tuple[int, str]]:
+    """The published articles, by title."""
+    query = Article.select(Article.id, Article.title_fr, Article.title_en).where(Article.state == "published")
+    return sorted(((row.id, localized(row, "title")) for row in query), key=lambda pair: pair[1].lower())
+
+
+class ExtraFieldView(Offered):
+    table = ExtraField
+    title = _l("Extra fields")
+    new_title = _l("New extra field")
+    lead = _l("Questions that the guided path asks when a product, a kind or a feature calls for them.")
+    icon = "card-checklist"
+    column_list = (
+        "name",
+        "key",
+        "answer",
+        "product",
+        "kind",
+        "feature",
+        "is_required",
+        "is_active",
+    )
+    list_joins = (ExtraField.product, ExtraField.kind, ExtraField.feature, ExtraField.article)
+    column_labels = {
+        "key": _l("Key"),
+        "answer": _l("Answered by"),
+        "options": _l("Answers offered"),
+        "is_required": _l("Needed"),
+        "article": _l("Article that says where its value is found"),
+        "help_fr": _l("Help in French"),
+        "help_en": _l("Help in English"),
+    }
+    column_sortable_list = ("key", "position", "is_active", ("product", ExtraField.product))
+    column_details_list = (
+        "name_fr", "name_en", "key", "help_fr", "help_en", "answer", "options", "is_required", "product", "kind",
+        "feature", "article", "position", "is_active",
+    )  # fmt: skip
+    column_searchable_list = ("name_fr", "name_en", "key")
+    column_filters = (
+        filters.Row("product", ExtraField.product, _l("Product"), choices_of(Product)),
+        filters.Row("kind", ExtraField.kind, _l("Kind"), choices_of(Kind)),
+        filters.YesNo("active", ExtraField.is_active, _l("In use")),
+    )
+    column_choices_words = {"answer": ANSWERS}
+    form_columns = column_details_list
+    form_fields = {
+        "answer": Choice(_l("Answered by"), choices=ANSWERS, default="line"),
+        "options": Options(
+            _l("Answers offered"),
+            description=_l("For one of several answers: one on a line, in French, then | and in English."),
+        ),
+        "product": RowSelect(_l("Product"), rows=choices_of(Product), blank=ANY),
+        "kind": RowSelect(_l("Kind"), rows=choices_of(Kind), blank=ANY),
+        "feature": RowSelect(_l("Feature"), rows=choices_of(Feature), blank=ANY),
+        "article": RowSelect(
+            _l("Article that says where its value is found"), rows=_articles, blank=_l("None of them")
+        ),
+    }
+    fixed = ("key",)
+    default_order = (ExtraField.position,)
+
+    def before_save(self, form: Any, row: Any, before: Any) -> None:
+        """A question that no form could ask is refused by its field."""
+        guided.check_extra_field(row.key, row.answer, row.options)
+
+    def show_options(self, row: Any) -> str:
+        """The answers, in the reader's language."""
+        return ", ".join(
+            localized({"name_fr": one["fr"], "name_en": one["en"]}, "name") for one in row.options
+        )
+
+    def value(self, row: Any, name: str) -> Any:
+        """An empty condition holds for anything."""
+        shown = super().value(row, name)
+        return ANY if shown is None and name in ("product", "kind", "feature") else shown
 
 
 class ScaleView(Rows):
@@ -536,12 +704,42 @@ class ConsentTextView(Rows):
 class PortalView(Rows):
     table = Portal
     title = _l("Portals")
-    lead = _l("A counter with its own prefix. Numbers have no gaps: prefix and last number stay as they are.")
+    new_title = _l("New portal")
+    lead = _l(
+        "A counter with its own prefix. Numbers have no gaps: prefix and last number stay as they are. "
+        "As soon as one has an address elsewhere, the header leads from one to the other."
+    )
     section = _l("Portal")
     icon = "layers"
-    can_create = False
     can_delete = False
-    column_list = ("name", "slug", "prefix", "last_number")
-    column_details_list = ("name_fr", "name_en", "slug", "prefix", "last_number")
+    column_list = ("name", "slug", "prefix", "url", "last_number")
+    column_labels = {"url": _l("Address")}
+    column_details_list = (
+        "name_fr", "name_en", "slug", "prefix", "sentence_fr", "sentence_en", "url", "last_number",
+    )  # fmt: skip
     column_sortable_list = ("slug",)
-    form_columns = ("name_fr", "name_en")
+    form_columns = ("slug", "prefix", "name_fr", "name_en", "sentence_fr", "sentence_en", "url")
+    fixed = ("slug", "prefix")
+    form_fields = {
+        "prefix": Line(
+            _l("Prefix of numbers"),
+            description=_l("Two to eight capital letters, such as CON. Stays as it is once saved."),
+            validators=[Regexp(r"[A-Z]{2,8}\Z", message=_l("Two to eight capital letters, such as CON."))],
+        ),
+        "url": Line(
+            _l("Address"),
+            description=_l("Whole, with https://, for a portal that stands elsewhere. Empty: this one."),
+            validators=[
+                Optional(),
+                Length(max=300),
+                Regexp(
+                    r"https://[^\s/\\]+(/[^\s\\]*)?\Z",
+                    message=_l("A whole address that begins with https://."),
+                ),
+            ],
+        ),
+    }
+
+    def after_commit(self) -> None:
+        """The menu of the header shows the rows as they are now."""
+        guidance.forget()

@@ -27,6 +27,7 @@ from wtforms import IntegerField as IntegerInput
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, StopValidation
 from wtforms.widgets import TextArea, TextInput
 
+from domain.search import fold
 from models import Table
 from views.admin.folding import holds
 
@@ -131,6 +132,30 @@ class Lines(FormField):
         if len(found) > self.most or any(len(line) > 200 for line in found):
             raise ValueError(_("At most %(most)s lines of 200 characters.", most=self.most))
         self.data = found
+
+
+class Options(Lines):
+    """The answers of a choice, one on a line: in French, then | and in English. What is kept is value, fr and en."""
+
+    def _value(self) -> str:
+        if self.typed is not None:
+            return self.typed
+        return "\n".join(f"{option['fr']} | {option['en']}" for option in self.data or ())
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        if not valuelist:
+            return
+        options: list[dict[str, str]] = []
+        for line in self.data:
+            french, bar, english = (part.strip() for part in line.partition("|"))
+            if not (french and bar and english):
+                raise ValueError(_("“%(line)s” needs both languages, with | between them.", line=line))
+            value = re.sub(r"[^a-z0-9]+", "-", fold(english)).strip("-")[:40] or f"answer-{len(options) + 1}"
+            if any(option["value"] == value for option in options):
+                raise ValueError(_("“%(line)s” stands there twice.", line=english))
+            options.append({"value": value, "fr": french, "en": english})
+        self.data = options
 
 
 class WholeNumbers(FormField):

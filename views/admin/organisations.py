@@ -12,10 +12,10 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from peewee import JOIN, fn
 from wtforms import BooleanField, HiddenField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, Optional
 
 import presenters
-from domain import accounts, contacts
+from domain import accounts, contacts, factors
 from domain.refusals import Invalid, NotNow
 from models import Membership, Organisation, Person
 from views import current
@@ -25,6 +25,7 @@ from views.admin.catalogue import show_active
 from views.admin.fields import (
     REQUIRED,
     Choice,
+    DayInput,
     Line,
     Lines,
     Lookup,
@@ -125,7 +126,18 @@ class OrganisationView(Rows):
             default="FR",
         ),
     }
+    side_fields = {
+        "factor_from": DayInput(
+            _l("Second factor required from"),
+            description=_l("From that day its people set one up at their next sign-in. Empty: not required."),
+            validators=[Optional()],
+        ),
+    }
     default_order = (fn.LOWER(Organisation.name),)
+
+    def edit_form(self, obj: Any = None) -> Any:
+        """The form with the day from which a second factor is required, which is no column."""
+        return self._edit_form_class(obj=obj, data={"factor_from": factors.required_from(obj.id)})
 
     def show_is_active(self, row: Any) -> Badge:
         """Active or not."""
@@ -156,6 +168,20 @@ class OrganisationView(Rows):
             number = 2
             while Organisation.select(Organisation.id).where(Organisation.slug == row.slug).exists():
                 row.slug, number = f"{word}-{number}", number + 1
+        else:
+            self._keep_day(form, row)
+
+    def after_save(self, form: Any, row: Any) -> None:
+        """A new one has its day only now: its row had no key before."""
+        self._keep_day(form, row)
+
+    def after_commit(self) -> None:
+        """What this process remembers of who must have a factor is read again."""
+        factors.forget()
+
+    def _keep_day(self, form: Any, row: Any) -> None:
+        if "factor_from" in form:
+            factors.require_of_organisation(row, form.factor_from.data, current.viewer(), current.now())
 
 
 class MembershipForm(FlaskForm):

@@ -10,12 +10,13 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from peewee import fn
 from wtforms import BooleanField
 from wtforms.validators import InputRequired, Length
 
-from domain import accounts
+from domain import accounts, factors
 from domain.refusals import NotNow
 from models import Membership, Organisation, Person
 from views import current
@@ -47,6 +48,18 @@ def waiting() -> Any:
     return Person.staff_role.is_null() & living & ~fn.EXISTS(attached)
 
 
+class ReasonForm(FlaskForm):
+    """Why, in words that the record keeps."""
+
+    reason = Line(
+        _l("Reason"),
+        validators=[InputRequired(_l("Give the reason: it is kept in the record.")), Length(max=300)],
+        description=_l(
+            "How you verified who asks, and the number of the request. Example: SUP-2041, called back."
+        ),
+    )
+
+
 class PersonView(Rows):
     table = Person
     title = _l("Persons")
@@ -64,11 +77,11 @@ class PersonView(Rows):
         "created_at",
         "last_signed_in_at",
     )
-    column_labels = {"organisations": _l("Organisations")}
+    column_labels = {"organisations": _l("Organisations"), "factors": _l("Second factors")}
     column_details_list = (
         "full_name", "email", "username", "state", "organisations", "claimed_organisation", "staff_role",
         "is_supervisor", "language", "time_zone", "created_at", "email_verified_at", "first_signed_in_at",
-        "last_signed_in_at", "locked_at",
+        "last_signed_in_at", "locked_at", "factors",
     )  # fmt: skip
     column_sortable_list = (
         ("full_name", lambda: lowered(Person.full_name)),
@@ -125,6 +138,13 @@ class PersonView(Rows):
             _l("Sign out everywhere"),
             FlaskForm,
         ),
+        "reset_factors": Act(
+            _l("Reset the second factors"),
+            _l("Take the second factors of these people away? Verify first who asks."),
+            _l("Reset the second factors"),
+            ReasonForm,
+            dangerous=True,
+        ),
         "disable": Act(
             _l("Disable"),
             _l("Disable these accounts? They are signed out at once; their requests stay."),
@@ -153,6 +173,18 @@ class PersonView(Rows):
     def show_state(self, row: Any) -> Badge:
         """What can be said of the account in one word."""
         return account_state(row)
+
+    def show_factors(self, row: Any) -> str:
+        """What the person has besides the password, and how many recovery codes are left. On the details page alone."""
+        held = factors.held(row.id)
+        parts = [_("authenticator app")] if held.app is not None else []
+        if held.keys:
+            parts.append(ngettext("%(num)s security key", "%(num)s security keys", len(held.keys)))
+        if held.codes_made:
+            parts.append(
+                ngettext("%(num)s recovery code left", "%(num)s recovery codes left", held.codes_left)
+            )
+        return ", ".join(parts) or _("None")
 
     def row_label(self, row: Any) -> str:
         """The name."""
@@ -237,6 +269,10 @@ class PersonView(Rows):
         """End the sessions."""
         accounts.end_all(row.id, current.viewer(), current.now())
         return True
+
+    def do_reset_factors(self, row: Any, form: Any) -> bool:
+        """Take the second factors away, with the reason."""
+        return accounts.reset_factors(row.id, form.reason.data, current.viewer(), current.now())
 
     def do_disable(self, row: Any, form: Any) -> bool:
         """Close the account."""

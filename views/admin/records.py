@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 
+import presenters
 from domain import audit, notifications
 from domain.refusals import NotNow
 from models import AuditEntry, JobRun, OutboxMessage
@@ -33,6 +34,8 @@ RUN_OUTCOMES: tuple[tuple[str, Any, str, str], ...] = (
 )
 JOB_NAMES: dict[str, Any] = {
     "outbox": _l("Sending of mails"),
+    "digest": _l("News gathered in one mail"),
+    "satisfaction": _l("Questions on how it went"),
     "closing": _l("Reminders and closings"),
     "dates": _l("Dates after a change of rules"),
     "uploads": _l("Clearing of unsent files"),
@@ -99,6 +102,9 @@ class OutboxMessageView(NewestFirst):
             _l("Status"),
             [(key, words) for key, words, _tone, _icon in MAIL_STATUSES],
         ),
+        filters.OneOf(
+            "template", OutboxMessage.template, _l("Mail"), lambda: list(presenters.mail_names().items())
+        ),
         TicketNumber("number", OutboxMessage.ticket, _l("Number of the request")),
     )
     acts = {
@@ -113,9 +119,17 @@ class OutboxMessageView(NewestFirst):
         """Where the mail is."""
         return badge(MAIL_STATUSES, row.status)
 
+    def show_template(self, row: Any) -> str:
+        """Which mail, in words."""
+        return presenters.mail_names().get(row.template, row.template)
+
+    def show_skip_reason(self, row: Any) -> str:
+        """Why it was not sent, in words."""
+        return presenters.skip_reason(row.skip_reason) if row.skip_reason else ""
+
     def row_label(self, row: Any) -> str:
         """The mail and to whom."""
-        return f"{row.template} · {row.recipient}"
+        return f"{self.show_template(row)} · {row.recipient}"
 
     def do_retry(self, row: Any, form: Any) -> bool:
         """Back in the queue."""

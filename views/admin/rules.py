@@ -13,10 +13,11 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from domain import catalogue, settings
+from domain import catalogue, columns, settings
 from domain.refusals import Refusal
 from models import (
     Category,
+    Feature,
     Kind,
     Organisation,
     Product,
@@ -29,7 +30,7 @@ from presenters import localized, refusal
 from views import current
 from views.admin import filters
 from views.admin.base import Badge, Rows, Screen, choices_of, give_back
-from views.admin.catalogue import TEAMS, show_active
+from views.admin.catalogue import ANY, TEAMS, show_active
 from views.admin.fields import (
     MOST_INTEGER,
     REQUIRED,
@@ -43,7 +44,6 @@ from views.admin.fields import (
 
 ORGANISATION = Finder("organisation", Organisation.name)
 NO_SUCH_ORGANISATION = _l("No organisation has this name. Choose one of those proposed while you type.")
-ANY = _l("Any")
 
 
 def status_words(statuses: Any) -> list[tuple[str, str]]:
@@ -60,10 +60,12 @@ class RoutingRuleView(Rows):
     section = TEAMS
     icon = "signpost-split"
     list_joins = (
-        RoutingRule.category, RoutingRule.form, RoutingRule.product, RoutingRule.kind, RoutingRule.organisation,
-        RoutingRule.team,
+        RoutingRule.category, RoutingRule.form, RoutingRule.product, RoutingRule.kind, RoutingRule.feature,
+        RoutingRule.organisation, RoutingRule.team,
     )  # fmt: skip
-    column_list = ("position", "category", "form", "product", "kind", "organisation", "team", "is_active")
+    column_list = (
+        "position", "category", "form", "product", "kind", "feature", "organisation", "team", "is_active",
+    )  # fmt: skip
     column_details_list = column_list
     column_sortable_list = ("position",)
     column_filters = (
@@ -73,12 +75,13 @@ class RoutingRuleView(Rows):
         filters.YesNo("active", RoutingRule.is_active, _l("In use")),
     )
     finders = (ORGANISATION,)
-    form_columns = ("position", "category", "form", "product", "kind", "organisation", "team", "is_active")
+    form_columns = column_list
     form_fields = {
         "category": RowSelect(_l("Category"), rows=choices_of(Category), blank=ANY),
         "form": RowSelect(_l("Form"), rows=choices_of(RequestForm), blank=ANY),
         "product": RowSelect(_l("Product"), rows=choices_of(Product), blank=ANY),
         "kind": RowSelect(_l("Kind"), rows=choices_of(Kind), blank=ANY),
+        "feature": RowSelect(_l("Feature"), rows=choices_of(Feature), blank=ANY),
         "organisation": Lookup(
             _l("Organisation"), find=ORGANISATION, missing=NO_SUCH_ORGANISATION, description=_l("Empty: any.")
         ),
@@ -99,7 +102,7 @@ class RoutingRuleView(Rows):
         shown = super().value(row, name)
         return (
             ANY
-            if shown is None and name in ("category", "form", "product", "kind", "organisation")
+            if shown is None and name in ("category", "form", "product", "kind", "feature", "organisation")
             else shown
         )
 
@@ -108,11 +111,20 @@ class RoutingRuleView(Rows):
 
 # What each setting is called, and what its values are called. Every declared setting has its words here.
 SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    (_l("The portal"), ("portal_name", "accent", "help_phone", "help_hours_fr", "help_hours_en", "privacy_contact")),
-    (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "requests_per_minute")),
+    (_l("The portal"), ("portal_name", "accent", "privacy_contact")),
+    (
+        _l("Help and ideas"),
+        (
+            "assistant_address", "help_phone", "help_hours_fr", "help_hours_en", "posts_per_minute",
+            "idea_edit_minutes",
+        ),
+    ),
+    (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "members_see_all", "members_answer",
+      "requests_per_minute")),
     (
         _l("Sign-in"),
         (
+            "factor_required", "factor_required_administrators", "new_browser_code",
             "password_min", "lock_policy", "lock_after", "lock_minutes", "session_idle_minutes_customer",
             "session_hours_customer", "session_idle_minutes_staff", "session_hours_staff", "reset_minutes",
             "invitation_days",
@@ -120,8 +132,11 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (_l("Closing"), ("keep_open_days", "keep_open_times")),
     (_l("Tests by the customer"), ("test_environment_fr", "test_environment_en")),
-    (_l("Mails and lists"), ("mail_carries_text", "mail_from", "page_size")),
-    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details")),
+    (_l("Mails and lists"), ("mail_carries_text", "mail_pace", "mail_daily_hour", "mail_from", "page_size",
+      "list_columns")),
+    (_l("Satisfaction"), ("satisfaction", "satisfaction_days")),
+    (_l("Guided path"), ("guided_steps",)),
+    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details", "draft_days")),
     (_l("Deletions"), ("deletion_second", "deletion_answer_days", "deletion_wait_hours")),
 )  # fmt: skip
 
@@ -131,11 +146,19 @@ SETTING_WORDS: dict[str, Any] = {
     "registration": _l("Who can make an account"),
     "who_may_open": _l("Who may open requests"),
     "contacts_see_all": _l("Approved contacts read all the requests of their organisation"),
+    "members_see_all": _l("Every member reads all the requests of the organisation"),
+    "members_answer": _l("Every member completes the requests of colleagues that they read"),
+    "factor_required": _l("Who must have a second factor to sign in"),
+    "factor_required_administrators": _l("Administrators of organisations must have a second factor"),
+    "new_browser_code": _l(
+        "A code is mailed at the first sign-in from a new browser, to who has no second factor"
+    ),
     "lock_policy": _l("What happens after failed sign-ins"),
     "lock_after": _l("Failed sign-ins before the lock"),
     "lock_minutes": _l("Minutes of the temporary lock"),
     "password_min": _l("Shortest password, in characters"),
     "session_idle_minutes_customer": _l("Minutes without activity before a customer is signed out"),
+    "draft_days": _l("Days that an unfinished text is kept"),
     "session_hours_customer": _l("Longest session of a customer, in hours"),
     "session_idle_minutes_staff": _l("Minutes without activity before staff are signed out"),
     "session_hours_staff": _l("Longest session of staff, in hours"),
@@ -143,22 +166,35 @@ SETTING_WORDS: dict[str, Any] = {
     "invitation_days": _l("Days during which an invitation works"),
     "mail_carries_text": _l("Mails carry the text of the answer, rather than only say that there is one"),
     "mail_from": _l("Sender of the mails; empty means support@ followed by the host of the portal"),
+    "mail_pace": _l("How mails leave for people who chose nothing themselves"),
+    "mail_daily_hour": _l("Hour of the daily mail for people who chose none"),
+    "satisfaction": _l("Requesters are asked how it went once a request is closed"),
+    "satisfaction_days": _l("Days between the closing and the mail that asks how it went"),
     "keep_open_days": _l("Days that “keep it open” adds, in the unit of the closing rule"),
     "keep_open_times": _l("Times that a request may be kept open; 0 switches it off"),
     "test_environment_fr": _l("Where customers test a change, when nothing else is said, in French"),
     "test_environment_en": _l("Where customers test a change, when nothing else is said, in English"),
+    "list_columns": _l("Columns of lists of requests, for those who chose none"),
     "page_size": _l("Rows on a page of a list"),
     "files_max": _l("Files in one message"),
     "file_max_mb": _l("Largest file, in megabytes"),
     "file_kinds": _l("Kinds of file that are taken"),
+    "guided_steps": _l("Steps of the guided path"),
     "photo_details": _l("Photos keep what they tell besides the picture: place, hour, device, person"),
     "requests_per_minute": _l("Requests that one person may open in a minute"),
     "deletion_second": _l("Who confirms a deletion as the second person"),
     "deletion_wait_hours": _l("Hours between the second confirmation and a deletion"),
     "deletion_answer_days": _l("Working days the second person has to confirm a deletion"),
-    "help_phone": _l("Telephone number shown for urgent cases"),
-    "help_hours_fr": _l("Telephone hours, in French"),
-    "help_hours_en": _l("Telephone hours, in English"),
+    "help_phone": _l("Telephone number shown as long as no telephone line is in use"),
+    "help_hours_fr": _l("Hours of the number shown as long as no telephone line is in use, in French"),
+    "help_hours_en": _l("Hours of the number shown as long as no telephone line is in use, in English"),
+    "assistant_address": _l(
+        "Address of customer success, for questions that are not technical; empty switches them off"
+    ),
+    "posts_per_minute": _l(
+        "Ideas, comments and questions to customer success that one person may send in a minute"
+    ),
+    "idea_edit_minutes": _l("Minutes during which an author may change an idea that nobody has answered yet"),
     "privacy_contact": _l("Address for questions about personal data"),
 }
 
@@ -179,6 +215,16 @@ SETTING_CHOICES: dict[str, dict[str, Any]] = {
         "members": _l("Everybody attached to an organisation"),
         "approved": _l("Only the approved contacts of an organisation"),
     },
+    "mail_pace": {
+        "now": _l("At once"),
+        "hourly": _l("Gathered, every hour"),
+        "daily": _l("Gathered, once a day"),
+    },
+    "factor_required": {
+        "nobody": _l("Nobody: it is offered to all"),
+        "staff": _l("The whole team"),
+        "everybody": _l("Everybody, customers too"),
+    },
     "lock_policy": {
         "temporary": _l("The account is locked for some minutes"),
         "staff": _l("The account is locked until staff unlock it"),
@@ -197,6 +243,13 @@ def kind_of_file(line: str) -> str:
     if not (ending.isascii() and ending.isalnum() and len(ending) <= 8):
         raise ValueError(line)
     return ending
+
+
+def name_of_column(line: str) -> str:
+    """The name of a column as it is kept. Raises ValueError for what is none."""
+    if line.lower() not in columns.COLUMNS:
+        raise ValueError(line)
+    return line.lower()
 
 
 def settings_form() -> type[FlaskForm]:
@@ -222,6 +275,23 @@ def settings_form() -> type[FlaskForm]:
                             message=_l("A whole number from %(least)s to %(most)s.", least=least, most=most),
                         ),
                     ],
+                )
+            elif choice.allowed is list and choice.words:
+                attributes[key] = Lines(
+                    label,
+                    description=_l(
+                        "One on a line, among %(words)s. Their order is always that one.",
+                        words=", ".join(choice.words),
+                    ),
+                )
+            elif key == "list_columns":
+                attributes[key] = Lines(
+                    label,
+                    description=_l(
+                        "One on a line, in their order: %(names)s.", names=", ".join(columns.COLUMNS)
+                    ),
+                    normal=name_of_column,
+                    wrong=_l("“%(line)s” is not a column."),
                 )
             elif choice.allowed is list:
                 attributes[key] = Lines(

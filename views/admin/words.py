@@ -55,6 +55,7 @@ LABELS: dict[str, Any] = {
     "example": _l("Example"),
     "example_en": _l("Example in English"),
     "example_fr": _l("Example in French"),
+    "feature": _l("Feature"),
     "final_status": _l("Ends as"),
     "first_response_at": _l("First answer"),
     "first_signed_in_at": _l("First sign-in"),
@@ -161,6 +162,9 @@ LABELS: dict[str, Any] = {
 }
 
 HELP: dict[str, Any] = {
+    "ExtraField.key": _l(
+        "Small letters, digits and _. Stays as it is once saved; version and company are filled in from the profile."
+    ),
     "position": _l("1 comes first."),
     "slug": _l("Stays as it is once saved: addresses and rules name it."),
     "RequestForm.is_active": _l("A form that is not active leaves the catalogue; its requests stay."),

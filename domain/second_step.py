@@ -1,0 +1,279 @@
+"""The second step of a sign-in, between the right password and the session (ACC-9, ACC-10).
+
+What waits here opens nothing: it is not a session. A factor is asked of who has one; else, where the setting says so,
+a code is mailed when the browser is not known: that verifies the address and is no factor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from domain import audit, factors, notifications, settings
+from domain.policies import load_viewer
+from domain.refusals import Missing, NotNow
+from domain.turns import one_at_a_time
+from models import KnownBrowser, PendingSignIn, Person
+
+if TYPE_CHECKING:
+    from domain.policies import Viewer
+
+PENDING_MINUTES = 10
+MAILED_MINUTES = 10
+# The first one and two more: whoever waits longer signs in anew.
+CODES_SENT = 3
+TRUST_DAYS = 90
+BROWSERS_MOST = 20
+KEEP_DAYS = 30
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("ascii", "replace")).hexdigest()
+
+
+def needed(person: Person, browser: str | None, now: datetime, *, mail: bool = True) -> str | None:
+    """What must follow the right password: "factor", "mail" (a mailed code), or None.
+
+    Arguments: browser, the mark of a known browser, if it sent one; mail, False after a mailed link, which has proven
+    the mailbox already.
+    """
+    if factors.has_factor(person.id):
+        return "factor"
+    if mail and settings.get("new_browser_code") and not _known(person, browser, now):
+        return "mail"
+    return None
+
+
+# ---- A sign-in that is half done -----------------------------------------------------------------------
+
+
+def begin(person: Person, needs: str, *, origin: str, user_agent: str, now: datetime) -> str:
+    """Wait for the second step, inside the caller's transaction. Returns the token for this browser alone."""
+    token = secrets.token_urlsafe(32)
+    row = PendingSignIn.create(
+        token_hash=_hash(token),
+        person=person.id,
+        needs=needs,
+        password_hash=person.password_hash or "",
+        origin=origin,
+        user_agent=user_agent,
+        created_at=now,
+        expires_at=now + timedelta(minutes=PENDING_MINUTES),
+    )
+    if needs == "mail":
+        _mail_code(row, person, now)
+    return token
+
+
+def find(token: str | None, now: datetime) -> PendingSignIn | None:
+    """The sign-in that waits under this token, with its person; None when it is over, used, or void.
+
+    Void: the account was disabled or locked, or another password was chosen, since.
+    """
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        return None
+    row: PendingSignIn | None = (
+        PendingSignIn.select(PendingSignIn, Person)
+        .join(Person)
+        .where(
+            (PendingSignIn.token_hash == _hash(token))
+            & PendingSignIn.used_at.is_null()
+            & (PendingSignIn.expires_at > now)
+            & (Person.is_active == True)  # noqa: E712
+            & Person.locked_at.is_null()
+        )
+        .first()
+    )
+    if row is None or (row.person.password_hash or "") != row.password_hash:
+        return None
+    return row
+
+
+def bound_to(pending: PendingSignIn) -> str:
+    """What a security key is asked for: this sign-in and no other."""
+    return f"pending:{pending.id}"
+
+
+def claim(pending: PendingSignIn, now: datetime) -> None:
+    """Use it up, inside the caller's transaction: of several who come with it, one goes on. Raises Missing."""
+    claimed = (
+        PendingSignIn.update(used_at=now)
+        .where(
+            (PendingSignIn.id == pending.id)
+            & PendingSignIn.used_at.is_null()
+            & (PendingSignIn.expires_at > now)
+        )
+        .execute()
+    )
+    if not claimed:
+        raise Missing("second-step-over")
+
+
+# ---- The mailed code -----------------------------------------------------------------------------------
+
+
+def code_of(seed: str) -> str:
+    """The six digits of a mail, made from the seed that the outbox keeps and the portal's secret."""
+    made = hmac.new(factors.key_for("mailed code"), seed.encode("ascii", "replace"), hashlib.sha256).digest()
+    return f"{int.from_bytes(made[:8], 'big') % 1_000_000:06d}"
+
+
+def _bound_hash(pending: PendingSignIn, code: str) -> str:
+    said = f"{pending.id}:{code}".encode("ascii", "replace")
+    return hmac.new(factors.key_for("code of a sign-in"), said, hashlib.sha256).hexdigest()
+
+
+def _mail_code(pending: PendingSignIn, person: Person, now: datetime) -> None:
+    """A new code for this sign-in, in the caller's transaction; the one before no longer works."""
+    seed = secrets.token_urlsafe(32)
+    until = now + timedelta(minutes=MAILED_MINUTES)
+    sent = pending.codes_sent + 1
+    PendingSignIn.update(
+        code_hash=_bound_hash(pending, code_of(seed)), code_expires_at=until, codes_sent=sent
+    ).where(PendingSignIn.id == pending.id).execute()
+    notifications.enqueue(
+        "sign-in-code",
+        source=f"account:{person.id}:sign-in:{pending.id}:{sent}",
+        now=now,
+        person=person,
+        seed=seed,
+        expires_at=until.isoformat(),
+        user_agent=pending.user_agent,
+    )
+
+
+def send_again(pending: PendingSignIn, now: datetime) -> None:
+    """Mail another code. Raises NotNow("mailed-enough") after three for one sign-in, Missing where none is asked."""
+    with one_at_a_time(f"pending:{pending.id}"):
+        row = PendingSignIn.get_or_none(
+            (PendingSignIn.id == pending.id)
+            & (PendingSignIn.needs == "mail")
+            & PendingSignIn.used_at.is_null()
+        )
+        if row is None:
+            raise Missing("second-step-over")
+        if row.codes_sent >= CODES_SENT:
+            raise NotNow("mailed-enough")
+        # The sign-in lives as long as its newest code.
+        PendingSignIn.update(expires_at=now + timedelta(minutes=PENDING_MINUTES)).where(
+            PendingSignIn.id == row.id
+        ).execute()
+        _mail_code(row, row.person, now)
+
+
+def prove_mailed(pending: PendingSignIn, code: str, *, origin: str, now: datetime) -> None:
+    """Take the mailed code of this very sign-in. Raises Invalid("code-wrong") with `left`, Locked("codes-locked").
+
+    It is used up with the sign-in, by claim(): there is no second time.
+    """
+    left = factors.reserve_try(pending.person_id, origin, now)
+    row = PendingSignIn.get_by_id(pending.id)
+    good = (
+        row.code_expires_at is not None
+        and row.code_expires_at > now
+        and hmac.compare_digest(_bound_hash(row, factors.plain_code(code)), row.code_hash)
+    )
+    if not good:
+        factors.refuse_try(pending.person_id, left, "code-wrong", "code", origin=origin, now=now)
+    factors.forget_tries(pending.person_id)
+
+
+# ---- Browsers that are known ---------------------------------------------------------------------------
+
+
+def _known(person: Person, token: str | None, now: datetime) -> bool:
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        return False
+    return bool(
+        KnownBrowser.update(last_used_at=now)
+        .where(
+            (KnownBrowser.token_hash == _hash(token))
+            & (KnownBrowser.person == person.id)
+            & (KnownBrowser.expires_at > now)
+        )
+        .execute()
+    )
+
+
+def trust(person_id: int, *, origin: str, user_agent: str, now: datetime) -> str:
+    """Ask no mailed code on this browser for 90 days, inside the caller's transaction. Returns its mark."""
+    token = secrets.token_urlsafe(32)
+    older = (
+        KnownBrowser.select(KnownBrowser.id)
+        .where(KnownBrowser.person == person_id)
+        .order_by(KnownBrowser.last_used_at.desc(), KnownBrowser.id.desc())
+    )
+    spare = [row.id for row in older][BROWSERS_MOST - 1 :]
+    if spare:
+        KnownBrowser.delete().where(KnownBrowser.id.in_(spare)).execute()
+    row = KnownBrowser.create(
+        person=person_id,
+        token_hash=_hash(token),
+        user_agent=user_agent,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + timedelta(days=TRUST_DAYS),
+    )
+    audit.record(
+        "browser:trusted",
+        by=load_viewer(person_id),
+        now=now,
+        target=f"person:{person_id}",
+        origin=origin,
+        browser=row.id,
+    )
+    return token
+
+
+def browsers(viewer: Viewer, now: datetime) -> list[KnownBrowser]:
+    """The browsers that a person trusts, last used first."""
+    return list(
+        KnownBrowser.select()
+        .where((KnownBrowser.person == viewer.id) & (KnownBrowser.expires_at > now))
+        .order_by(KnownBrowser.last_used_at.desc(), KnownBrowser.id.desc())
+    )
+
+
+def distrust(browser_id: int, by: Viewer, now: datetime, *, origin: str = "") -> None:
+    """Trust one of one's own browsers no longer. Raises Missing for any other."""
+    with one_at_a_time(f"browsers:{by.id}"):
+        gone = (
+            KnownBrowser.delete()
+            .where((KnownBrowser.id == browser_id) & (KnownBrowser.person == by.id))
+            .execute()
+        )
+        if not gone:
+            raise Missing("session-missing")
+        audit.record(
+            "browser:forgotten",
+            by=by,
+            now=now,
+            target=f"person:{by.id}",
+            origin=origin,
+            browser=browser_id,
+        )
+
+
+def distrust_all(person_id: int) -> None:
+    """Trust none of a person's browsers any longer, inside the caller's transaction."""
+    KnownBrowser.delete().where(KnownBrowser.person == person_id).execute()
+
+
+def void(person_id: int, now: datetime) -> None:
+    """Make every sign-in of a person that is half done useless, inside the caller's transaction."""
+    PendingSignIn.update(used_at=now).where(
+        (PendingSignIn.person == person_id) & PendingSignIn.used_at.is_null()
+    ).execute()
+
+
+def sweep(now: datetime) -> int:
+    """Delete half sign-ins that ended more than 30 days ago, and browsers whose time is over. Returns how many."""
+    gone = PendingSignIn.delete().where(PendingSignIn.expires_at < now - timedelta(days=KEEP_DAYS)).execute()
+    gone += KnownBrowser.delete().where(KnownBrowser.expires_at < now).execute()
+    return int(gone)

@@ -1,0 +1,247 @@
+"""What pages can look like: one line for each state, for four roles and, where the page is public, for strangers.
+
+A new page gets its lines here and is then looked at by axe, by the checker of HTML, and read for its language. A state
+names its address with pieces of the stage between braces; the roles that see it, by letter; and what all others get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from tests.support.browsing import DESK, PHONE
+from tests.support.eye import LOOKS
+from tests.support.scene import Scene
+
+# Letter -> demo person. Two of them read French, two English.
+ROLES = {"c": "alice", "o": "bob", "a": "sam", "r": "root"}
+NAMES = {"c": "customer", "o": "organisation administrator", "a": "agent", "r": "admin", "s": "stranger"}
+LANGUAGES = {"c": "fr", "o": "en", "a": "fr", "r": "en", "s": "fr"}
+
+EVERYBODY, SIGNED_IN, CUSTOMERS, TEAM = "scoar", "coar", "co", "ar"
+
+LONG = "Anticonstitutionnellementinterprofessionnellementincomprehensiblementinstitutionnalise"
+
+
+@dataclass(frozen=True)
+class State:
+    """One page as somebody finds it."""
+
+    name: str
+    path: str
+    # Who sees it; the other roles of SIGNED_IN get `otherwise`.
+    who: str = SIGNED_IN
+    otherwise: int = 403
+    status: int = 200
+    # What is done in the page before it is looked at.
+    act: Callable[[Any], None] | None = None
+    # Somebody who has nothing yet looks, instead of the demo person.
+    empty: bool = False
+    looks: tuple[Any, ...] = ((DESK, "light"), (PHONE, "dark"))
+    # Twice the text, by the setting of the browser.
+    large: bool = False
+    scripts: bool = True
+
+    def status_for(self, role: str) -> int:
+        """What this address answers to a role."""
+        return self.status if role in self.who else self.otherwise
+
+
+def refused(form: str) -> Callable[[Any], None]:
+    """Send a form as it is, past what the browser itself would say."""
+
+    def act(page: Any) -> None:
+        button = page.locator(f"{form} button.btn-primary").first
+        page.locator(form).first.evaluate("form => { form.noValidate = true }")
+        with page.expect_navigation():
+            button.click()
+        page.locator(".error-summary, [aria-invalid=true]").first.wait_for()
+
+    return act
+
+
+def unfolded(page: Any) -> None:
+    """Open everything that is folded; menus cover what is behind them, and are opened elsewhere."""
+    for fold in page.locator("main details:not(.menu)").all():
+        fold.evaluate("fold => { fold.open = true }")
+
+
+USUAL = [
+    State("home", "/", EVERYBODY),
+    State("list, full", "/tickets?list=organisation&status=all"),
+    State("request, your answer is awaited", "/tickets/{waiting_customer}"),
+    State("form, refused", "/requests/new/incident", "co", act=refused("#request")),
+    State("articles", "/articles", EVERYBODY),
+    State("nothing here", "/nothing-here", EVERYBODY, status=404),
+]
+EMPTY = [
+    State("home, empty", "/", empty=True),
+    State("list, empty", "/tickets?list=mine", empty=True),
+    State("copies, empty", "/tickets?list=cc", empty=True),
+    State("organisation's list, empty", "/tickets?list=organisation", empty=True),
+    State("list, nothing found", "/tickets?q=licorne&status=all"),
+    State("search, nothing found", "/search?q=licorne", EVERYBODY),
+    State("search, nothing typed", "/search", EVERYBODY),
+    State("my queue, empty", "/desk?queue=mine", TEAM, empty=True),
+    State("approved contacts, alone", "/organisation/contacts", "o", empty=True),
+    State("administration, nothing found", "/admin/organisation/?search=licorne", "r"),
+]
+REQUESTS = [
+    *(
+        State(f"request, {status}", f"/tickets/{{{status}}}")
+        for status in (
+            "registered", "qualified", "in_progress", "waiting_engineering", "customer_testing", "awaiting_rollback",
+            "blocked", "escalated_l2", "escalated_product", "escalated_development", "resolved", "expired", "closed",
+        )
+    ),
+    State("answer, refused", "/tickets/{waiting_customer}", CUSTOMERS, 200, act=refused("#answer")),
+    State("closing", "/tickets/{resolved}/closure"),
+    State("reopening", "/tickets/{resolved}/reopening"),
+    State("keeping open", "/tickets/{resolved}/keep-open"),
+    State("a test to report", "/tickets/{customer_testing}/test"),
+    State("handing over", "/tickets/{request}/handover", SIGNED_IN),
+    State("handing over, refused", "/tickets/{request}/handover", SIGNED_IN, act=refused("#handover")),
+    State("deletion, to confirm", "/tickets/{deletion}/deletion"),
+    State("deletion, second person", "/tickets/{seconding}/deletion"),
+    State("merged request", "/tickets/{merged}"),
+]  # fmt: skip
+PAGES = [
+    State("catalogue", "/catalogue"),
+    State("form of deletion", "/requests/new/user-deletion", CUSTOMERS),
+    State("form of VAT", "/requests/new/vat-change", CUSTOMERS),
+    State("licence, refused", "/requests/new/licence", CUSTOMERS, act=refused("#request")),
+    State("list, sorted and filtered", "/tickets?list=organisation&status=open&sort=summary"),
+    State("search, articles", "/search?q=mot+de+passe", EVERYBODY),
+    State("search, requests", "/search?q=paie&tab=tickets"),
+    State("article", "/articles/why-these-fields", EVERYBODY),
+    State("topic", "/articles?topic=start", EVERYBODY),
+    State("frequent questions", "/articles?kind=faq", EVERYBODY),
+    State("releases", "/releases", EVERYBODY),
+    State("announcements", "/announcements", EVERYBODY),
+    State("help", "/help", EVERYBODY),
+    State("privacy", "/privacy", EVERYBODY),
+    State("accessibility", "/accessibility", EVERYBODY),
+    State("profile", "/account"),
+    State("password, refused", "/account/security", act=refused("main form")),
+    State("sessions", "/account/sessions"),
+    State("approved contacts", "/organisation/contacts", "o"),
+    State("contact, refused", "/organisation/contacts", "o", act=refused("main form:has([name=full_name])")),
+    State("method that is not taken", "/logout", SIGNED_IN, status=405),
+]
+DOORS = [
+    State("sign in", "/login", "s"),
+    State("sign in, refused", "/login", "s", act=refused("main form")),
+    State("register", "/register", "s"),
+    State("register, refused", "/register", "s", act=refused("main form")),
+    State("registered", "/register/sent", "s"),
+    State("forgotten", "/password/forgotten", "s"),
+    State("password to choose", "/password/{link}", "s"),
+    State("dead link", "/password/nothing-like-it", "s", status=404),
+]
+DESK_STATES = [
+    State("unassigned", "/desk?queue=unassigned", TEAM),
+    State("the team's queue", "/desk?queue=team", TEAM),
+    State("all, full", "/desk?queue=all", TEAM),
+    State("queue, nothing found", "/desk?queue=all&q=rien-de-tel", TEAM),
+    State("request at the desk", "/desk/tickets/{in_progress}", TEAM, act=unfolded),
+    State("answer of the desk, refused", "/desk/tickets/{in_progress}", TEAM, act=refused('form[action$="/replies"]')),
+    State("closed request at the desk", "/desk/tickets/{closed}", TEAM),
+    State("blocked request at the desk", "/desk/tickets/{blocked}", TEAM),
+    State("merging", "/desk/tickets/{in_progress}/merge?into={registered}", TEAM),
+    State("splitting", "/desk/tickets/{request}/split?message={message}", TEAM),
+]  # fmt: skip
+ADMINISTRATION = [
+    State("administration", "/admin/", "r"),
+    State("requests, full", "/admin/ticket/", "r"),
+    State("memberships", "/admin/membership/?search=acme", "r"),
+    State("organisation, new", "/admin/organisation/new/", "r"),
+    State("team, refused", "/admin/team/new/", "r", act=refused("main form:has([name=slug])")),
+    State("closing rule", "/admin/closingrule/edit/?id=1", "r"),
+    State("settings", "/admin/settings/", "r"),
+    State("record", "/admin/auditentry/", "r"),
+    State("article to edit", "/admin/article/new/", "r"),
+    State("deleting", "/admin/team/delete/?id={team}", "r"),
+]
+LOOK = [
+    State("home, every look", "/", EVERYBODY, looks=tuple(LOOKS)),
+    State("list, every look", "/tickets?list=organisation&status=all", looks=tuple(LOOKS)),
+    State("request, every look", "/tickets/{waiting_customer}", looks=tuple(LOOKS)),
+    State("desk, every look", "/desk/tickets/{in_progress}", TEAM, looks=tuple(LOOKS)),
+    State("home, text at 200 %", "/", EVERYBODY, large=True, looks=((DESK, "light"),)),
+    State(
+        "list, text at 200 %", "/tickets?list=organisation&status=all", large=True, looks=((DESK, "light"),)
+    ),
+    State("request, text at 200 %", "/tickets/{waiting_customer}", large=True, looks=((DESK, "light"),)),
+    State("form, text at 200 %", "/requests/new/incident", CUSTOMERS, large=True, looks=((DESK, "light"),)),
+    State("desk, text at 200 %", "/desk/tickets/{in_progress}", TEAM, large=True, looks=((DESK, "light"),)),
+    State("list, long words", "/tickets?q={long_word}&status=all"),
+    State("request, long words", "/tickets/{long}"),
+    State("desk, long words", "/desk/tickets/{long}", TEAM),
+    State("home, without scripts", "/", EVERYBODY, scripts=False),
+    State("request, without scripts", "/tickets/{waiting_customer}", scripts=False),
+    State("form, without scripts", "/requests/new/incident", CUSTOMERS, scripts=False),
+    State("desk, without scripts", "/desk/tickets/{in_progress}", TEAM, scripts=False),
+]
+
+# What runs in `make test` too is the first chapter: about a tenth.
+CHAPTERS = {
+    "usual": USUAL, "empty": EMPTY, "requests": REQUESTS, "pages": PAGES, "doors": DOORS, "desk": DESK_STATES,
+    "administration": ADMINISTRATION, "looks": LOOK,
+}  # fmt: skip
+STATES = [state for chapter in CHAPTERS.values() for state in chapter]
+
+
+def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
+    """Make what the states name; returns the pieces of their addresses.
+
+    Also gives each role its language, and a twin who has nothing yet under "empty:" and the letter of the role.
+    """
+    from domain import blocking, joining
+    from models import Membership, Organisation, Person, Team
+
+    made = scene.in_each_status()
+    sent = scene.upload("alice", f"{LONG}.png")
+    long = scene.request(
+        "alice",
+        summary=f"{LONG} refuse {LONG.lower()}",
+        description=f"{LONG * 2}\n\n    {LONG * 3}\n\nhttps://app.initech.example/{LONG}/{LONG}",
+        attachment_keys=[sent.key],
+        cc=[f"{LONG.lower()[:50]}@acme.example"],
+    )
+    scene.reply(long, "sam", f"# {LONG}\n\n| {LONG} | b |\n|---|---|\n| 1 | {LONG} |")
+    request = scene.request("alice", attachment_keys=[scene.upload("alice", "ecran.png").key])
+    merged = scene.request("alice", summary="La banque refuse l’export de paie")
+    joining.merge(merged, request.number, scene.viewer("sam"), scene.now)
+    blocking.block(
+        made["blocked"], scene.request("charlie").number, scene.viewer("sam"), scene.now, component="Paie"
+    )
+    stage: dict[str, Any] = {status: ticket.number for status, ticket in made.items()}
+    stage |= {
+        "long": long.number,
+        "long_word": LONG.lower(),
+        "request": request.number,
+        "message": request.messages.order_by().first().id,
+        "merged": merged.number,
+        "deletion": scene.deletion().number,
+        "seconding": scene.deletion(confirmed=True).number,
+        "link": scene.link(world.alice),
+        "team": Team.get(Team.slug == "billing").id,
+    }
+    new = Organisation.create(name="Neuve", slug="neuve", created_at=scene.now)
+    for role, who in ROLES.items():
+        Person.update(language=LANGUAGES[role]).where(Person.id == getattr(world, who).id).execute()
+        model = Person.get_by_id(getattr(world, who).id)
+        twin = Person.create(
+            email=f"{role}@neuve.example", username=f"{role}@neuve.example", full_name=f"Nadia Neuve {role}",
+            staff_role=model.staff_role, created_at=scene.now, email_verified_at=scene.now,
+            first_signed_in_at=scene.now, language=LANGUAGES[role],
+        )  # fmt: skip
+        if role in CUSTOMERS:
+            Membership.create(
+                organisation=new, person=twin, role="administrator" if role == "o" else "contact", can_open=True,
+                can_see_all=True, can_answer=True, created_at=scene.now, approved_at=scene.now,
+            )  # fmt: skip
+        stage[f"empty:{role}"] = twin
+    return stage
