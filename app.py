@@ -35,7 +35,7 @@ from jinja2.nodes import EvalContext
 from markupsafe import Markup
 from peewee import DataError, IntegrityError, InterfaceError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 import presenters
 import views
@@ -509,8 +509,8 @@ def _errors(app: Flask) -> None:
         if isinstance(fault, RequestEntityTooLarge):
             return error_page(413)
         response = error_page(fault.code or 500)
-        if fault.code == 405 and getattr(fault, "valid_methods", None):
-            response.headers["Allow"] = ", ".join(sorted(fault.valid_methods or ()))
+        if isinstance(fault, MethodNotAllowed) and fault.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(fault.valid_methods))
         return response
 
     @app.errorhandler(OperationalError)

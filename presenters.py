@@ -3289,7 +3289,8 @@ def scores() -> dict[int, ScoreWords]:
 
 
 class MailLine(NamedTuple):
-    """One mail of a request in words: what, to whom, where it stands; id is 0 when its text is not for this reader."""
+    """One mail of a request in words: what, to whom, where it stands; id is 0 when its text is not for this
+    reader, icon empty when nothing holds it up."""
 
     id: int
     what: str
@@ -3305,7 +3306,7 @@ def mail_lines(entries: Iterable[Any]) -> list[MailLine]:
     for entry in entries:
         moment = when(entry.at, "short") if entry.at is not None else ""
         if entry.state == "sent":
-            state, picture = _("sent %(when)s", when=moment), "envelope-check"
+            state, picture = _("sent %(when)s", when=moment), ""
         elif entry.state in ("hourly", "daily"):
             state, picture = _("waits for the gathered mail of %(when)s", when=moment), "hourglass-split"
         elif entry.state == "quiet":
@@ -3317,7 +3318,7 @@ def mail_lines(entries: Iterable[Any]) -> list[MailLine]:
         elif entry.state == "skipped":
             state, picture = _("not sent: %(reason)s", reason=skip_reason(entry.reason)), "slash-circle"
         else:
-            state, picture = _("on its way"), "send"
+            state, picture = _("on its way"), ""
         found.append(
             MailLine(
                 id=entry.id if entry.may_read else 0,

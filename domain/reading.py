@@ -89,6 +89,7 @@ def _load(viewer: Viewer) -> ModelSelect:
             Ticket,
             Organisation.id,
             Organisation.name,
+            Organisation.slug,
             *_named(_Manager),
             _Manager.is_active,
             _Manager.staff_role,

@@ -834,3 +834,10 @@ def test_ages_are_said_in_one_unit(app: Any, clock: Any) -> None:
             for minutes in (0, 1, 59, 60, 1439, 1440, 2880)
         ]
     assert said == ["just now", "1 min ago", "59 min ago", "1 h ago", "23 h ago", "1 day ago", "2 days ago"]
+
+
+def test_the_requests_of_its_organisation_are_one_link_away(client: Any, sam: Person, ticket: Ticket) -> None:
+    client.sign_in(sam)
+    link = "/desk?queue=all&organisation=acme&status=open"
+    assert link in [element.get("href") for element in lint.parse(show(client, ticket).text).iter("a")]
+    assert ticket.number in text_of(client.get(link))

@@ -3,6 +3,7 @@
 import pytest
 from flask import Flask, redirect, request
 
+from tests.support import lint
 from tests.support.client import PortalClient
 
 PAGE = """<!doctype html>
@@ -86,3 +87,10 @@ def test_a_field_that_the_form_does_not_have_cannot_be_typed(asking):
 def test_every_page_is_linted(asking):
     with pytest.raises(AssertionError, match="0 h1"):
         asking.test_client().get("/bad")
+
+
+def test_an_address_that_names_what_was_never_read_is_a_fault():
+    for address in ("/desk?organisation=None&amp;status=open", "/files/None/a.png", "/desk?x=None"):
+        assert any("None" in fault for fault in lint.faults(PAGE.replace('"/ask"', f'"{address}"'))), address
+    for address in ("/desk?q=None+of+it", "/files/Nonesuch"):
+        assert not lint.faults(PAGE.replace('"/ask"', f'"{address}"')), address

@@ -19,6 +19,7 @@ def checks() -> list[tuple[str, list[str]]]:
         ("lint", [PYTHON, "-m", "ruff", "check", "--quiet", "."]),
         ("layout", [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]),
         ("types", [PYTHON, "-m", "mypy", "--no-error-summary"]),
+        ("styles", [PYTHON, "tools/bootstrap.py", "--check"]),
         ("icons", [PYTHON, "tools/icons.py", "--check"]),
         ("French", [PYTHON, "tools/messages.py", "check"]),
     ]

@@ -26,6 +26,7 @@ mkdir -p "$vendor/bootstrap-$BOOTSTRAP" "$vendor/bootstrap-icons-$ICONS" "$vendo
 sed '/^\/\*# sourceMappingURL=/d' node_modules/bootstrap/dist/css/bootstrap.min.css \
     > "$vendor/bootstrap-$BOOTSTRAP/bootstrap.min.css"
 cp node_modules/bootstrap/LICENSE "$vendor/bootstrap-$BOOTSTRAP/LICENSE"
+python3 "$here/tools/bootstrap.py"
 
 # The icons that we name in tools/icons.py, then the sprite made of them.
 cp node_modules/bootstrap-icons/LICENSE "$vendor/bootstrap-icons-$ICONS/LICENSE"
@@ -37,7 +38,7 @@ python3 "$here/tools/icons.py" --from node_modules/bootstrap-icons/icons
 for subset in latin latin-ext; do
     font="$vendor/inter-$INTER/inter-$subset.woff2"
     cp "node_modules/@fontsource-variable/inter/files/inter-$subset-wght-normal.woff2" "$font"
-    hash=$(sha256sum "$font" | cut -c1-16)
+    hash=$(sha256sum "$font" | cut -c1-8)
     sed -i "s|vendor/inter-[0-9.]*/inter-$subset\.woff2[^\"]*|vendor/inter-$INTER/inter-$subset.woff2?v=$hash|" \
         "$here/static/css/guichet.css"
 done

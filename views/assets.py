@@ -35,7 +35,7 @@ def _load(root: str, name: str, changed: int) -> Asset:
     if kind.startswith("text/") or path.suffix == ".svg":
         kind += "; charset=utf-8"
     packed = gzip.compress(plain, 9, mtime=0) if path.suffix in COMPRESSED else None
-    return Asset(plain, packed, hashlib.sha256(plain).hexdigest()[:16], kind)
+    return Asset(plain, packed, hashlib.sha256(plain).hexdigest()[:8], kind)
 
 
 def load(name: str) -> Asset | None:

@@ -52,10 +52,9 @@ def of_form(slug: str, sent: MultiDict[str, str]) -> dict[str, list[str]]:
 
 
 def of_message(sent: MultiDict[str, str]) -> dict[str, list[str]]:
-    """What was typed in a reply or a note."""
-    return {
-        name: [_value(value) for value in values] for name, values in sent.lists() if name in OF_A_MESSAGE
-    }
+    """What was typed in a reply or a note. Only the team's reply has a status."""
+    asked = OF_A_MESSAGE if current.viewer().is_agent else OF_A_MESSAGE - {"status"}
+    return {name: [_value(value) for value in values] for name, values in sent.lists() if name in asked}
 
 
 def _number(text: str | None) -> int:

@@ -72,6 +72,13 @@ const shortcuts = { b: "bold", i: "italic", k: "link" };
 for (const bar of all("[data-editor]")) {
   const area = document.getElementById(bar.dataset.editor);
   if (!area) continue;
+  if (bar.dataset.like) {
+    const model = document.querySelector(`[data-editor="${bar.dataset.like}"]`);
+    bar.append(...[...model.childNodes].map((child) => child.cloneNode(true)));
+    const picture = bar.querySelector("[data-act=picture]");
+    if (bar.dataset.pictures) picture.dataset.files = bar.dataset.pictures;
+    else picture?.remove();
+  }
   const buttons = all("button", bar);
   bar.hidden = false;
   bar.addEventListener("click", (event) => {

@@ -45,6 +45,7 @@ OWN = {
     "guided.step": {"organisation"},
     "guided.draft": {"organisation"},
     "drafts.form": {"organisation"},
+    "drafts.message": {"status"},
 }
 # Here any name may be sent: the test of the administration takes the columns of each table.
 CALLED_ALIKE = {"admin_settings.index"}

@@ -89,6 +89,10 @@ def identifiers(elements: list[Element]) -> Iterator[str]:
         target = element.get("href") or ""
         if element.tag == "a" and re.fullmatch(r"#.+", target) and target[1:] not in counts:
             yield f"link to {target!r} leads to nothing"
+        # A value that was never read from the database would stand in the address as None.
+        for attribute in ("href", "action", "formaction"):
+            if re.search(r"[=/]None(?=[/&?#]|$)", element.get(attribute) or ""):
+                yield f"{attribute}={element.get(attribute)!r} names None"
 
 
 def labels(elements: list[Element], parents: dict[Element, Element]) -> Iterator[str]:
