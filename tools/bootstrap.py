@@ -17,7 +17,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "static" / "css" / "bootstrap.css"
-SOURCES = ("templates/**/*.html", "static/js/*.js", "*.py", "views/**/*.py", "forms/**/*.py", "domain/**/*.py")
+SOURCES = (
+    "templates/**/*.html",
+    "static/js/*.js",
+    "*.py",
+    "views/**/*.py",
+    "forms/**/*.py",
+    "domain/**/*.py",
+)
 NESTING = ("@media", "@supports", "@layer", "@container")
 
 

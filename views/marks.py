@@ -15,9 +15,9 @@ _made: dict[tuple[str, str, bool], tuple[Any, dict[Any, Markup]]] = {}
 
 def _icon(name: str) -> Markup:
     """What the template macro of the same name writes."""
-    return Markup(
-        '<svg class="icon" aria-hidden="true"><use href="{}#i-{}"/></svg>'
-    ).format(static_url("icons.svg"), name)
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#i-{}"/></svg>').format(
+        static_url("icons.svg"), name
+    )
 
 
 def badges(for_team: bool, kind: str = "") -> dict[str, Markup]:
