@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import segno
 from playwright.sync_api import expect
 
 from models import AuditEntry, SecurityKey
 from tests.support.browser_pages import be, sign_in_by_page
 from tests.support.browsing import DESK, PHONE
 from tests.support.server import LiveServer, free_port
+
+# Which squares of a picture of n by n squares are dark, looked at in the middle of each.
+DARK_SQUARES = """
+  async ([source, n]) => {
+    const picture = new Image();
+    picture.src = source;
+    await picture.decode();
+    const paper = new OffscreenCanvas(picture.width, picture.height).getContext("2d", { willReadFrequently: true });
+    paper.drawImage(picture, 0, 0);
+    const at = (k) => Math.floor((k + 0.5) * picture.width / n);
+    return Array.from({ length: n }, (_, y) =>
+      Array.from({ length: n }, (_, x) => paper.getImageData(at(x), at(y), 1, 1).data[0] < 128));
+  }
+"""
 
 
 @pytest.fixture
@@ -91,3 +107,19 @@ def test_a_key_is_added_signs_in_and_proves_it_again(
         AuditEntry.select().where(AuditEntry.kind == "session:started").order_by(AuditEntry.id.desc()).first()
     )
     assert started.data == {"second": "key"}
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["1280", "390"])
+def test_the_drawing_for_the_app_is_whole(
+    browser_context: Any, live_server: Any, world: SimpleNamespace, size: dict[str, int]
+) -> None:
+    page = be(browser_context(viewport=size), live_server, world.alice).new_page()
+    page.goto("/account/security/app")
+    page.locator("main form:has([name=begin]) button").click()
+    address = page.locator('a[href^="otpauth:"]').get_attribute("href")
+    # With four light squares around, which cameras need.
+    squares = [list(row) for row in segno.make(address, micro=False, error="m").matrix_iter(border=4)]
+    drawn = base64.b64encode(page.locator(".qr svg").screenshot()).decode()
+    page.goto("about:blank")
+    seen = page.evaluate(DARK_SQUARES, [f"data:image/png;base64,{drawn}", len(squares)])
+    assert seen == [[bool(square) for square in row] for row in squares]

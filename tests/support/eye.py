@@ -35,6 +35,16 @@ class Unsure:
 EXPLAINED = [
     Unsure(
         "color-contrast",
+        r"<text .*(image node|too short)",
+        "figures and months of a chart, in the colours of text, on the plain panel above and below the bars",
+    ),
+    Unsure(
+        "color-contrast",
+        "<t[hd]\\b.*overlapped|/tickets\\?list=organisation&amp;sort=.*overlapped",
+        "part of the table is behind the chooser of columns while that is open; the other rows have the same colours",
+    ),
+    Unsure(
+        "color-contrast",
         "<select .*due to a background image",
         "the picture is the arrow at the end of the field; words stand on the plain colour of every field",
     ),

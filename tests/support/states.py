@@ -68,6 +68,26 @@ def unfolded(page: Any) -> None:
         fold.evaluate("fold => { fold.open = true }")
 
 
+def columns_shown(page: Any) -> None:
+    """Open the chooser of columns, where there is one."""
+    chooser = page.locator("main details:has([name=columns])").first
+    chooser.evaluate("chooser => { chooser.open = true }")
+
+
+def code_refused(page: Any) -> None:
+    """Begin with an authenticator app, and type no code."""
+    with page.expect_navigation():
+        page.locator("main form:has([name=begin]) button").first.click()
+    refused("#confirm")(page)
+
+
+def written(page: Any) -> None:
+    """Type into the answer with the buttons over it, where one may answer here."""
+    for area in page.locator("textarea[data-reply]").all():
+        area.fill("Le virement revient")
+        area.press("Control+b")
+
+
 USUAL = [
     State("home", "/", EVERYBODY),
     State("list, full", "/tickets?list=organisation&status=all"),
@@ -164,6 +184,61 @@ ADMINISTRATION = [
     State("article to edit", "/admin/article/new/", "r"),
     State("deleting", "/admin/team/delete/?id={team}", "r"),
 ]
+WRITTEN = [
+    State("guided path, first step", "/requests/guided/product", CUSTOMERS),
+    State("guided path, refused", "/requests/guided/product", CUSTOMERS, act=refused("main form:has([name=product])")),
+    State("unfinished requests", "/drafts"),
+    State("unfinished requests, none", "/drafts", empty=True),
+    State("audience", "/tickets/{request}/audience"),
+    State("mails of a request", "/tickets/{request}/mails"),
+    State("satisfaction", "/tickets/{rated}/satisfaction", "c", 200),
+    State("contest of a priority", "/tickets/{lowered}/contest", CUSTOMERS, 200),
+    State("figures of the organisation", "/organisation/dashboard", CUSTOMERS, act=unfolded),
+    State("figures, empty", "/organisation/dashboard", CUSTOMERS, empty=True),
+    State("list, columns", "/tickets?list=organisation&status=all", act=columns_shown),
+    State("request with a toolbar", "/tickets/{request}", act=written),
+]  # fmt: skip
+PUBLIC = [
+    State("state of the service", "/status", EVERYBODY),
+    State("state of the service, past", "/status/history?month=2026-09", EVERYBODY),
+    State("incident", "/status/{incident}", EVERYBODY),
+    State("incident, over", "/status/{past}", EVERYBODY),
+    State("we are affected too", "/status/{incident}/affected", CUSTOMERS),
+    State("escalation", "/escalation"),
+    State("assistant", "/help/assistant", EVERYBODY),
+    State("ideas", "/ideas"),
+    State("ideas, nothing found", "/ideas?q=licorne"),
+    State("idea", "/ideas/{idea}", act=unfolded),
+    State("idea, new", "/ideas/new"),
+    State("idea, refused", "/ideas/new", act=refused("main form:has([name=title])")),
+    State("mails left", "/unsubscribe/{leave}", EVERYBODY),
+    State("mails left, dead link", "/unsubscribe/nothing-like-it", EVERYBODY, status=404),
+]  # fmt: skip
+ACCOUNT = [
+    State("notifications", "/account/notifications"),
+    State("security", "/account/security"),
+    State("authenticator app", "/account/security/app"),
+    State("authenticator app, refused", "/account/security/app", act=code_refused),
+    State("security keys", "/account/security/keys"),
+    State("recovery codes", "/account/security/codes"),
+]
+TEAM_PAGES = [
+    State("incidents", "/desk/incidents", TEAM),
+    State("incident, new", "/desk/incidents/new", TEAM),
+    State("incident, refused", "/desk/incidents/new", TEAM, act=refused("main form:has([name=title_fr])")),
+    State("incident at the desk", "/desk/incidents/{incident}", TEAM, act=unfolded),
+    State("answer to all", "/desk/incidents/{incident}/answer", TEAM),
+    State("report of an answer", "/desk/incidents/{incident}/answers/{answer}", TEAM),
+    State("moderation", "/ideas/{idea}/moderation", TEAM),
+    State("satisfaction, report", "/desk/satisfaction", "r"),
+    State("contested queue", "/desk?queue=contested", TEAM),
+    State("several chosen", "/desk?queue=all&choose=1", TEAM),
+    State("announcements, administration", "/admin/announcement/", "r"),
+    State("announcement, new", "/admin/announcement/new/", "r"),
+    State("incidents' services", "/admin/service/", "r"),
+    State("features of the guided path", "/admin/feature/", "r"),
+    State("telephone lines", "/admin/helpline/", "r"),
+]  # fmt: skip
 LOOK = [
     State("home, every look", "/", EVERYBODY, looks=tuple(LOOKS)),
     State("list, every look", "/tickets?list=organisation&status=all", looks=tuple(LOOKS)),
@@ -188,7 +263,8 @@ LOOK = [
 # What runs in `make test` too is the first chapter: about a tenth.
 CHAPTERS = {
     "usual": USUAL, "empty": EMPTY, "requests": REQUESTS, "pages": PAGES, "doors": DOORS, "desk": DESK_STATES,
-    "administration": ADMINISTRATION, "looks": LOOK,
+    "administration": ADMINISTRATION, "looks": LOOK, "written": WRITTEN, "public": PUBLIC, "account": ACCOUNT,
+    "team": TEAM_PAGES,
 }  # fmt: skip
 STATES = [state for chapter in CHAPTERS.values() for state in chapter]
 
@@ -198,8 +274,8 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
 
     Also gives each role its language, and a twin who has nothing yet under "empty:" and the letter of the role.
     """
-    from domain import blocking, joining
-    from models import Membership, Organisation, Person, Team
+    from domain import blocking, ideas, joining, lifecycle, mail_choices, status_page
+    from models import Membership, Organisation, Person, Service, Team, Ticket
 
     made = scene.in_each_status()
     sent = scene.upload("alice", f"{LONG}.png")
@@ -228,6 +304,39 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         "seconding": scene.deletion(confirmed=True).number,
         "link": scene.link(world.alice),
         "team": Team.get(Team.slug == "billing").id,
+    }
+    sam = scene.viewer("sam")
+    running, past = (
+        status_page.open_incident(
+            sam, scene.now, title_fr="Exports bancaires lents", title_en="Bank exports are slow", impact="major",
+            service_ids=[Service.get().id], body_fr="Nous cherchons la cause.", body_en="We are looking for the cause.",
+            idempotency_key=f"incident-of-the-stage-{at}",
+        )
+        for at in range(2)
+    )  # fmt: skip
+    status_page.join_requests(running.id, [scene.request("charlie").number], sam, scene.now)
+    answer = status_page.answer_all(
+        running.id, sam, scene.now, body_fr="C’est réglé.", body_en="", idempotency_key="answer-of-the-stage"
+    )
+    status_page.post_update(
+        past.id, sam, scene.now, state="solved", body_fr="Fini.", body_en="Over.", idempotency_key="over-of-the-stage"
+    )
+    idea = ideas.submit(
+        scene.viewer("alice"), scene.now, title="Exporter le planning", problem="On le recopie.",
+        idempotency_key="idea-of-the-stage",
+    )  # fmt: skip
+    rated, lowered = scene.request("alice"), scene.request("alice")
+    scene.reply(rated, "sam", "C’est réglé.", move_to="resolved")
+    lifecycle.close(Ticket.get_by_id(rated.id), scene.viewer("alice"), scene.now)
+    lifecycle.set_priority(lowered, "3", sam, scene.now, reason="Un contournement existe.")
+    stage |= {
+        "incident": running.id,
+        "past": past.id,
+        "answer": answer.id,
+        "idea": idea.id,
+        "rated": rated.number,
+        "lowered": lowered.number,
+        "leave": mail_choices.unsubscribe_token(world.alice.id, "answers"),
     }
     new = Organisation.create(name="Neuve", slug="neuve", created_at=scene.now)
     for role, who in ROLES.items():
