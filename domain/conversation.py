@@ -198,10 +198,13 @@ def works(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempote
         return lifecycle.move(ticket, "closed", by, now, works=True)
 
 
-def check_testing(ticket: Ticket) -> None:
-    """Refuse the result of a test that is not awaited. Raises NotNow("ticket-closed") or NotNow("not-testing")."""
+def check_testing(ticket: Ticket, by: Viewer) -> None:
+    """Refuse the result of a test that is not awaited.
+
+    Raises NotNow("ticket-closed"), NotNow("ticket-merged") or NotNow("not-testing").
+    """
     if ticket.status in ("closed", "expired"):
-        raise NotNow("ticket-closed", number=ticket.number)
+        raise policies.over(by, ticket)
     if ticket.status != "customer_testing":
         raise NotNow("not-testing", number=ticket.number)
 
@@ -211,13 +214,13 @@ def tested(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempot
 
     It is not solved by that: the change has still to be put where everybody works, and the team says so.
     Arguments: body, words for the team, may be empty; by, who; now, aware UTC; idempotency_key, needed with words.
-    Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("not-testing"), Invalid.
+    Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("ticket-merged"), NotNow("not-testing"), Invalid.
     """
     with db.atomic():
         key = idempotency_key if body.strip() else ""
         ticket, repeated = _to_answer(ticket, by, key, "move-not-yours")
         if not repeated:
-            check_testing(ticket)
+            check_testing(ticket, by)
         if body.strip():
             # Whoever of the desk says so with words has it: it does not wait for an agent.
             move_to = "in_progress" if by.is_staff else None

@@ -61,7 +61,7 @@ def check(act: str, ticket: Ticket, by: Viewer) -> None:
     if act in ("works", "reopen"):
         conversation.check_resolved(ticket, by)
     elif act == "tested":
-        conversation.check_testing(ticket)
+        conversation.check_testing(ticket, by)
     elif act == "more_time":
         closing.check_keep_open(ticket)
     elif ticket.status in ("closed", "expired"):

@@ -169,6 +169,8 @@ def test_pages_of_ideas_and_help(eye: Eye, world: SimpleNamespace) -> None:
     for path in ("/ideas", "/ideas?kind=discussion", "/ideas?q=licorne", "/ideas?mine=1", "/ideas/1", "/ideas/new",
                  "/ideas/new?kind=discussion", "/escalation", "/help/assistant"):  # fmt: skip
         eye.look(path)
+    # Over a page with nothing to press where the menus come down.
+    page.goto("/drafts")
     for menu in page.locator("header details.menu").all():
         menu.evaluate("menu => { menu.open = true }")
     eye.look()

@@ -396,6 +396,9 @@ def test_every_word_of_the_screens_is_said_in_french(app: Flask) -> None:
         "Rose",
         "Description",
         "Version",
+        "Votes",
+        "Question",
+        "Situation",
         "Occasion",
         "Adresse",
     }

@@ -205,7 +205,7 @@ def rows(world: Any) -> None:
         product=Product.select().first(),
         due_on=date(2026, 12, 1),
     )
-    TicketBlock.create(ticket=ticket, blocker=Ticket.select().first(), added_at=NOW)
+    TicketBlock.create(ticket=ticket, blocker=Ticket.get(Ticket.id != ticket.id), added_at=NOW)
     PriorityContest.create(
         ticket=ticket,
         contested_by=ticket.requester_id,

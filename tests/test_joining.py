@@ -269,6 +269,16 @@ def test_a_merged_request_takes_no_answer_and_says_where_to_write(world: Any) ->
     assert (refused.value.code, refused.value.data["into"]) == ("ticket-merged", "")
 
 
+@pytest.mark.parametrize("verb", ["works", "tested", "reopen"])
+def test_no_verdict_on_a_merged_request_and_it_says_where_to_give_it(world: Any, verb: str) -> None:
+    ticket, into = send(world), send(world)
+    merge(ticket, into, world)
+    words = {"body": "Il manque un taux.", "idempotency_key": key()}
+    with pytest.raises(NotNow) as refused:
+        getattr(conversation, verb)(ticket, by=see(world.alice), now=LATER, **words)
+    assert (refused.value.code, refused.value.data["into"]) == ("ticket-merged", into.number)
+
+
 def test_a_merged_request_has_no_follow_up(world: Any) -> None:
     ticket, into = send(world), send(world)
     merge(ticket, into, world)

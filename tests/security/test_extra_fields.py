@@ -46,6 +46,11 @@ OWN = {
     "guided.draft": {"organisation"},
     "drafts.form": {"organisation"},
     "drafts.message": {"status"},
+    "incidents.new": {"state"},
+    "incidents.updates": {"state"},
+    "incidents.answer": {"status"},
+    "ideas.state": {"state"},
+    "status.affected": {"organisation", "number"},
 }
 # Here any name may be sent: the test of the administration takes the columns of each table.
 CALLED_ALIKE = {"admin_settings.index"}

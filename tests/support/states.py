@@ -319,7 +319,13 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         running.id, sam, scene.now, body_fr="C’est réglé.", body_en="", idempotency_key="answer-of-the-stage"
     )
     status_page.post_update(
-        past.id, sam, scene.now, state="solved", body_fr="Fini.", body_en="Over.", idempotency_key="over-of-the-stage"
+        past.id,
+        sam,
+        scene.now,
+        state="solved",
+        body_fr="Fini.",
+        body_en="Over.",
+        idempotency_key="over-of-the-stage",
     )
     idea = ideas.submit(
         scene.viewer("alice"), scene.now, title="Exporter le planning", problem="On le recopie.",
