@@ -38,16 +38,19 @@ from models import (
 )
 from tests.support.browser_pages import be, number_of, sign_in_by_page
 from tests.support.browsing import DESK, PHONE, assert_looks
-from tests.support.eye import Eye
+from tests.support.eye import LOOKS, Eye
 from tests.support.keyboard import shows_focus, tab_to
 from tests.support.keys import add_key
 from tests.support.scene import Scene
 
 
 @pytest.fixture
-def eye(live_server: Any, browser_context: Any) -> Eye:
-    """An eye on the served portal."""
-    return Eye(live_server, browser_context)
+def eye(request: pytest.FixtureRequest, live_server: Any, browser_context: Any) -> Eye:
+    """An eye on the served portal: by day at a desk, by night on a phone; in the long run in each light at each size."""
+    eye = Eye(live_server, browser_context)
+    if request.config.option.markexpr:
+        eye.looks_at = LOOKS[::2]
+    return eye
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from models import Membership, Organisation, Team, Ticket
 from tests.support.browsing import DESK, PHONE, assert_looks
+from tests.support.eye import each_look
 
 SHOTS = os.environ.get("GUICHET_SHOTS")
 
@@ -62,8 +63,7 @@ def address(path: str) -> str:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), each_look(DESK, PHONE))
 def test_every_kind_of_page_is_accessible(
     enter: Any, world: Any, axe: Any, scheme: str, size: dict[str, int]
 ) -> None:

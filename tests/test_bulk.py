@@ -360,7 +360,7 @@ def test_many_are_moved_by_keyboard_without_scripts(
     assert [again(ticket).status for ticket in some] == ["in_progress"] * 2 + ["registered"] * 2
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_the_pages_of_the_choice_are_accessible_and_fit(
     browser_context: Any, live_server: Any, world: Any, some: list[Ticket], scheme: str
 ) -> None:

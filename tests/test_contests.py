@@ -489,7 +489,7 @@ def test_a_long_history_does_not_hide_that_it_was_lowered(world: Any, lowered: T
     assert standing is not None and standing.may_contest
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_the_pages_are_accessible_and_fit(
     browser_context: Any, live_server: Any, world: Any, contested: Ticket, scheme: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from domain import conversation, lifecycle, policies
 from models import Message, Ticket
 from tests.support.browsing import DESK, NARROW, PHONE, assert_looks
+from tests.support.eye import each_look
 
 
 def signed_in(context: Any, live_server: Any, person: Any, clock: Any) -> Any:
@@ -29,8 +30,7 @@ def ticket(world: Any, clock: Any) -> Ticket:
     return Ticket.get_by_id(row.id)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE, NARROW], ids=["desk", "phone", "narrow"])
+@pytest.mark.parametrize(("viewport", "scheme"), each_look(DESK, PHONE, NARROW))
 def test_no_page_of_the_desk_breaks_a_rule_of_accessibility(
     browser_context: Any,
     live_server: Any,

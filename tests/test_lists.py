@@ -421,7 +421,9 @@ def test_neither_the_queues_nor_the_sweep_read_every_request(few: Any, database:
 def test_the_queues_of_work_are_read_in_the_order_of_their_index_not_sorted(few: Any, database: Any) -> None:
     crowd(send(few, by=few.charlie), 20_000)
     # One who has two requests may as well have them sorted: hers are many.
-    Ticket.update(assignee=few.ines).where(Ticket.number.startswith("V-") & (Ticket.id.bin_and(3) == 0)).execute()
+    Ticket.update(assignee=few.ines).where(
+        Ticket.number.startswith("V-") & (Ticket.id.bin_and(3) == 0)
+    ).execute()
     db.execute_sql("ANALYZE")
     viewer = see(few.ines)
     teams = lists.teams_of(viewer)

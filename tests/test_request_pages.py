@@ -541,6 +541,8 @@ LOOKS = {
 
 
 @pytest.mark.browser
+# `make test` looks at each form in test_accessibility.py.
+@pytest.mark.long
 @pytest.mark.parametrize("options", LOOKS.values(), ids=LOOKS)
 def test_every_form_is_accessible_empty_and_refused(live_server, browser_context, alice, axe, options):
     page = browser_of(live_server, browser_context, alice, **options)

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from domain import policies
 from models import Attachment, Draft, Ticket
 from tests.support.browsing import DESK, NARROW, PHONE, assert_looks
+from tests.support.eye import each_look
 from tests.support.right_entries import PNG
 
 pytestmark = pytest.mark.browser
@@ -159,8 +160,7 @@ def test_without_scripts_a_button_keeps_the_draft(browser_context: Any, live_ser
     assert page.input_value("#summary") == "À finir"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE, NARROW], ids=["desk", "phone", "narrow"])
+@pytest.mark.parametrize(("viewport", "scheme"), each_look(DESK, PHONE, NARROW))
 def test_writing_breaks_no_rule_of_accessibility(
     browser_context: Any, live_server: Any, world: Any, clock: Any, axe: Any, viewport: Any, scheme: str
 ) -> None:

@@ -7,12 +7,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.support.browser_pages import be
 from tests.support.browsing import AXE_SOURCE, AXE_TAGS, DESK, NARROW, PHONE, assert_looks, assert_whole
 
 RULES = {"type": "tag", "values": AXE_TAGS}
 # In an order that changes one thing at a time.
 LOOKS = [(DESK, "light"), (DESK, "dark"), (PHONE, "dark"), (PHONE, "light")]
+
+
+def each_look(*sizes: dict[str, int]) -> list[Any]:
+    """Each size by day and by night, as parameters (size, scheme): one of each size in `make test`, all in the long run."""
+    names = {id(DESK): "desk", id(PHONE): "phone", id(NARROW): "narrow"}
+    return [
+        pytest.param(
+            size,
+            scheme,
+            id=f"{names[id(size)]}-{scheme}",
+            marks=[] if scheme == ("light", "dark")[at % 2] else pytest.mark.long,
+        )
+        for at, size in enumerate(sizes)
+        for scheme in ("light", "dark")
+    ]
+
+
 # Text at 200 % is a window of half the width.
 TWICE = {"width": 640, "height": 450}
 
