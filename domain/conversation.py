@@ -214,8 +214,8 @@ def tested(ticket: Ticket, by: Viewer, now: datetime, *, body: str = "", idempot
 
     It is not solved by that: the change has still to be put where everybody works, and the team says so.
     Arguments: body, words for the team, may be empty; by, who; now, aware UTC; idempotency_key, needed with words.
-    Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("ticket-merged"), NotNow("not-testing"),
-    Invalid.
+    Returns the row. Raises Missing, NotAllowed, NotNow("ticket-closed"), NotNow("ticket-merged"),
+    NotNow("not-testing"), Invalid.
     """
     with db.atomic():
         key = idempotency_key if body.strip() else ""
