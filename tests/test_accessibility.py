@@ -61,6 +61,7 @@ def scene(live_server: Any, world: SimpleNamespace) -> Scene:
 
 def test_the_eye_is_not_blind(eye: Eye, world: SimpleNamespace) -> None:
     """What would be wrong only by night, only on a phone, or only without a name is found."""
+    eye.looks_at = LOOKS
     page = eye.be(None)
     for style, piece in (
         ("@media (prefers-color-scheme: dark) { h1 { color: #333 !important } }", "color-contrast"),

@@ -77,10 +77,12 @@ def test_every_page_speaks_one_language(client: Any, world: SimpleNamespace, rol
 
 def typed_by_people() -> set[str]:
     """What people typed, word for word."""
-    from models import Attachment, Ticket
+    from models import Attachment, Idea, IdeaComment, Ticket
 
     typed = {row.summary for row in Ticket.select(Ticket.summary)}
     typed |= {row.name for row in Attachment.select(Attachment.name)}
+    typed |= {text for row in Idea.select() for text in (row.title, *row.problem.splitlines())}
+    typed |= {line for row in IdeaComment.select() for line in row.body.splitlines()}
     return {" ".join(text.split()) for text in typed}
 
 
