@@ -46,6 +46,8 @@ class Settings:
     port: int = 8000
     demo: bool = False
     threads: int = 8
+    # An identity provider on this very machine may do without https: for trials, never for customers.
+    sso_http_on_loopback: bool = False
     # Reverse proxies whose X-Forwarded-For is believed: without them every visitor has the proxy's address.
     trusted_proxies: tuple[Network, ...] = ()
 
@@ -103,6 +105,7 @@ class Settings:
             port=port,
             demo=(env.get("GUICHET_DEMO") or "") == "1",
             threads=threads,
+            sso_http_on_loopback=(env.get("GUICHET_SSO_HTTP_ON_LOOPBACK") or "") == "1",
             trusted_proxies=_networks(env.get("TRUSTED_PROXY") or ""),
         )
 

@@ -33,6 +33,7 @@ from markupsafe import Markup
 import presenters
 from domain import (
     accounts,
+    addresses,
     catalogue,
     closing,
     contests,
@@ -81,7 +82,7 @@ PREVIEW_MAX_CHARACTERS = 140
 GATHERED_TEXT_CHARACTERS = 400
 GATHERED_LINES = 10
 # Links that act for whoever holds them: they stand in the mail alone, never in its copy.
-_ACTING_LINK = re.compile(r"\S*/(?:mail-actions|unsubscribe|password)/\S+")
+_ACTING_LINK = re.compile(r"\S*/(?:mail-actions|unsubscribe|password|account/address/confirm)/\S+")
 # A very long message is read on the page: mail programs cut what is longer by themselves, badly.
 BODY_MAX_CHARACTERS = 20_000
 
@@ -1313,6 +1314,42 @@ def sign_in_code(to: Reader) -> dict[str, Any]:
     }
 
 
+def address_confirm(to: Reader) -> dict[str, Any]:
+    """To a new address: the link that confirms it (ACC-19). Raises Skipped once the change no longer waits."""
+    if not addresses.is_waiting(to.row.context.get("change_id"), to.now):
+        raise Skipped("link-expired")
+    return {
+        "until": presenters.when(datetime.fromisoformat(to.row.context["expires_at"]), "long"),
+        "button": {
+            "label": _("Confirm this address"),
+            "url": to.link("/account/address/confirm/" + accounts.link_token(to.row.context["seed"])),
+        },
+    }
+
+
+def address_taken(to: Reader) -> dict[str, Any]:
+    """To an address that has an account and was asked for another one: nothing changes (ACC-19)."""
+    return {"button": None}
+
+
+def address_asked(to: Reader) -> dict[str, Any]:
+    """To the present address, at once: another one was asked for, and how to stop it (ACC-19)."""
+    return {
+        "address": one_line(to.row.context.get("address", "")),
+        "when": presenters.when(to.row.created_at, "long"),
+        "button": {"label": _("See or cancel this change"), "url": to.link("/account/address")},
+    }
+
+
+def address_changed(to: Reader) -> dict[str, Any]:
+    """To the address of before: it is no longer the one of the account, and how to react (ACC-19)."""
+    return {
+        "address": one_line(to.row.context.get("address", "")),
+        "when": presenters.when(to.row.created_at, "long"),
+        "button": {"label": _("How to reach us"), "url": to.link("/help")},
+    }
+
+
 def registration_waiting(to: Reader) -> dict[str, Any]:
     """To those who attach people: somebody registered and waits for an organisation (ACC-2)."""
     person = Person.get_or_none(Person.id == to.row.context.get("person_id"))
@@ -1403,6 +1440,10 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "password-changed": password_changed,
     "security-notice": security_notice,
     "sign-in-code": sign_in_code,
+    "address-confirm": address_confirm,
+    "address-taken": address_taken,
+    "address-asked": address_asked,
+    "address-changed": address_changed,
     "registration-waiting": registration_waiting,
     "request-received": request_received,
     "reply": reply,

@@ -484,6 +484,74 @@ class AccountToken(Table):
     used_at = UtcField(null=True)
 
 
+class AddressChange(Table):
+    """Another address that a person asked for and has not confirmed yet (ACC-19). The row goes when it is done."""
+
+    person = ForeignKeyField(Person, unique=True, on_delete="CASCADE")
+    email = CharField(max_length=254)
+    token_hash = CharField(max_length=64, unique=True)
+    created_at = UtcField()
+    expires_at = UtcField()
+
+
+class IdentityProvider(Table):
+    """Where people sign in besides here, by OpenID Connect (ACC-11)."""
+
+    # In the addresses of this portal, the one that the provider has to know above all.
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=60)
+    name_en = CharField(max_length=60)
+    issuer = CharField(max_length=300)
+    client_id = CharField(max_length=255)
+    # Encrypted with a key made from the portal's secret; empty for a client without secret.
+    sealed_secret = TextField(default="")
+    # Bound to it: the addresses of its people are believed. None: an account is linked by its owner alone.
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="RESTRICT")
+    makes_accounts = BooleanField(default=False)
+    # Its sign-in counts as the second factor too.
+    replaces_factor = BooleanField(default=False)
+    # Whether the sign-in page has a button for it: the name of a customer may not be for everybody.
+    is_listed = BooleanField(default=True)
+    is_active = BooleanField(default=False)
+    position = IntegerField(default=0)
+
+    class Meta:
+        indexes = ((("issuer", "client_id"), True),)
+        # True is 1 for SQLite and a word of its own for PostgreSQL: this is read alike by both.
+        constraints = [
+            Check(
+                "NOT makes_accounts OR organisation_id IS NOT NULL", "identity_provider_makes_accounts_of_one"
+            ),
+        ]
+
+
+class ExternalIdentity(Table):
+    """An account as a provider knows it: by its subject, never by its address."""
+
+    provider = ForeignKeyField(IdentityProvider, on_delete="CASCADE", index=False)
+    subject = CharField(max_length=255)
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    created_at = UtcField()
+    last_used_at = UtcField()
+
+    class Meta:
+        indexes = ((("provider", "subject"), True), (("provider", "person"), True))
+
+
+class LinkingApplication(Table):
+    """An application without identity provider that signs people in by signed links (ACC-11)."""
+
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=60)
+    name_en = CharField(max_length=60)
+    # The key that it signs with, encrypted like other secrets.
+    sealed_secret = TextField(default="")
+    # Bound to it: signs in its people alone. None: any customer, never the team.
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="RESTRICT")
+    replaces_factor = BooleanField(default=False)
+    is_active = BooleanField(default=False)
+
+
 class SignInFailure(Table):
     """A failed sign-in, counted for (account, origin) and for the origin (ACC-8, ACC-16)."""
 
@@ -1910,4 +1978,5 @@ TABLES: list[type[Table]] = [
     MailChoice, MailHold, MailCopy, Satisfaction,
     ColumnChoice, TicketRead, ReadMark,
     Authenticator, SecurityKey, RecoveryCode, SpentChallenge, PendingSignIn, KnownBrowser, FactorRequirement,
+    AddressChange, IdentityProvider, ExternalIdentity, LinkingApplication,
 ]  # fmt: skip

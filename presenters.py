@@ -1611,6 +1611,46 @@ REFUSALS |= {
     "name-empty": lambda d: _("Fill in this field."),
     "name-too-long": lambda d: _("Shorten this text to %(limit)s characters.", limit=d.get("limit", "")),
     "name-characters": lambda d: _("Type this text again: some of its characters cannot be kept."),
+    "sso-unknown": lambda d: _("There is no such way to sign in."),
+    "sso-over": lambda d: _(
+        "This sign-in took too long, was used already, or began in another browser. Begin again."
+    ),
+    "sso-cancelled": lambda d: _("The sign-in was cancelled. Nothing was changed."),
+    "sso-refused": lambda d: _("The answer could not be verified, so nobody was signed in. Begin again."),
+    "sso-secret-lost": lambda d: _("The secret of this way to sign in can no longer be read. Tell our team."),
+    "sso-unverified": lambda d: _(
+        "No verified e-mail address came with the sign-in. Tell those who look after it."
+    ),
+    "sso-no-account": lambda d: _(
+        "No account here has the address %(address)s.", address=d.get("address", "")
+    ),
+    "sso-not-linked": lambda d: _(
+        "The account of %(address)s is not linked to this way to sign in. Sign in with your password, then link it in "
+        "your profile, under Security.",
+        address=d.get("address", ""),
+    ),
+    "app-not-theirs": lambda d: _(
+        "The account of %(address)s is not opened by this application. Sign in with your password.",
+        address=d.get("address", ""),
+    ),
+    "sso-other-identity": lambda d: _(
+        "The account with this address is linked to another identity. Call us if it is yours."
+    ),
+    "sso-other-address": lambda d: _(
+        "The address there is %(address)s, and your account has another one. Nothing was linked.",
+        address=d.get("address", ""),
+    ),
+    "sso-taken": lambda d: _("This identity opens another account already. Nothing was linked."),
+    "sso-not-member": lambda d: _(
+        "Your account no longer belongs to the organisation that this sign-in is for."
+    ),
+    "sso-closed": lambda d: _("This account is closed or locked. Call us."),
+    "sso-not-you": lambda d: _("That was not you, or you were not asked again. Nothing was done."),
+    "link-not-ours": lambda d: _("This link is not whole, or no application of ours made it."),
+    "link-late": lambda d: _("This link works for 60 seconds. Go back to your application and begin again."),
+    "link-early": lambda d: _("The clock of your application is ahead. Tell those who look after it."),
+    "address-same": lambda d: _("This is your address already."),
+    "address-gone": lambda d: _("This address belongs to another account meanwhile. Nothing was changed."),
     "address-taken": lambda d: _("%(address)s already has an account.", address=d.get("address", "")),
     "username-bad": lambda d: _("Choose another user name: up to 254 characters, without spaces."),
     "username-taken": lambda d: _("Choose another user name: this one is taken."),
@@ -1763,6 +1803,14 @@ SECURITY_NOTICES: dict[str, Callable[[], tuple[str, str]]] = {
         _(
             "One of your security keys answered as a copy would. It was refused: remove that key from your account."
         ),
+    ),
+    "identity-linked": lambda: (
+        _("Another way to sign in was added"),
+        _("Your account can now be opened by signing in through another system, without your password."),
+    ),
+    "identity-unlinked": lambda: (
+        _("A way to sign in was removed"),
+        _("Your account is no longer opened through another system."),
     ),
     "codes-made": lambda: (
         _("New recovery codes were made"),
@@ -3174,6 +3222,10 @@ def mail_names() -> dict[str, str]:
         "account-exists": _("There is an account already"),
         "account-locked": _("An account is locked"),
         "password-changed": _("The password has changed"),
+        "address-confirm": _("Link to confirm a new address"),
+        "address-taken": _("The address is in use already"),
+        "address-asked": _("Another address was asked for"),
+        "address-changed": _("The address has changed"),
         "registration-waiting": _("Somebody waits to be attached"),
         "request-received": _("Confirmation that it is received"),
         "reply": _("An answer"),

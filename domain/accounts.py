@@ -27,6 +27,7 @@ from domain.refusals import Invalid, Locked, Missing, NotAllowed, NotNow
 from domain.turns import one_at_a_time
 from models import (
     AccountToken,
+    AddressChange,
     Membership,
     Organisation,
     Person,
@@ -266,6 +267,49 @@ def finish_sign_in(
     return Entered(token, person, how, browser)
 
 
+def sign_in_proven(
+    person: Person,
+    *,
+    how: str,
+    skip_second: bool,
+    origin: str,
+    now: datetime,
+    user_agent: str = "",
+    browser: str | None = None,
+) -> tuple[str, Person]:
+    """Start a session for somebody whom another system has proven, as after the right password (ACC-11).
+
+    Arguments: how, for the audit trail ("sso:acme"); skip_second, whether that proof counts as the second step too;
+    the rest as sign_in(). Raises SecondStep, Locked while sign-in from this origin is suspended for the account, and
+    NotAllowed("sso-closed") for an account that is disabled or locked by staff.
+    """
+    origin = _origin(origin)
+    for name in {person.email, person.username}:
+        _check_lock(_account_key(name), origin, now)
+    if not person.is_active or person.locked_at is not None:
+        raise NotAllowed("sso-closed", person=person.id)
+    needs = None if skip_second else second_step.needed(person, browser, now)
+    token = _welcome(person, _account_key(person.email), origin, now, user_agent, needs, how=how)
+    if token is None:
+        raise NotAllowed("sso-closed", person=person.id)
+    if needs is not None:
+        raise SecondStep(token, person)
+    return token, person
+
+
+def _check_lock(key: str, origin: str, now: datetime) -> None:
+    """Raise Locked while sign-in by this name is suspended from this origin; nothing is counted."""
+    limit = settings.get("lock_after")
+    if settings.get("lock_policy") == "staff":
+        # That lock is on the account itself.
+        return
+    window = timedelta(minutes=settings.get("lock_minutes"))
+    mine = (SignInFailure.account_key == key) & (SignInFailure.origin == origin)
+    times = [row.at for row in SignInFailure.select(SignInFailure.at).where(mine).order_by(SignInFailure.at)]
+    if len(times) >= limit and now < times[limit - 1] + window:
+        raise _locked("temporary", times[limit - 1] + window, now, limit)
+
+
 def _reserve(key: str, origin: str, now: datetime) -> tuple[int, int]:
     """Write the failure down before the password is looked at; success takes it out again.
 
@@ -349,7 +393,7 @@ def _unchanged(person: Person) -> Any:
 
 
 def _welcome(
-    person: Person, key: str, origin: str, now: datetime, user_agent: str, needs: str | None
+    person: Person, key: str, origin: str, now: datetime, user_agent: str, needs: str | None, **said: str
 ) -> str | None:
     """Start the session or the wait for its second step, unless the account changed while its password was verified."""
     with db.atomic():
@@ -364,6 +408,7 @@ def _welcome(
                 target=f"person:{person.id}",
                 origin=origin,
                 needs=needs,
+                **said,
             )
             return second_step.begin(person, needs, origin=origin, user_agent=_agent(user_agent), now=now)
         if not _note_sign_in(person, now):
@@ -371,7 +416,12 @@ def _welcome(
         _forget_failures(key, origin)
         token = _start_session(person, origin, now, user_agent)
         audit.record(
-            "session:started", by=_as_viewer(person), now=now, target=f"person:{person.id}", origin=origin
+            "session:started",
+            by=_as_viewer(person),
+            now=now,
+            target=f"person:{person.id}",
+            origin=origin,
+            **said,
         )
     return token
 
@@ -682,7 +732,8 @@ def _make_link(person: Person, purpose: str, now: datetime) -> tuple[str, Accoun
 
 
 def kill_links(person_id: int, now: datetime) -> None:
-    """Make every mailed link of a person useless, inside the caller's transaction."""
+    """Make every mailed link of a person useless, also that to another address, inside the caller's transaction."""
+    AddressChange.delete().where(AddressChange.person == person_id).execute()
     AccountToken.update(used_at=now).where(
         (AccountToken.person == person_id) & AccountToken.used_at.is_null()
     ).execute()
@@ -702,7 +753,7 @@ def _mail_link(person: Person, purpose: str, now: datetime) -> None:
     )
 
 
-def _may_mail(to: str, origin: str, now: datetime) -> bool:
+def may_mail(to: str, origin: str, now: datetime) -> bool:
     """Count one mail to an address and from an origin, inside the caller's transaction; False beyond the limits."""
     hour_ago = now - timedelta(hours=1)
     origin = "mail:" + origin
@@ -733,7 +784,7 @@ def ask_reset(name: str, *, origin: str, now: datetime) -> None:
     person = find_person(name)
     to = person.email if person is not None else normal_name(name)
     with one_at_a_time("mail:" + origin, "mail:" + to):
-        if not _may_mail(to, origin, now):
+        if not may_mail(to, origin, now):
             return
         if person is None or not person.is_active or person.locked_at is not None:
             return
@@ -872,7 +923,7 @@ def register(
     origin = _origin(origin)
     passwords.same_work()
     with one_at_a_time("mail:" + origin, "mail:" + email):
-        if not _may_mail(email, origin, now):
+        if not may_mail(email, origin, now):
             return
         person = Person.get_or_none((Person.email == email) | (Person.username == email))
         if person is None:
@@ -1005,7 +1056,7 @@ def invite(person_id: int, by: Viewer | None, now: datetime) -> None:
             raise NotNow("account-disabled")
         if person.first_signed_in_at is not None:
             raise NotNow("already-signed-in")
-        if not _may_mail(person.email, f"by {by.id if by else 0} {secrets.token_hex(8)}", now):
+        if not may_mail(person.email, f"by {by.id if by else 0} {secrets.token_hex(8)}", now):
             raise NotNow("mailed-enough")
         _mail_link(person, "invitation", now)
         audit.record("account:invited", by=by, now=now, target=f"person:{person.id}")
@@ -1196,4 +1247,5 @@ def sweep(now: datetime) -> int:
         .execute()
     )
     gone += SignInFailure.delete().where(SignInFailure.at < long_ago).execute()
+    gone += AddressChange.delete().where(AddressChange.expires_at < now).execute()
     return int(gone) + second_step.sweep(now) + factors.sweep(now)

@@ -52,6 +52,10 @@ ALWAYS = frozenset(
         "account-locked",
         "security-notice",
         "sign-in-code",
+        "address-confirm",
+        "address-taken",
+        "address-asked",
+        "address-changed",
         # One follows an idea and stops following it on its page.
         "idea-state",
         # A question that somebody asked: whoever answers must have it.

@@ -92,6 +92,19 @@ class ForgottenForm(FlaskForm):
     )
 
 
+class AddressForm(FlaskForm):
+    """Another address for one's own account (ACC-19)."""
+
+    email = Line(
+        _l("New address"),
+        _l("Give the new address."),
+        most=ADDRESS_MAX,
+        checks=(mail_address,),
+        description=_l("A link is mailed to it: it proves that you read what is sent there."),
+        render_kw={"type": "email", "autocomplete": "email"},
+    )
+
+
 class NewPasswordForm(FlaskForm):
     """A password chosen with a mailed link (ACC-6)."""
 

@@ -65,6 +65,16 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("second_step.again", "POST", "/login/again", {"password": "faux"}, "303 422 422 422 422 422 422 422"),
     ("second_step.again", "POST", "/login/again", {}, "303 422 422 422 422 422 422 422"),
     ("second_step.act", "GET", "/login/again/act", {}, "303 303 303 303 303 303 303 303"),
+    # Other ways to sign in: the provider is away, and nobody signed the link
+    ("sso.start", "GET", "/login/with/elsewhere", {}, "503 503 503 503 503 503 503 503"),
+    ("sso.start", "GET", "/login/with/nothing", {}, "404 404 404 404 404 404 404 404"),
+    ("sso.back", "GET", "/login/with/elsewhere/return?code=x&state=x", {}, "400 400 400 400 400 400 400 400"),
+    ("sso.again", "GET", "/login/again/with/elsewhere", {}, "303 404 404 404 404 404 404 404"),
+    ("sso.link", "GET", "/account/security/with/elsewhere", {}, "303 303 303 303 303 303 303 303"),
+    ("sso.link", "GET", "/account/security/with/nothing", {}, "303 404 404 404 404 404 404 404"),
+    ("sso.unlink", "POST", "/account/security/with/elsewhere/removal", {}, "303 404 404 404 404 404 404 404"),
+    ("sso.signed", "GET", "/login/signed?app=elsewhere&email=alice@acme.example", {}, "404 404 404 404 404 404 404 404"),
+    ("sso.signed", "POST", "/login/signed", {"app": "elsewhere", "email": "root@guichet.example"}, "404 404 404 404 404 404 404 404"),
     # Second factors: alice has a key, {key}; at this address, a bare number, browsers offer none
     ("factors.app", "GET", "/account/security/app", {}, "303 200 200 200 200 200 200 200"),
     ("factors.app", "POST", "/account/security/app", {"begin": "1"}, "303 303 303 303 303 303 303 303"),
@@ -81,6 +91,11 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("account.show", "GET", "/account", {}, "303 200 200 200 200 200 200 200"),
     ("account.show", "POST", "/account", {"full_name": "Un Nom", "language": "fr", "time_zone": "Europe/Paris"},
      "303 303 303 303 303 303 303 303"),
+    ("account.address", "GET", "/account/address", {}, "303 200 200 200 200 200 200 200"),
+    ("account.address", "POST", "/account/address", {"email": "ailleurs@neuf.example"}, "303 303 303 303 303 303 303 303"),
+    ("account.cancel_address", "POST", "/account/address/cancel", {}, "303 303 303 303 303 303 303 303"),
+    ("account.confirm_address", "GET", "/account/address/confirm/nothing-like-it", {}, "303 404 404 404 404 404 404 404"),
+    ("account.confirm_address", "POST", "/account/address/confirm/nothing-like-it", {}, "303 404 404 404 404 404 404 404"),
     ("account.security", "GET", "/account/security", {}, "303 200 200 200 200 200 200 200"),
     ("account.security", "POST", "/account/security", {"current_password": "faux", "password": "une phrase assez longue"},
      "303 422 422 422 422 422 422 422"),
@@ -442,6 +457,8 @@ ADMIN_TABLES: dict[str, str] = {
     "calendar": "list details new edit delete",
     "calendarclosingday": "list details new edit delete",
     "category": "list details new edit delete",
+    "identityprovider": "list details new edit delete",
+    "linkingapplication": "list details new edit delete",
     "requestform": "list details edit",
     "kind": "list details new edit delete",
     "product": "list details new edit delete",
@@ -548,6 +565,16 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     models.OutboxMessage.update(status="sent", sent_at=now).where(
         models.OutboxMessage.id == mail.id
     ).execute()
+    # 192.0.2.1 is nobody's: an address of this kind is not even tried.
+    models.IdentityProvider.create(
+        slug="elsewhere",
+        name_fr="Ailleurs",
+        name_en="Elsewhere",
+        issuer="http://192.0.2.1",
+        client_id="x",
+        is_active=True,
+    )
+    models.LinkingApplication.create(slug="elsewhere", name_fr="Ailleurs", name_en="Elsewhere")
     key = models.SecurityKey.create(
         person=world.alice, name="Porte-clés", credential_id="x", public_key="x", created_at=now
     )

@@ -12,6 +12,7 @@ import pytest
 import mailer
 from domain import (
     accounts,
+    addresses,
     audit,
     blocking,
     closing,
@@ -187,6 +188,12 @@ def rows_of_every_mail(counter):
         second_step.begin(
             counter.alice, "mail", origin="203.0.113.7", user_agent="Mozilla/5.0 Firefox/140.0", now=NOW
         )
+    addresses.ask(counter.viewer("alice"), "alice@neuve.example", origin="203.0.113.7", now=NOW)
+    addresses.ask(counter.viewer("dana"), "bob@acme.example", origin="203.0.113.7", now=NOW)
+    notifications.enqueue(
+        "address-changed", source="account:3", now=NOW, person=counter.dana, email="dana@avant.example",
+        address="dana@acme.example",
+    )  # fmt: skip
     for template in ("account-locked", "registration-waiting"):
         notifications.enqueue(
             template, source="account:2", now=NOW, person=counter.root, person_id=counter.dana.id

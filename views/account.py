@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
-from domain import accounts, factors, second_step, settings
-from domain.refusals import Invalid, Missing
-from forms.accounts import ChangePasswordForm, ProfileForm
+from domain import accounts, addresses, factors, second_step, settings, sso
+from domain.refusals import Invalid, Missing, NotNow
+from forms.accounts import AddressForm, ChangePasswordForm, ProfileForm
 from models import Person
 from views import current
 from views.redirects import local_path
@@ -47,6 +47,59 @@ def show() -> ResponseReturnValue:
         except Invalid as fault:
             form._fields[fault.field or "full_name"].errors = [presenters.refusal(fault)]
     return render_template("account/show.html", form=form), 422
+
+
+@blueprint.route("/account/address", methods=["GET", "POST"])
+def address() -> ResponseReturnValue:
+    """Ask for another address, or see the change that waits (ACC-19). The gate asks a fresh sign-in of the POST."""
+    viewer, now = current.viewer(), current.now()
+    form = AddressForm()
+    status = 200
+    if form.is_submitted():
+        status = 422
+        if form.validate():
+            try:
+                addresses.ask(viewer, form.email.data, origin=current.origin(), now=now)
+            except (Invalid, NotNow) as fault:
+                status = fault.status
+                form.email.errors = [presenters.refusal(fault)]
+            else:
+                flash(
+                    _("A mail is on its way to the new address. Nothing changes until you confirm there."),
+                    "success",
+                )
+                return redirect(url_for("account.address"), 303)
+    page = render_template(
+        "account/address.html", form=form, waiting=addresses.pending(viewer, now), hours=addresses.LINK_HOURS
+    )
+    return page, status
+
+
+@blueprint.post("/account/address/cancel")
+def cancel_address() -> ResponseReturnValue:
+    """Drop the change of address that waits."""
+    if addresses.cancel(current.viewer(), origin=current.origin(), now=current.now()):
+        flash(_("The change is cancelled: your address stays as it is."), "success")
+    else:
+        flash(_("No change of address waits."), "info")
+    return redirect(url_for("account.address"), 303)
+
+
+@blueprint.route("/account/address/confirm/<token>", methods=["GET", "POST"])
+def confirm_address(token: str) -> ResponseReturnValue:
+    """The link of the mail: a page with a button; opening it changes nothing (ACC-19)."""
+    viewer, now = current.viewer(), current.now()
+    try:
+        change = addresses.find(token, viewer, now)
+        if request.method != "POST":
+            return render_template("account/confirm_address.html", change=change)
+        after = addresses.confirm(token, viewer, g.session_id, origin=current.origin(), now=now)
+    except Missing:
+        return render_template("account/dead_address.html", why=None), 404
+    except NotNow as fault:
+        return render_template("account/dead_address.html", why=presenters.refusal(fault)), fault.status
+    flash(_("Your address is now %(address)s. Your other sessions are closed.", address=after), "success")
+    return redirect(url_for("account.show"), 303)
 
 
 @blueprint.route("/account/security", methods=["GET", "POST"])
@@ -88,6 +141,8 @@ def security() -> ResponseReturnValue:
         held=factors.held(viewer.id),
         required=factors.required_of(viewer, current.now()),
         few=factors.FEW_CODES,
+        identities=[(row, presenters.localized(row.provider, "name")) for row in sso.identities(viewer.id)],
+        linkable=[(row, presenters.localized(row, "name")) for row in sso.linkable(viewer)],
     )
     return page, status
 

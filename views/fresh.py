@@ -30,6 +30,21 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "factors.keys": BOTH,
     "factors.remove_key": POST,
     "factors.codes": POST,
+    # Who else opens the account
+    "sso.link": GET,
+    "sso.unlink": POST,
+    "admin_identityprovider.create_view": POST,
+    "admin_identityprovider.edit_view": POST,
+    "admin_identityprovider.action_view": POST,
+    "admin_identityprovider.ajax_update": POST,
+    "admin_identityprovider.delete_view": POST,
+    "admin_linkingapplication.create_view": POST,
+    "admin_linkingapplication.edit_view": POST,
+    "admin_linkingapplication.action_view": POST,
+    "admin_linkingapplication.ajax_update": POST,
+    "admin_linkingapplication.delete_view": POST,
+    # Where links to choose a password go
+    "account.address": POST,
     # Roles, rights and closed accounts; who must have a factor
     "admin_person.create_view": POST,
     "admin_person.edit_view": POST,

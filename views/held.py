@@ -22,9 +22,11 @@ MAX_CHARACTERS = 100_000
 MOST_OF_STRANGERS = 500
 MOST_OF_ONE_PERSON = 20
 # The end of these addresses is a secret of a mail: kept as a hash only, like everywhere else.
-SECRET_PLACES = ("/mail-actions/", "/password/")
+SECRET_PLACES = ("/mail-actions/", "/password/", "/account/address/confirm/")
 # Secrets and marks of the form itself are never kept.
-NEVER_KEPT = frozenset({"csrf_token", "password", "current_password", "new_password", "confirmation", "code"})
+NEVER_KEPT = frozenset(
+    {"csrf_token", "password", "current_password", "new_password", "confirmation", "code", "new_secret"}
+)
 
 
 def _kept_path(path: str) -> str:

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 import presenters
-from domain import accounts, factors, second_step
+from domain import accounts, factors, second_step, sso
 from domain.refusals import Invalid, Locked, Missing, NotNow
 from forms.factors import AgainForm, CodeForm
 from models import PendingSignIn
@@ -205,6 +205,13 @@ def _again_page(form: AgainForm, lock: Any = None) -> str:
         app=held.app is not None,
         key=key,
         kept=fresh.waiting() is not None,
+        providers=[
+            (
+                presenters.localized(row.provider, "name"),
+                url_for("sso.again", slug=row.provider.slug, next=form.next.data or None),
+            )
+            for row in sso.identities(current.viewer().id)
+        ],
         minutes=accounts.FRESH_MINUTES,
     )
 

@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 import presenters
-from domain import accounts, factors, settings
+from domain import accounts, factors, settings, sso
 from domain.refusals import Invalid, Missing, NotAllowed
 from forms.accounts import ForgottenForm, NewPasswordForm, RegisterForm, SignInForm
 from models import Person
@@ -38,8 +38,8 @@ def begin_signed_in(token: str, person: Person) -> None:
         session["urge"] = not factors.has_factor(person.id)
 
 
-def _second_step(half: str, target: str) -> Response:
-    """The password was right: this browser holds half a sign-in, which opens the second step alone."""
+def half_way(half: str, target: str) -> Response:
+    """The first step was right: this browser holds half a sign-in, which opens the second step alone."""
     _leave_present_session()
     session.clear()
     session["half"] = half
@@ -77,9 +77,9 @@ def login() -> ResponseReturnValue:
     form = SignInForm(data={"email": remembered, "remember": bool(remembered)})
     form.next.data = target if target != "/" else ""
     if not form.is_submitted():
-        return render_template("session/login.html", form=form, lock=None)
+        return _login_page(form)
     if not form.validate():
-        return render_template("session/login.html", form=form, lock=None), 422
+        return _login_page(form), 422
     try:
         token, person = accounts.sign_in(
             form.email.data,
@@ -90,23 +90,48 @@ def login() -> ResponseReturnValue:
             browser=request.cookies.get("guichet_browser"),
         )
     except accounts.SecondStep as step:
-        response = _second_step(step.token, target)
+        response = half_way(step.token, target)
         _remember_name(response, step.person.username if form.remember.data else None)
         return response
     except accounts.Locked as lock:
         return _locked(form, lock)
     except Invalid as fault:
         form.form_errors.append(presenters.refusal(fault))
-        return render_template("session/login.html", form=form, lock=None), 422
+        return _login_page(form), 422
     begin_signed_in(token, person)
     response = redirect(target, 303)
     _remember_name(response, person.username if form.remember.data else None)
     return response
 
 
+def _login_page(form: SignInForm, lock: accounts.Locked | None = None) -> str:
+    target = form.next.data or None
+    return render_template(
+        "session/login.html",
+        form=form,
+        lock=lock_words(lock) if lock is not None else None,
+        providers=[
+            (presenters.localized(row, "name"), url_for("sso.start", slug=row.slug, next=target))
+            for row in sso.listed()
+        ],
+    )
+
+
+def sign_in_page(
+    target: str, *, fault: str = "", lock: accounts.Locked | None = None, status: int = 200
+) -> ResponseReturnValue:
+    """The sign-in page after another way to sign in did not go through: with a sentence, or locked."""
+    form = SignInForm(formdata=None)
+    form.next.data = target if target != "/" else ""
+    if lock is not None:
+        return _locked(form, lock)
+    form.form_errors.append(fault)
+    return _login_page(form), status
+
+
 def _locked(form: SignInForm, lock: accounts.Locked) -> ResponseReturnValue:
     """The same page for names that exist and names that do not: how long, and whom to call meanwhile."""
-    page = render_template("session/login.html", form=form, lock=lock_words(lock))
+    page = _login_page(form, lock)
     response = make_response(page, lock.status)
     if lock.data["until"] is not None:
         seconds = (lock.data["until"] - current.now()).total_seconds()
@@ -200,7 +225,7 @@ def password(token: str) -> ResponseReturnValue:
         )
     except accounts.SecondStep as step:
         flash(_("Your new password is kept. One more step, and you are signed in."), "success")
-        return _second_step(step.token, "/")
+        return half_way(step.token, "/")
     except Missing:
         return render_template("session/dead_link.html"), 404
     except Invalid as fault:

@@ -216,6 +216,8 @@ PUBLIC = [
 ]  # fmt: skip
 ACCOUNT = [
     State("notifications", "/account/notifications"),
+    State("address", "/account/address"),
+    State("address, refused", "/account/address", act=refused("main form")),
     State("security", "/account/security"),
     State("authenticator app", "/account/security/app"),
     State("authenticator app, refused", "/account/security/app", act=code_refused),

@@ -36,6 +36,7 @@ from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
 from views.admin.rules import RoutingRuleView, SettingsView
+from views.admin.sso import IdentityProviderView, LinkingApplicationView
 from views.admin.status import AnnouncementView, ServiceView
 from views.admin.tickets import TicketEventView, TicketView
 
@@ -44,6 +45,8 @@ VIEWS = (
     OrganisationView,
     MembershipView,
     PersonView,
+    IdentityProviderView,
+    LinkingApplicationView,
     TicketView,
     LicenceRequestView,
     DeletionView,

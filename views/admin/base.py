@@ -44,6 +44,8 @@ from views.admin.words import HELP, LABELS
 MOST_COUNTED = 10_000
 MOST_EXPORTED = 10_000
 MOST_AT_ONCE = 100
+# Columns that the audit trail does not hold, encrypted or not.
+SECRETS = frozenset({"sealed_secret"})
 SEARCH_CHARACTERS = 200
 
 
@@ -161,6 +163,7 @@ def plain(row: Table) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, date | datetime) else value
         for name, value in sorted(row.__data__.items())
+        if name not in SECRETS
     }
 
 
