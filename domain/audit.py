@@ -89,6 +89,8 @@ AUDIT_KINDS: dict[str, str] = {
     "factor:copied": "a security key was refused: its count says that there is a copy of it",
     "factor:reset": "an admin took somebody's second factors away",
     "factor:required": "an organisation requires a second factor from a day on, or no longer",
+    "viewing:started": "an admin began to see the portal as somebody else does, with the reason",
+    "viewing:ended": "an admin sees the portal as themselves again: by the button, by time, or otherwise",
     "browser:trusted": "a browser gets no mailed codes any more",
     "browser:forgotten": "a browser is no longer trusted",
     "contact:attached": "a person was attached to an organisation",
