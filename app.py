@@ -47,7 +47,7 @@ from domain.refusals import Refusal
 from gateways.files import DiskStore
 from gateways.openid import OpenIdConnect
 from models import db, make_database
-from views import assets, current, finding, fresh, held
+from views import assets, current, finding, fresh, held, viewing
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "guichet_language"
@@ -70,6 +70,8 @@ class Anonymous:
     is_staff = False
     is_agent = False
     is_admin = False
+    is_viewed = False
+    viewing = None
     may_open_requests = False
     organisation_name = ""
     id = None
@@ -99,6 +101,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     accounts.use_secret(settings.secret_key)
     _connections(app)
     _own_forms_only(app)
+    app.before_request(viewing.gate)
     csrf.init_app(app)
     for view in views.WITHOUT_FORM_TOKEN:
         csrf.exempt(view)
@@ -158,8 +161,11 @@ def _connections(app: Flask) -> None:
 
     @app.teardown_request
     def disconnect(fault: BaseException | None) -> None:
-        if not db.is_closed():
-            db.close()
+        try:
+            viewing.leave()
+        finally:
+            if not db.is_closed():
+                db.close()
 
 
 def _most_bytes() -> int:
@@ -242,7 +248,8 @@ def _sign_in(app: Flask) -> None:
         if endpoint is None or endpoint in views.ALWAYS_OPEN:
             return None
         if current_user.is_authenticated:
-            return _to_enrol() or fresh.ask()
+            # Whoever sees the portal as somebody else was asked for all that before.
+            return None if current_user.is_viewed else _to_enrol() or fresh.ask()
         if endpoint in views.PUBLIC_ENDPOINTS:
             return None
         return _to_sign_in()
@@ -349,6 +356,7 @@ def _templates(app: Flask) -> None:
         options_html=presenters.options_html,
         choices_html=presenters.choices_html,
         when=presenters.when,
+        clock=presenters.hour,
         long_day=presenters.long_day,
         marked=presenters.marked,
         article_kinds=presenters.article_kinds,
@@ -493,7 +501,7 @@ def _errors(app: Flask) -> None:
             return _to_sign_in()
         if _wants_json():
             return error_page(400)
-        kept = held.hold(session.get("token"))
+        kept = None if current_user.is_viewed else held.hold(session.get("token"))
         if kept is None or not current_user.is_authenticated:
             return error_page(400)
         flash(

@@ -473,6 +473,26 @@ class UserSession(Table):
     ended_at = UtcField(null=True)
 
 
+class Viewing(Table):
+    """An admin sees the portal as somebody else does, in one session and for a while (STAFF-9)."""
+
+    session = ForeignKeyField(UserSession, on_delete="CASCADE")
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    reason = CharField(max_length=300)
+    started_at = UtcField()
+    until = UtcField()
+    ended_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [Check("reason <> ''", "viewing_has_reason")]
+
+
+# Read with the session on every page; those that are over stay until the session goes.
+Viewing.add_index(
+    SQL("CREATE UNIQUE INDEX IF NOT EXISTS viewing_running ON viewing (session_id) WHERE ended_at IS NULL")
+)
+
+
 class AccountToken(Table):
     """A single-use link (password, invitation, address). Only its hash is kept."""
 
@@ -1964,7 +1984,7 @@ class FactorRequirement(Table):
 
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
-    RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession,
+    RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession, Viewing,
     AccountToken, SignInFailure, HeldForm, RoutingRule, ClosingRule, Ticket, TicketBlock,
     PriorityContest, Message, Attachment, Participant,
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,

@@ -22,6 +22,8 @@ from domain import advice as counsel
 from domain import closing, files, search, settings, status_page, telephone
 from domain.closing_preview import Day, Preview, Story
 from domain.closing_rules import REMINDER, WORKING_DAYS, Explanation
+from domain.explaining import Explanation as Sight
+from domain.policies import Viewer
 from domain.refusals import Refusal
 from domain.workdays import CLOSING_DAY, HOLIDAY, SkippedDay
 from models import Ticket
@@ -1687,6 +1689,18 @@ REFUSALS |= {
         "Three mails left for this address within the hour. Wait before sending another."
     ),
     "last-admin": lambda d: _("This is the only administrator of the portal left. Name another one first."),
+    "admins-only": lambda d: _("This page is for admins."),
+    "viewing-not-yours": lambda d: _("Only admins see the portal as somebody else does."),
+    "viewing-staff": lambda d: _("The portal is seen as a customer does, never as a colleague."),
+    "viewing-disabled": lambda d: _("This account is disabled: it sees nothing any more."),
+    "viewing-runs": lambda d: _("You see the portal as somebody else already. End that first."),
+    "viewing-read-only": lambda d: _(
+        "You see the portal as somebody else does: nothing can be sent, changed or taken along. "
+        "End it to act as yourself."
+    ),
+    "viewing-closed": lambda d: _(
+        "You see the portal as somebody else does: this page is closed to you meanwhile. End it to act as yourself."
+    ),
 }
 
 
@@ -3434,3 +3448,148 @@ def satisfaction_place(standing: Any) -> SatisfactionPlace | None:
         standing.may_answer,
         standing.until,
     )
+
+
+# ---- Why somebody sees a request (STAFF-9) -----------------------------------------------------------------
+
+
+def _way_names() -> dict[str, str]:
+    return {
+        "desk": _("As a member of the team, at the desk"),
+        "account_manager": _("As the account manager of the organisation"),
+        "participant": _("In copy, as a collaborator or as a named reader"),
+        "requester": _("As the requester"),
+        "administrator": _("As an administrator of the organisation"),
+        "colleague": _("As a colleague who reads the requests of the organisation"),
+    }
+
+
+def _fact_words(person: Viewer, ticket: Any) -> dict[str, tuple[str, str]]:
+    """For each fact of policies.WAYS: what to say when it holds, and when it does not."""
+    organisation, requester = ticket.organisation.name, ticket.requester.full_name
+    only = {
+        "only_me": _("It is open to its requester and to administrators only."),
+        "people": _("It is open to named people only."),
+    }
+    return {
+        "desk": (
+            _("Works at the desk, where every request is read."),
+            _("Does not work at the desk."),
+        ),
+        "account_manager": (
+            _("Is an account manager."),
+            _("Is no account manager."),
+        ),
+        "manages": (
+            _("Looks after %(organisation)s.", organisation=organisation),
+            _("Does not look after %(organisation)s.", organisation=organisation),
+        ),
+        "shared": (
+            _("The request is shared with the account manager."),
+            _("The request is not shared with the account manager."),
+        ),
+        "customer": (
+            _("Is a customer."),
+            _("Is a colleague of ours: this way is for customers."),
+        ),
+        "proven": (
+            _("Has proven the address %(address)s.", address=person.email),
+            _("Has not proven the address %(address)s yet.", address=person.email),
+        ),
+        "participant": (
+            _("Is in copy, a collaborator, or named as a reader."),
+            _("Is neither in copy, nor a collaborator, nor named as a reader."),
+        ),
+        "requester": (
+            _("Is the requester."),
+            _("Is not the requester: that is %(name)s.", name=requester),
+        ),
+        "member": (
+            _("Is a member of %(organisation)s.", organisation=organisation),
+            _("Is no member of %(organisation)s, or it is switched off.", organisation=organisation),
+        ),
+        "administrator": (
+            _("Is an administrator of %(organisation)s.", organisation=organisation),
+            _("Is no administrator of %(organisation)s.", organisation=organisation),
+        ),
+        "reads_all": (
+            _("Reads the requests of colleagues at %(organisation)s.", organisation=organisation),
+            _(
+                "Does not read the requests of colleagues at %(organisation)s, by rights or by settings.",
+                organisation=organisation,
+            ),
+        ),
+        "open": (
+            _("The request is open to the organisation."),
+            only.get(ticket.audience, _("The request is not open to the organisation.")),
+        ),
+    }
+
+
+def _act_names() -> dict[str, str]:
+    return {
+        "reply": _("Answer"),
+        "close": _("Close it"),
+        "follow_up": _("Open a follow-up"),
+        "copy": _("Put people in copy, and take them out"),
+        "audience": _("Decide who can see it"),
+        "hand_over": _("Hand it to a colleague"),
+        "contest": _("Contest a lowered priority"),
+        "note": _("Read and write internal notes"),
+    }
+
+
+def sight_words(told: Sight, person: Viewer, ticket: Any) -> SimpleNamespace:
+    """An explanation in words.
+
+    Arguments: person, whose sight is explained; ticket, with its organisation and its requester.
+    Returns sees, sentence, active, ways (name, is_open, facts of words and holds), acts (name, may).
+    """
+    names, words, acts = _way_names(), _fact_words(person, ticket), _act_names()
+    values = {"name": person.full_name, "number": ticket.number}
+    if told.sees:
+        sentence = _("%(name)s can see %(number)s.", **values)
+    elif not told.active:
+        sentence = _("%(name)s cannot see %(number)s: the account is disabled.", **values)
+    else:
+        sentence = _("%(name)s cannot see %(number)s.", **values)
+    return SimpleNamespace(
+        sees=told.sees,
+        active=told.active,
+        sentence=sentence,
+        ways=[
+            SimpleNamespace(
+                name=names[way.key],
+                is_open=way.is_open,
+                facts=[
+                    SimpleNamespace(words=words[fact.key][0 if fact.holds else 1], holds=fact.holds)
+                    for fact in way.facts
+                ],
+            )
+            for way in told.ways
+        ],
+        acts=[SimpleNamespace(name=acts[key], may=may) for key, may in told.acts],
+    )
+
+
+def viewings(entries: Iterable[Any]) -> list[str]:
+    """The times somebody saw the portal as a person did, from the record: who, when, why, and how each ended."""
+    endings = {
+        "button": _("ended by hand"),
+        "time": _("ended by time"),
+        "session": _("ended with the session"),
+        "rights": _("ended with the rights of the admin"),
+        "person": _("ended with the account"),
+    }
+    lines = []
+    for entry in entries:
+        values = {
+            "who": entry.actor.full_name if entry.actor_id else _("somebody who is gone"),
+            "when": when(entry.created_at, "long"),
+        }
+        if entry.kind == "viewing:started":
+            lines.append(_("%(when)s: %(who)s began (%(why)s)", why=entry.data.get("reason", ""), **values))
+        else:
+            how = endings.get(entry.data.get("how", ""), "")
+            lines.append(_("%(when)s: %(who)s, %(how)s", how=how, **values))
+    return lines

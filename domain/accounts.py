@@ -18,9 +18,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, NoReturn
 
-from peewee import OperationalError, fn
+from peewee import JOIN, OperationalError, fn
 
-from domain import audit, factors, mail_choices, notifications, passwords, second_step, settings, unread
+from domain import (
+    audit,
+    factors,
+    mail_choices,
+    notifications,
+    passwords,
+    second_step,
+    settings,
+    unread,
+    viewing,
+)
 from domain.conversation import adopt_copies, normal_address
 from domain.policies import STAFF_ROLES, Viewer, load_viewer, viewer_from_rows, viewer_query
 from domain.refusals import Invalid, Locked, Missing, NotAllowed, NotNow
@@ -34,6 +44,7 @@ from models import (
     SignInFailure,
     UserSession,
     UtcField,
+    Viewing,
     db,
     is_sqlite,
 )
@@ -504,7 +515,17 @@ def _prepared() -> _Statements:
     if sqlite not in _statements:
         session, _ = (
             UserSession.select(
-                UserSession.id, UserSession.person, UserSession.last_seen_at, UserSession.expires_at
+                UserSession.id,
+                UserSession.person,
+                UserSession.last_seen_at,
+                UserSession.expires_at,
+                Viewing.person,
+                Viewing.until,
+            )
+            .join(
+                Viewing,
+                JOIN.LEFT_OUTER,
+                on=((Viewing.session == UserSession.id) & Viewing.ended_at.is_null()),
             )
             .where((UserSession.token_hash == "") & UserSession.ended_at.is_null())
             .sql()
@@ -519,6 +540,7 @@ def load_session(token: str | None, now: datetime) -> tuple[int, Viewer] | None:
 
     Two indexed queries: this runs on every page. Over means: signed out, ended elsewhere, idle or too old by the
     settings, or the account disabled. Writes last_seen_at at most once a minute, and not when the database is busy.
+    In a session in which an admin sees the portal as somebody else does, the viewer is that person (viewing.py).
     """
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         return None
@@ -539,6 +561,8 @@ def load_session(token: str | None, now: datetime) -> tuple[int, Viewer] | None:
         return None
     if now >= last_seen + timedelta(seconds=SEEN_EVERY_SECONDS):
         _touch(session_id, now)
+    if row[4] is not None:
+        viewer = viewing.through(session_id, viewer, row[4], moment(row[5]), now)
     return session_id, viewer
 
 
@@ -585,6 +609,7 @@ def end_session(session_id: int, by: Viewer, now: datetime, *, origin: str = "")
         session = UserSession.get_or_none((UserSession.id == session_id) & (UserSession.person == by.id))
         if session is None:
             raise Missing("session-missing")
+        viewing.end_of(UserSession.id == session_id, now)
         ended = (
             UserSession.update(ended_at=now)
             .where((UserSession.id == session_id) & UserSession.ended_at.is_null())
@@ -609,6 +634,7 @@ def end_all(
         which = (UserSession.person == person_id) & UserSession.ended_at.is_null()
         if except_id is not None:
             which &= UserSession.id != except_id
+        viewing.end_of(which, now)
         ended = UserSession.update(ended_at=now).where(which).execute()
         if ended:
             audit.record(
@@ -1236,6 +1262,7 @@ def change_language(viewer: Viewer, language: str) -> None:
 def sweep(now: datetime) -> int:
     """Delete sessions, links, half sign-ins and tries that ended more than 30 days ago. Returns how many rows went."""
     long_ago = now - timedelta(days=KEEP_DAYS)
+    viewing.sweep(now)
     gone = (
         UserSession.delete()
         .where((UserSession.expires_at < long_ago) | (UserSession.ended_at < long_ago))

@@ -96,6 +96,8 @@ AUDIT_KINDS: dict[str, str] = {
     "identity:unlinked": "an account is no longer opened by an identity provider",
     "identity:dropped": "a provider got another issuer or client: those it had linked are unlinked",
     "secret:replaced": "the secret of a provider or the key of an application was replaced",
+    "viewing:started": "an admin began to see the portal as somebody else does, with the reason",
+    "viewing:ended": "an admin sees the portal as themselves again: by the button, by time, or otherwise",
     "browser:trusted": "a browser gets no mailed codes any more",
     "browser:forgotten": "a browser is no longer trusted",
     "contact:attached": "a person was attached to an organisation",

@@ -5,8 +5,11 @@ Rights are read at each request, so that a removal acts at once (ACC-3).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
 from peewee import JOIN, ModelSelect
@@ -48,6 +51,19 @@ class Rights:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewing:
+    """An admin who sees the portal as somebody else does (STAFF-9): who, whom, until when (aware UTC).
+
+    `over`: why it has just ended (time, rights, person); empty while it lasts.
+    """
+
+    by_id: int
+    person_id: int
+    until: datetime
+    over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """The person who reads or acts, with rights as they are now. This is what `by=` means everywhere."""
 
@@ -62,6 +78,8 @@ class Viewer:
     is_active: bool
     email_verified: bool
     memberships: tuple[Rights, ...] = ()
+    # Set when an admin sees the portal as this person does, and once more when that has just ended, on the admin.
+    viewing: Viewing | None = None
 
     # Flask-Login asks for these three.
     is_authenticated = True
@@ -85,6 +103,11 @@ class Viewer:
     def is_admin(self) -> bool:
         """Runs the portal."""
         return self.staff_role == "admin"
+
+    @property
+    def is_viewed(self) -> bool:
+        """An admin reads as this person: nothing may be written (STAFF-9)."""
+        return self.viewing is not None and not self.viewing.over
 
     @property
     def first_name(self) -> str:
@@ -202,12 +225,117 @@ def visible_tickets(viewer: Viewer | None) -> ModelSelect:
     query = Ticket.select()
     if viewer is None or not viewer.is_active:
         return query.where(Ticket.id < 0)
-    if viewer.is_agent:
-        return query
-    if viewer.staff_role == "account_manager":
-        managed = Organisation.select(Organisation.id).where(Organisation.account_manager == viewer.id)
-        return query.where(Ticket.organisation.in_(managed) & Ticket.shared_with_account_manager)
-    return query.where(_customer_sees(viewer))
+    opened = []
+    for way in WAYS:
+        conditions = way.conditions(viewer)
+        if conditions is None:
+            continue
+        if not conditions:
+            return query
+        opened.append(reduce(and_, conditions))
+    return query.where(reduce(or_, opened) if opened else Ticket.id < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which somebody with an active account comes to know of a request; open when all its facts hold.
+
+    `facts`: a key and a function of the person. It returns True or False where the person alone decides, else a
+    condition on the request.
+    """
+
+    key: str
+    facts: tuple[tuple[str, Callable[[Viewer], Any]], ...]
+
+    def conditions(self, viewer: Viewer) -> list[Any] | None:
+        """What must hold of a request for this person to know of it this way: None for never, empty for always."""
+        found = []
+        for _key, fact in self.facts:
+            holds = fact(viewer)
+            if holds is False:
+                return None
+            if holds is not True:
+                found.append(holds)
+        return found
+
+
+def _in(organisation_ids: list[int]) -> Any:
+    """The condition that a request belongs to one of these organisations; False when there are none."""
+    return Ticket.organisation.in_(organisation_ids) if organisation_ids else False
+
+
+def _is_customer(viewer: Viewer) -> bool:
+    return viewer.staff_role is None
+
+
+def _in_managed(viewer: Viewer) -> Any:
+    return Ticket.organisation.in_(
+        Organisation.select(Organisation.id).where(Organisation.account_manager == viewer.id)
+    )
+
+
+def _takes_part(viewer: Viewer) -> Any:
+    return Ticket.id.in_(Participant.select(Participant.ticket).where(Participant.person == viewer.id))
+
+
+def _in_own(viewer: Viewer) -> Any:
+    return _in([rights.organisation_id for rights in viewer.memberships])
+
+
+def _in_administered(viewer: Viewer) -> Any:
+    return _in([rights.organisation_id for rights in viewer.memberships if rights.role == "administrator"])
+
+
+def _in_read(viewer: Viewer) -> Any:
+    return _in(
+        [
+            rights.organisation_id
+            for rights in viewer.memberships
+            if rights.role != "administrator" and reads_all(rights)
+        ]
+    )
+
+
+# Every way to know of a request; one that is open is enough. visible_tickets() and the page that explains
+# (explaining.py) are both made of this table.
+WAYS: tuple[Way, ...] = (
+    Way("desk", (("desk", lambda viewer: viewer.is_agent),)),
+    Way(
+        "account_manager",
+        (
+            ("account_manager", lambda viewer: viewer.staff_role == "account_manager"),
+            ("manages", _in_managed),
+            ("shared", lambda viewer: Ticket.shared_with_account_manager),
+        ),
+    ),
+    # In CC is by address: it counts once the address is proven to be this person's (VIEW-5).
+    Way(
+        "participant",
+        (
+            ("customer", _is_customer),
+            ("proven", lambda viewer: viewer.email_verified),
+            ("participant", _takes_part),
+        ),
+    ),
+    # A requester who left the organisation leaves the requests with it (ACC-3).
+    Way(
+        "requester",
+        (
+            ("customer", _is_customer),
+            ("requester", lambda viewer: Ticket.requester == viewer.id),
+            ("member", _in_own),
+        ),
+    ),
+    Way("administrator", (("customer", _is_customer), ("administrator", _in_administered))),
+    Way(
+        "colleague",
+        (
+            ("customer", _is_customer),
+            ("reads_all", _in_read),
+            ("open", lambda viewer: Ticket.audience == "organisation"),
+        ),
+    ),
+)
 
 
 def managed_by(viewer: Viewer) -> list[int]:
@@ -238,27 +366,6 @@ def with_stand_ins(viewer: Viewer) -> tuple[Viewer, dict[Any, Any]]:
         memberships=tuple(memberships),
     )
     return anybody, given
-
-
-def _customer_sees(viewer: Viewer) -> Any:
-    member_of = [rights.organisation_id for rights in viewer.memberships]
-    mine = Participant.select(Participant.ticket).where(Participant.person == viewer.id)
-    # In CC is by address: it counts once the address is proven to be this person's (VIEW-5).
-    sees = Ticket.id.in_(mine) if viewer.email_verified else Ticket.id < 0
-    if member_of:
-        # A requester who left the organisation leaves the requests with it (ACC-3).
-        sees |= (Ticket.requester == viewer.id) & Ticket.organisation.in_(member_of)
-    everything = [rights.organisation_id for rights in viewer.memberships if rights.role == "administrator"]
-    if everything:
-        sees |= Ticket.organisation.in_(everything)
-    shared = [
-        rights.organisation_id
-        for rights in viewer.memberships
-        if rights.role != "administrator" and reads_all(rights)
-    ]
-    if shared:
-        sees |= Ticket.organisation.in_(shared) & (Ticket.audience == "organisation")
-    return sees
 
 
 def reading_rule() -> tuple[bool, bool]:

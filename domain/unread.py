@@ -207,7 +207,8 @@ def look(viewer: Viewer, ticket: Ticket, messages: Sequence[Message]) -> int | N
     if before is None or not messages:
         return None
     last = max(message.id for message in messages)
-    if last > before:
+    # An admin who sees the page as this person does has read nothing in their place.
+    if last > before and not viewer.is_viewed:
         _remember(viewer.id, ticket.id, last)
     return next((row.id for row in messages if row.id > before and row.author_id != viewer.id), None)
 

@@ -22,6 +22,7 @@ from views import (
     deletion,
     desk,
     drafts,
+    explaining,
     factors,
     files,
     finding,
@@ -45,6 +46,7 @@ from views import (
     ticket_mails,
     tickets,
     uploads,
+    viewing,
 )
 
 # Anybody may open these without an account.
@@ -160,6 +162,8 @@ BLUEPRINTS = (
     mail_choices.blueprint,
     ticket_mails.blueprint,
     satisfaction.blueprint,
+    viewing.blueprint,
+    explaining.blueprint,
 )
 
 # A mail program posts here by itself, without a page of ours before it (RFC 8058): what it holds is the link.

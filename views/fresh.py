@@ -65,6 +65,8 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "admin_articlevote.export": GET,
     "admin_outboxmessage.export": GET,
     "admin_auditentry.export": GET,
+    # The eyes of somebody else
+    "viewing.start": POST,
     # What the team cannot undo
     "deletion.call": POST,
     "deletion.complete": POST,

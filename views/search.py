@@ -43,7 +43,7 @@ def index() -> ResponseReturnValue:
             return redirect(url_for("desk.show" if viewer.is_agent else "tickets.show", number=number), 303)
     tickets, capped = lists.anywhere(viewer, q, SHOWN) if viewer is not None else ([], False)
     articles = knowledge.matching(viewer, q)
-    if viewer is not None and q and not tickets and not articles:
+    if viewer is not None and not viewer.is_viewed and q and not tickets and not articles:
         knowledge.record_miss(q, current.now())
     counts = {"all": len(tickets) + len(articles), "tickets": len(tickets), "articles": len(articles)}
     labels = {"all": _("Everything"), "tickets": _("Requests"), "articles": _("Articles")}

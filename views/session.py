@@ -15,7 +15,7 @@ from domain import accounts, factors, settings, sso
 from domain.refusals import Invalid, Missing, NotAllowed
 from forms.accounts import ForgottenForm, NewPasswordForm, RegisterForm, SignInForm
 from models import Person
-from views import current
+from views import current, viewing
 from views.redirects import local_path
 
 blueprint = Blueprint("session", __name__)
@@ -47,9 +47,12 @@ def half_way(half: str, target: str) -> Response:
 
 
 def _leave_present_session() -> None:
-    """Somebody who signs in again in the same browser leaves no session behind."""
+    """End the session of this browser on the server, so that somebody who signs in again leaves none behind."""
     if current_user.is_authenticated:
-        accounts.end_session(g.session_id, by=current.viewer(), now=current.now(), origin=current.origin())
+        viewer = current.viewer()
+        # The session is that of the admin, whoever is seen in it.
+        owner = viewing.stop("session") if viewer.is_viewed else viewer
+        accounts.end_session(g.session_id, by=owner, now=current.now(), origin=current.origin())
 
 
 def _remember_name(response: Response, name: str | None) -> None:
@@ -148,8 +151,7 @@ def lock_words(lock: accounts.Locked) -> dict[str, object]:
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
     """End the session on the server: a copy of the cookie opens nothing afterwards (S22)."""
-    if current_user.is_authenticated:
-        accounts.end_session(g.session_id, by=current.viewer(), now=current.now(), origin=current.origin())
+    _leave_present_session()
     session.clear()
     flash(_("You are signed out."), "success")
     return redirect(url_for("session.login"), 303)

@@ -240,6 +240,10 @@ TEAM_PAGES = [
     State("incidents' services", "/admin/service/", "r"),
     State("features of the guided path", "/admin/feature/", "r"),
     State("telephone lines", "/admin/helpline/", "r"),
+    State("seeing as somebody else, to begin", "/viewing/{alice}", "r"),
+    State("seeing as somebody else, refused", "/viewing/{alice}", "r", act=refused("#viewing")),
+    State("who sees what", "/desk/access?person=alice@acme.example&number={request}", "r"),
+    State("who sees what, refused", "/desk/access?person=nobody&number=SUP-1", "r", status=422),
 ]  # fmt: skip
 LOOK = [
     State("home, every look", "/", EVERYBODY, looks=tuple(LOOKS)),
@@ -345,6 +349,7 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         "rated": rated.number,
         "lowered": lowered.number,
         "leave": mail_choices.unsubscribe_token(world.alice.id, "answers"),
+        "alice": world.alice.id,
     }
     new = Organisation.create(name="Neuve", slug="neuve", created_at=scene.now)
     for role, who in ROLES.items():

@@ -16,7 +16,8 @@ from peewee import fn
 from wtforms import BooleanField
 from wtforms.validators import InputRequired, Length
 
-from domain import accounts, factors
+import presenters
+from domain import accounts, factors, viewing
 from domain.refusals import NotNow
 from models import Membership, Organisation, Person
 from views import current
@@ -77,11 +78,15 @@ class PersonView(Rows):
         "created_at",
         "last_signed_in_at",
     )
-    column_labels = {"organisations": _l("Organisations"), "factors": _l("Second factors")}
+    column_labels = {
+        "organisations": _l("Organisations"),
+        "factors": _l("Second factors"),
+        "seen_through": _l("Seen as this person"),
+    }
     column_details_list = (
         "full_name", "email", "username", "state", "organisations", "claimed_organisation", "staff_role",
         "is_supervisor", "language", "time_zone", "created_at", "email_verified_at", "first_signed_in_at",
-        "last_signed_in_at", "locked_at", "factors",
+        "last_signed_in_at", "locked_at", "factors", "seen_through",
     )  # fmt: skip
     column_sortable_list = (
         ("full_name", lambda: lowered(Person.full_name)),
@@ -186,6 +191,12 @@ class PersonView(Rows):
             )
         return ", ".join(parts) or _("None")
 
+    def show_seen_through(self, row: Any) -> str | None:
+        """Which admins saw the portal as this person does, when and why (STAFF-9). On the details page alone."""
+        if row.staff_role:
+            return None
+        return "\n".join(presenters.viewings(viewing.record_of(row.id))) or _("Never")
+
     def row_label(self, row: Any) -> str:
         """The name."""
         return str(row.full_name)
@@ -196,6 +207,18 @@ class PersonView(Rows):
             return []
         url = url_for("admin_membership.create_view", person=row.id)
         return [{"url": url, "icon": "person-plus", "label": _("Attach to an organisation")}]
+
+    def detail_links(self, row: Any) -> list[dict[str, Any]]:
+        """What this person sees: as they see it, and why (STAFF-9)."""
+        links = self.row_links(row)
+        if row.is_active and not row.staff_role:
+            url = url_for("viewing.start", person_id=row.id)
+            links.append({"url": url, "icon": "eye", "label": _("See the portal as this person")})
+        why = url_for("explaining.show", person=row.email)
+        return [
+            *links,
+            {"url": why, "icon": "patch-question", "label": _("Which requests they see, and why")},
+        ]
 
     def show_last_signed_in_at(self, row: Any) -> str:
         """The last sign-in, or never."""
