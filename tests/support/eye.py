@@ -74,7 +74,7 @@ EXPLAINED = [
     ),
     Unsure(
         "color-contrast",
-        'class="words".*partially obscured',
+        'class="(words|nav-link( active)?)".*partially obscured',
         "tabs that do not fit stand in a strip that scrolls by itself; the others of the strip have the same colours",
     ),
 ]
