@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.correspondence import counter, portal  # noqa: F401  (fixtures of the mails)
-from tests.test_sign_in_pages import HOSTS
 from tests.test_mailer import BASE, every_mail, render  # noqa: F401
+from tests.test_sign_in_pages import HOSTS
 
 LINK = re.compile(r"https?://[^\s\"'<>)]+")
 ADDRESSES = ("List-Unsubscribe", "List-Archive", "List-Help")
