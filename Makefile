@@ -2,7 +2,7 @@
 
 PY = .venv/bin/python
 
-.PHONY: help run test test-long check bench screenshots mail-gallery lighthouse messages clean
+.PHONY: help run test test-long check bench screenshots mail-gallery lighthouse messages sabotage clean
 
 help: ## say what there is to do
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -48,6 +48,10 @@ lighthouse: ## measure the main pages on Lighthouse's phone into docs/lighthouse
 messages: ## say what is still to be translated into French
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/messages.py extract
+
+sabotage: ## plant fifteen faults one at a time, and say whether the tests notice them
+	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
+	@$(PY) tools/sabotage.py $(ARGS)
 
 clean: ## remove the virtual environment and caches; data in var/ stays
 	rm -rf .venv build test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

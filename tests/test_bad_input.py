@@ -8,6 +8,7 @@ import io
 import random
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,8 @@ from tests.support.scene import Crowd, Scene, token_of
 from tests.support.server import free_port
 from tests.test_access import TABLE, stage
 
+# Of a hundred malformed requests, one at most takes longer (seconds).
+SLOWEST_OF_A_HUNDRED = 0.5
 TYPED = "Un texte long à écrire, qu’il ne faut pas perdre"
 
 
@@ -584,8 +587,11 @@ class Malformed:
         return made
 
 
-def malformed(make_app: Any, world: SimpleNamespace, count: int, seed: int) -> None:
-    """Send `count` malformed requests as alice, sam, root and a stranger; none may end in a fault."""
+def malformed(make_app: Any, world: SimpleNamespace, count: int, seed: int) -> float:
+    """Send `count` malformed requests as alice, sam, root and a stranger; none may end in a fault.
+
+    Returns how many seconds 99 of 100 took at most.
+    """
     app = make_app()
     PortalClient.lint = False
     made = Scene(app, world).standing()
@@ -605,14 +611,16 @@ def malformed(make_app: Any, world: SimpleNamespace, count: int, seed: int) -> N
     # The many screens of the administration are alike: a third of the requests goes there, not nine tenths.
     rules += [rule for rule in rules if not rule.endpoint.startswith("admin_")] * 12
     maker = Malformed(seed, rules, known)
-    faults = []
+    faults, took = [], []
     for at in range(count):
         name = names[at % 4]
         asked = maker.request(crowd.tokens[name])
         browser = crowd.browsers[name]
+        began = time.perf_counter()
         answer = browser.open(**asked)
         answer.get_data()
         answer.close()
+        took.append(time.perf_counter() - began)
         if answer.status_code >= 500 or b"Traceback" in answer.data:
             faults.append(f"{name} {asked['method']} {asked['path'][:200]}?{asked['query_string'][:300]} "
                           f"{str(asked.get('data', b''))[:600]} {asked['headers']}: {answer.status_code}")  # fmt: skip
@@ -624,6 +632,7 @@ def malformed(make_app: Any, world: SimpleNamespace, count: int, seed: int) -> N
                 browser.sign_in(getattr(world, name))
             crowd.tokens[name] = token_of(browser)
     assert not faults, f"{len(faults)} of {count} ended in a fault:\n" + "\n".join(faults[:20])
+    return sorted(took)[int(len(took) * 0.99)]
 
 
 @pytest.fixture
@@ -721,4 +730,6 @@ def test_no_malformed_request_ends_in_a_fault(
 def test_ten_thousand_malformed_requests_end_in_no_fault(
     make_app: Any, world: SimpleNamespace, unlinted: Any, swept: Any, seed: int
 ) -> None:
-    malformed(make_app, world, 1000, seed)
+    slow = malformed(make_app, world, 1000, seed)
+    print(f"p99 of 1000 malformed requests (seed {seed}): {slow * 1000:.0f} ms")
+    assert slow < SLOWEST_OF_A_HUNDRED

@@ -125,7 +125,7 @@ def test_an_admin_reads_each_rule_in_words(app: Any, client: PortalClient, world
     assert "/desk/access?person=alice" in record and f"/viewing/{world.alice.id}" in record
     page = client.get(f"/desk/access?person=alice@acme.example&number={ticket.number.lower()}").text
     assert f"Alice Martin peut voir {ticket.number}." in page
-    assert "Est le demandeur." in page and "Ne travaille pas au guichet." in page
+    assert "Est le demandeur." in page and "Ne travaille pas au bureau." in page
     page = client.get(f"/desk/access?person=charlie@globex.example&number={ticket.number}").text
     assert f"ne peut pas voir {ticket.number}." in page
     assert "N’est pas membre de Acme" in page

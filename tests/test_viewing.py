@@ -11,8 +11,10 @@ import pytest
 import models
 from domain import accounts, policies, unread, viewing
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
-from models import AuditEntry, Person, TicketRead, UserSession, Viewing, db
+from models import AuditEntry, Person, Ticket, TicketRead, UserSession, Viewing, db
 from tests.conftest import NOW
+from tests.support.browser_pages import be
+from tests.support.browsing import DESK, PHONE
 from tests.support.client import PASSWORD, PortalClient
 from tests.support.scene import Scene
 from tests.support.scene import key as fresh_key
@@ -292,3 +294,36 @@ def test_two_requests_that_find_it_over_record_one_end(world: Any, clock: Any) -
         viewing.through(session_id, root, world.alice.id, seen.until, clock.advance(minutes=31))
     assert len(entries("viewing:ended")) == 1
     assert token and fresh_key() and not db.is_closed()
+
+
+# ---- In a browser ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look", [("light", DESK), ("dark", PHONE)], ids=["light, wide", "dark, phone"])
+def test_an_admin_looks_through_the_eyes_of_alice_and_comes_back(
+    browser_context: Any, live_server: Any, world: SimpleNamespace, axe: Any, look: Any
+) -> None:
+    scheme, size = look
+    page = be(browser_context(color_scheme=scheme, viewport=size), live_server, world.root).new_page()
+    page.goto(f"/admin/person/details/?id={world.alice.id}")
+    page.locator(f"a[href='/viewing/{world.alice.id}']").click()
+    axe(page)
+    page.locator("#viewing [name=reason]").fill(REASON)
+    page.locator("#viewing button.btn-primary").click()
+    banner = page.locator(".viewing")
+    banner.wait_for()
+    assert "Alice Martin" in banner.inner_text() and page.locator("html").get_attribute("lang") == "fr"
+    axe(page)
+    page.goto("/account")
+    assert "vous est fermée" in page.locator("main").inner_text()
+    axe(page)
+    banner.locator("button").click()
+    page.wait_for_url("**/admin/person/details/**")
+    assert page.locator(".viewing").count() == 0
+    assert REASON in page.locator("main").inner_text()
+    page.locator("a[href^='/desk/access?person=']").click()
+    number = Ticket.get(Ticket.requester == world.alice).number
+    page.locator("#who [name=number]").fill(number)
+    page.locator("#who button").click()
+    page.get_by_text(f"Alice Martin peut voir {number}.").wait_for()
+    axe(page)
