@@ -31,6 +31,7 @@ from views.admin.deletions import DeletionView
 from views.admin.guidance import AssistantQuestionView, EscalationLineView, HelpLineView, HighlightView
 from views.admin.home import HomeView
 from views.admin.ideas import IdeaCommentView, IdeaView
+from views.admin.imports import ContactImportView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
@@ -44,6 +45,7 @@ VIEWS = (
     OrganisationView,
     MembershipView,
     PersonView,
+    ContactImportView,
     TicketView,
     LicenceRequestView,
     DeletionView,
