@@ -61,6 +61,7 @@ MEMBER_ROLES = ("member", "contact", "administrator")
 database_cli = AppGroup("db", help="The tables.")
 preset_cli = AppGroup("preset", help="Whole set-ups of the portal, as files.")
 people_cli = AppGroup("people", help="Accounts.")
+contacts_cli = AppGroup("contacts", help="Contacts of organisations.")
 search_cli = AppGroup("search", help="The index of requests and articles.")
 audit_cli = AppGroup("audit", help="The record of who did what.")
 
@@ -306,6 +307,63 @@ def people_disable(email: str) -> None:
     click.echo(f"{email} is disabled.")
 
 
+@contacts_cli.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Only say what each line would do.")
+@click.option("--organisation", default=None, help="Name of the customer, for lines that name none.")
+@click.option("--role", type=click.Choice(MEMBER_ROLES), default="contact", help="For lines that name none.")
+@click.option("--language", type=click.Choice(["fr", "en"]), default="fr", help="For lines that name none.")
+@click.option("--invite/--no-invite", default=True, help="Mail an invitation to new people.")
+@connected
+def contacts_import(
+    file: Any, dry_run: bool, organisation: str | None, role: str, language: str, invite: bool
+) -> None:
+    """Create and change contacts from a CSV or XLSX file, line by line."""
+    from domain import contact_files, contact_import
+
+    row = None
+    if organisation:
+        row = Organisation.get_or_none(Organisation.name == organisation)
+        if row is None:
+            raise click.ClickException(f"There is no organisation named {organisation}.")
+    name = os.path.basename(getattr(file, "name", "") or "contacts")
+    options = contact_import.Options(
+        row.id if row else None, role, language, invite, f"imported by command from {name}"
+    )
+    read = contact_files.read(file.read(contact_files.MOST_BYTES + 1))
+    if read.ignored:
+        click.echo(f"columns left out: {', '.join(read.ignored)}")
+    if dry_run:
+        judged = contact_import.look(read, options)
+        _say_lines([(one.number, one.cells, *one.verdict) for one in judged])
+        click.echo("Nothing is changed: this was a dry run.")
+        return
+    batch = contact_import.prepare(read, name, options, None, _now())
+    contact_import.begin(batch.id, None, _now())
+    while contact_import.find(batch.id).state == "running":
+        contact_import.go_on(_now(), 1.0, batch.id)
+    _say_lines(
+        [
+            (line.number, line.cells, line.outcome, line.code, line.data)
+            for line in contact_import.lines(batch.id)
+        ]
+    )
+
+
+def _say_lines(lines: list[tuple[int, dict[str, str], str, str, dict[str, Any]]]) -> None:
+    """Print the lines of an import with what became of each, and how many of each kind."""
+    import presenters
+    from domain.contact_import import OUTCOMES
+
+    counts = dict.fromkeys(OUTCOMES, 0)
+    with force_locale("en"):
+        for number, cells, outcome, code, data in lines:
+            counts[outcome] += 1
+            words = " ".join(presenters.import_words(outcome, code, data))
+            click.echo(f"line {number}  {outcome:<9}  {cells.get('email') or '-'}  {words}")
+    click.echo(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+
+
 @search_cli.command("rebuild")
 @connected
 def search_rebuild() -> None:
@@ -339,6 +397,7 @@ def register(app: Flask) -> None:
         database_cli,
         preset_cli,
         people_cli,
+        contacts_cli,
         search_cli,
         audit_cli,
         serve,

@@ -27,6 +27,7 @@ import mailer
 from domain import (
     accounts,
     closing,
+    contact_import,
     deletion,
     digests,
     drafts,
@@ -54,6 +55,8 @@ POSTGRES_LOCK = 7241003
 MAILS_IN_ONE_RUN = 2000
 # Answers to everybody affected, written in one run: others write in between.
 ANSWERS_IN_ONE_RUN = 200
+# Lines of files of contacts, carried out in one run: others write in between.
+IMPORT_SECONDS = 10.0
 # A text that nobody came back for within a day is not kept longer.
 HELD_FORM_HOURS = 24
 
@@ -120,9 +123,20 @@ def sweep_uploads(app: Flask, now: datetime) -> int:
 
 
 def clean_sessions(app: Flask, now: datetime) -> int:
-    """Forget ended sessions, old links, failed sign-ins, held texts, old drafts. Returns how many rows."""
+    """Forget ended sessions, old links, failed sign-ins, held texts, old drafts and imports. Returns how many rows."""
     held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
-    return int(held) + accounts.sweep(now) + mail_actions.sweep(now) + drafts.sweep(now)
+    return (
+        int(held)
+        + accounts.sweep(now)
+        + mail_actions.sweep(now)
+        + drafts.sweep(now)
+        + contact_import.sweep(now)
+    )
+
+
+def carry_out_imports(app: Flask, now: datetime) -> int:
+    """Go on carrying out files of contacts (ACC-4). Returns how many lines."""
+    return contact_import.go_on(now, IMPORT_SECONDS)
 
 
 class Job(NamedTuple):
@@ -158,6 +172,7 @@ JOBS: tuple[Job, ...] = (
         clean_sessions,
         "forget ended sessions, old links, held texts, drafts and failed sign-ins",
     ),
+    Job("imports", 5, carry_out_imports, "go on creating and changing contacts of a file"),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )

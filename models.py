@@ -1982,6 +1982,63 @@ class FactorRequirement(Table):
     from_day = DateField()
 
 
+class ContactImport(Table):
+    """A file of contacts: first looked at, then carried out line by line (ACC-4)."""
+
+    # Nobody: the command of the operator.
+    by = ForeignKeyField(Person, null=True, on_delete="SET NULL", backref="contact_imports")
+    file_name = CharField(max_length=200)
+    # For lines that name none.
+    organisation = ForeignKeyField(Organisation, null=True, on_delete="SET NULL", backref="contact_imports")
+    role = CharField(max_length=20, default="contact")
+    language = CharField(max_length=2, default="fr")
+    invite = BooleanField(default=True)
+    reason = CharField(max_length=300)
+    state = CharField(max_length=10, default="checked")
+    total = IntegerField(default=0)
+    handled = IntegerField(default=0)
+    created = IntegerField(default=0)
+    changed = IntegerField(default=0)
+    unchanged = IntegerField(default=0)
+    refused = IntegerField(default=0)
+    # Headings of the file that mean nothing here.
+    ignored = JSONField(default=list)
+    created_at = UtcField()
+    started_at = UtcField(null=True)
+    ended_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [
+            Check("state IN ('checked', 'running', 'done', 'stopped')", "contact_import_state_known")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.file_name)
+
+
+class ContactImportLine(Table):
+    """A line of such a file: what it would do, then what it did. Deleted after a month: it holds personal data."""
+
+    batch = ForeignKeyField(ContactImport, backref="lines", on_delete="CASCADE")
+    number = IntegerField()
+    cells = JSONField(default=dict)
+    outcome = CharField(max_length=10)
+    # Why it is refused: the code of a refusal, and what its sentence needs. Else what changes.
+    code = CharField(max_length=40, default="")
+    data = JSONField(default=dict)
+    handled_at = UtcField(null=True)
+
+    class Meta:
+        # Serves the lines of one outcome, in the order of the file, and the next ones to carry out.
+        indexes = ((("batch", "number"), True), (("batch", "outcome", "number"), False))
+        constraints = [
+            Check(
+                "outcome IN ('created', 'changed', 'unchanged', 'refused')",
+                "contact_import_line_outcome_known",
+            )
+        ]
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession, Viewing,
@@ -1999,4 +2056,5 @@ TABLES: list[type[Table]] = [
     ColumnChoice, TicketRead, ReadMark,
     Authenticator, SecurityKey, RecoveryCode, SpentChallenge, PendingSignIn, KnownBrowser, FactorRequirement,
     AddressChange, IdentityProvider, ExternalIdentity, LinkingApplication,
+    ContactImport, ContactImportLine,
 ]  # fmt: skip

@@ -1704,6 +1704,145 @@ REFUSALS |= {
 }
 
 
+REFUSALS |= {
+    "import-too-large": lambda d: _(
+        "This file is too large: %(megabytes)s MB at most. Cut it in two.", megabytes=d.get("megabytes", "")
+    ),
+    "import-empty": lambda d: _("This file holds no line of contacts under a line of headings."),
+    "import-unreadable": lambda d: _("This file cannot be read. Give a CSV file or an XLSX workbook."),
+    "import-encoding": lambda d: _("This text cannot be read. Save the file again as CSV in UTF-8."),
+    "import-old-workbook": lambda d: _("This is a workbook of an old kind. Save it again as XLSX or CSV."),
+    "import-no-address": lambda d: _(
+        "No column holds the addresses. Call it “Email”, in the first line of the file."
+    ),
+    "import-column-twice": lambda d: _(
+        "Two columns mean the same: “%(heading)s”. Take one out.", heading=d.get("heading", "")
+    ),
+    "import-too-many-lines": lambda d: _(
+        "This file has too many lines: %(most)s at most. Cut it in two.", most=d.get("most", "")
+    ),
+    "import-too-many-columns": lambda d: _(
+        "This file has too many columns: %(most)s at most.", most=d.get("most", "")
+    ),
+    "import-begun": lambda d: _("This file is being carried out, or was already."),
+    "import-formula": lambda d: _(
+        "%(column)s: a spreadsheet would compute this text. Put its value instead.", column=_column_of(d)
+    ),
+    "import-cell-too-long": lambda d: _(
+        "%(column)s: %(most)s characters at most.", column=_column_of(d), most=d.get("most", "")
+    ),
+    "import-address-needed": lambda d: _("The address is missing."),
+    "import-name-needed": lambda d: _("The name is missing: this person has no account yet."),
+    "import-role-unknown": lambda d: _(
+        "“%(value)s” is not a role: member, approved contact or administrator.", value=d.get("value", "")
+    ),
+    "import-language-unknown": lambda d: _(
+        "“%(value)s” is not a language: fr or en.", value=d.get("value", "")
+    ),
+    "import-organisation-needed": lambda d: _("The organisation is missing, here and for the whole file."),
+    "import-organisation-unknown": lambda d: _(
+        "There is no organisation “%(name)s”. Create it first, or correct its name.", name=d.get("name", "")
+    ),
+    "import-organisation-two": lambda d: _(
+        "Several organisations are called almost “%(name)s”. Write the name exactly.", name=d.get("name", "")
+    ),
+    "import-organisation-closed": lambda d: _("%(name)s is not in use any more.", name=d.get("name", "")),
+    "import-username-fixed": lambda d: _(
+        "This account has the user name %(username)s, which stays as it is.", username=d.get("username", "")
+    ),
+    "import-removed": lambda d: _(
+        "This person was removed from %(name)s. Approve them again by hand to bring them back.",
+        name=d.get("name", ""),
+    ),
+    "import-twice": lambda d: _(
+        "The same person in the same organisation as line %(line)s.", line=d.get("line", "")
+    ),
+    "import-differs": lambda d: _(
+        "%(column)s: line %(line)s says something else of the same person.",
+        column=_column_of(d),
+        line=d.get("line", ""),
+    ),
+}
+
+
+def import_column(name: str) -> str:
+    """The heading of a column of a file of contacts."""
+    return {
+        "email": _("Address"),
+        "full_name": _("Name"),
+        "organisation": _("Organisation"),
+        "role": _("Role"),
+        "username": _("User name"),
+        "language": _("Language"),
+    }.get(name, name)
+
+
+def _column_of(data: Mapping[str, Any]) -> str:
+    return import_column(str(data.get("field", "")))
+
+
+def member_role(role: str) -> str:
+    """What somebody is in an organisation."""
+    return {
+        "administrator": _("administrator"),
+        "contact": _("approved contact"),
+        "member": _("member"),
+    }.get(role, role)
+
+
+def language_name(code: str) -> str:
+    """A language as its readers call it."""
+    return {"fr": "français", "en": "English"}.get(code, code)
+
+
+def import_outcome(outcome: str) -> str:
+    """What became of a line of a file of contacts, or will."""
+    return {
+        "created": _("Created"),
+        "changed": _("Modified"),
+        "unchanged": _("Unchanged"),
+        "refused": _("Refused"),
+    }.get(outcome, outcome)
+
+
+def import_words(outcome: str, code: str, data: Mapping[str, Any]) -> list[str]:
+    """What a line of a file of contacts does, sentence by sentence, or why it is refused (ACC-4)."""
+    if outcome == "refused":
+        words = REFUSALS.get(code)
+        sentence = words(data) if words else _("This cannot be done now.")
+        if code in ("name-too-long", "name-characters"):
+            sentence = _("%(column)s: %(words)s", column=_column_of(data), words=sentence)
+        return [sentence]
+    said = []
+    if outcome == "created":
+        said.append(_("New account."))
+    for name, show in (("full_name", str), ("language", language_name)):
+        if name in data:
+            before, after = data[name]
+            said.append(
+                _(
+                    "%(column)s: %(before)s becomes %(after)s.",
+                    column=import_column(name),
+                    before=show(before),
+                    after=show(after),
+                )
+            )
+    if "joins" in data:
+        name, role = data["joins"]
+        said.append(_("Joins %(organisation)s: %(role)s.", organisation=name, role=member_role(role)))
+    if "role" in data:
+        before, after = data["role"]
+        said.append(
+            _(
+                "%(column)s: %(before)s becomes %(after)s.",
+                column=import_column("role"),
+                before=member_role(before),
+                after=member_role(after),
+            )
+        )
+    return said or [_("Everything is like this already.")]
+
+
 def password_refusal(data: Mapping[str, Any]) -> str:
     """What to change in a password that was refused: the first rule it breaks, most useful first (ACC-6)."""
     faults = data.get("faults") or ["short"]

@@ -104,6 +104,8 @@ AUDIT_KINDS: dict[str, str] = {
     "contact:approved": "a person joined the approved contacts",
     "contact:removed": "a person left the approved contacts",
     "contact:changed": "the role of a contact changed",
+    "contacts:import_started": "contacts of a file are to be created or changed",
+    "contacts:import_ended": "the lines of a file of contacts were carried out, or stopped",
     "admin:created": "a row was made on an admin screen",
     "admin:changed": "a row was changed on an admin screen",
     "admin:deleted": "a row was deleted on an admin screen",
@@ -184,8 +186,12 @@ def record(
     if not is_sqlite():
         # The chain has one end: two transactions must not both build on it. Released at commit.
         db.execute_sql("SELECT pg_advisory_xact_lock(7241001)")
-    last = AuditEntry.select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1).tuples().first()
-    previous_hash = last[0] if last else ""
+    last = statements.tuples(
+        "audit.last_entry",
+        lambda: AuditEntry.select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1),
+        {},
+    )
+    previous_hash = last[0][0] if last else ""
     actor_id = by.id if by else None
     return AuditEntry.create(
         kind=kind,

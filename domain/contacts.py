@@ -11,7 +11,7 @@ from datetime import datetime
 
 from peewee import fn
 
-from domain import accounts, audit, conversation, handover, settings
+from domain import accounts, audit, conversation, handover, settings, statements
 from domain.policies import Viewer
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Membership, Organisation, Person
@@ -158,12 +158,10 @@ def add_membership(
         raise Invalid("role-unknown", field="role")
     reason = _reason(reason)
     with accounts.one_at_a_time(f"contacts:{organisation_id}"):
-        if Organisation.get_or_none(Organisation.id == organisation_id) is None:
-            raise Missing()
-        _manage(by, organisation_id)
-        person = Person.get_or_none(Person.id == person_id)
+        person = _person_beside(person_id, organisation_id)
         if person is None:
             raise Missing()
+        _manage(by, organisation_id)
         if person.staff_role is not None:
             raise Invalid("contact-is-staff", field="email")
         if not person.is_active:
@@ -203,6 +201,20 @@ def add_membership(
             role=role, before=was, reason=reason,
         )  # fmt: skip
     return row
+
+
+def _person_beside(person_id: int, organisation_id: int) -> Person | None:
+    """A person, when the organisation exists too. One query, whose words are kept: files of contacts ask it often."""
+    this, place = statements.stand_in(0), statements.stand_in(1)
+    found = statements.rows(
+        "contacts.person_beside",
+        lambda: Person.select().where(
+            (Person.id == this)
+            & fn.EXISTS(Organisation.select(Organisation.id).where(Organisation.id == place))
+        ),
+        {this: person_id, place: organisation_id},
+    )
+    return found[0] if found else None
 
 
 def attach(

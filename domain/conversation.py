@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from domain import audit, closing, drafts, lifecycle, notifications, policies, search
+from domain import audit, closing, drafts, lifecycle, notifications, policies, search, statements
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Membership, Message, Participant, Person, Ticket, db
 
@@ -461,7 +461,15 @@ def adopt_copies(person_id: int, email: str) -> int:
     somebody else's. What they open is decided by policies.py. Within the caller's transaction. Returns how many.
     """
     waiting = Participant.person.is_null() & (Participant.email == email)
-    tickets = [row[0] for row in Participant.select(Participant.ticket).where(waiting).tuples()]
+    this = "this address"
+    found = statements.tuples(
+        "conversation.waiting_copies",
+        lambda: Participant.select(Participant.ticket).where(
+            Participant.person.is_null() & (Participant.email == this)
+        ),
+        {this: email},
+    )
+    tickets = [row[0] for row in found]
     if tickets:
         Participant.update(person=person_id).where(waiting).execute()
         for ticket_id in set(tickets):

@@ -16,6 +16,8 @@ import views
 from domain import (
     announcements,
     blocking,
+    contact_files,
+    contact_import,
     contests,
     ideas,
     knowledge,
@@ -446,6 +448,18 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
      "303 403 403 403 403 403 403 404"),
     ("admin_article.restore_view", "POST", "/admin/article/restore/", {"id": "{article_id}", "number": "1"},
      "303 403 403 403 403 403 403 303"),
+    # {contactimport_id} was looked at and waits
+    ("admin_contactimport.template", "GET", "/admin/contactimport/template/", {}, "303 403 403 403 403 403 403 200"),
+    ("admin_contactimport.csv", "GET", "/admin/contactimport/report/?id={contactimport_id}", {},
+     "303 403 403 403 403 403 403 200"),
+    ("admin_contactimport.csv", "GET", "/admin/contactimport/report/?id=999999999", {}, "303 403 403 403 403 403 403 404"),
+    ("admin_contactimport.run", "POST", "/admin/contactimport/run/", {"id": "{contactimport_id}"},
+     "303 403 403 403 403 403 403 303"),
+    ("admin_contactimport.run", "POST", "/admin/contactimport/run/", {"id": "999999999"}, "303 403 403 403 403 403 403 404"),
+    ("admin_contactimport.stop", "POST", "/admin/contactimport/stop/", {"id": "{contactimport_id}"},
+     "303 403 403 403 403 403 403 303"),
+    ("admin_contactimport.discard", "POST", "/admin/contactimport/discard/", {"id": "{contactimport_id}"},
+     "303 403 403 403 403 403 403 303"),
     ("admin.index", "GET", "/admin/", {}, "303 403 403 403 403 403 403 200"),
     ("admin_calendar.year", "GET", "/admin/calendar/year/?id={calendar_id}", {}, "303 403 403 403 403 403 403 200"),
     ("admin_settings.index", "GET", "/admin/settings/", {}, "303 403 403 403 403 403 403 200"),
@@ -459,6 +473,7 @@ ADMIN_TABLES: dict[str, str] = {
     "membership": "list details new edit",
     "person": "list details new edit",
     "ticket": "list details edit",
+    "contactimport": "list details new",
     "licencerequest": "list details edit",
     "deletion": "list details",
     "ticketevent": "list details",
@@ -681,6 +696,10 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "words": made.words,
         "other_words": made.other_words,
     }
+    contact_import.prepare(
+        contact_files.read(b"email,full_name,organisation\nzoe@acme.example,Zoe,Acme\n"), "people.csv",
+        contact_import.Options(), None, now,
+    )  # fmt: skip
     models.ProductKind.create(product=models.Product.select().first(), kind=models.Kind.select().first())
     for table in models.TABLES:
         first = table.select(table.id).order_by(table.id).first() if "id" in table._meta.fields else None

@@ -70,6 +70,34 @@ def test_a_person_that_cannot_be_added_is_refused_with_a_sentence_in_english(
     assert Person.get_or_none(Person.email == "zoe@acme.example") is None
 
 
+LIST = "Courriel;Nom complet;Organisation\nzoe@acme.example;Zoé Zola;Acme\nalice@acme.example;;Acme\nnobody;X;Acme\n"
+
+
+def test_contacts_come_from_a_file_line_by_line_and_a_dry_run_changes_nothing(
+    run: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "contacts.csv"
+    file.write_text(LIST, "cp1252")
+    for words in (("--dry-run",), ()):
+        result = run("contacts", "import", str(file), *words)
+        assert result.exit_code == 0, result.output
+        assert "line 2  created" in result.output and "line 4  refused    nobody" in result.output
+        assert "1 created, 0 changed, 1 unchanged, 1 refused" in result.output
+        assert (Person.get_or_none(Person.email == "zoe@acme.example") is None) == bool(words)
+    membership = Membership.get(Membership.person == Person.get(Person.email == "zoe@acme.example"))
+    assert membership.reason == "imported by command from contacts.csv"
+    assert OutboxMessage.get(OutboxMessage.recipient == "zoe@acme.example").template == "account-invitation"
+    assert "0 created, 0 changed, 2 unchanged, 1 refused" in run("contacts", "import", str(file)).output
+
+
+def test_a_file_that_is_no_list_of_contacts_is_refused_with_a_sentence(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "contacts.csv"
+    file.write_text("name\nZoé\n")
+    result = run("contacts", "import", str(file))
+    assert result.exit_code == 1 and "No column holds the addresses" in result.output
+    assert run("contacts", "import", str(file), "--organisation", "Nowhere").exit_code == 1
+
+
 def test_an_address_that_is_taken_is_refused(run: Any) -> None:
     result = run("people", "add", "--email", "alice@acme.example", "--name", "Other", "--role", "agent")
     assert result.exit_code != 0 and Person.select().where(Person.email == "alice@acme.example").count() == 1

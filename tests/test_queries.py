@@ -72,11 +72,12 @@ DESK = {
     "/desk/incidents/new": 3,
 }
 ADMIN = {
-    "/admin/": 47,
+    "/admin/": 48,
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
     "/admin/person/": 5,
+    "/admin/contactimport/": 5,
     "/admin/ticket/": 8,
     "/admin/licencerequest/": 6,
     "/admin/deletion/": 5,

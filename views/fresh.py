@@ -53,10 +53,13 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "admin_membership.edit_view": POST,
     "admin_membership.action_view": POST,
     "admin_organisation.edit_view": POST,
+    "admin_contactimport.run": POST,
     "admin_settings.index": POST,
     # Files with personal data
     "admin_person.export": GET,
     "admin_membership.export": GET,
+    "admin_contactimport.csv": GET,
+    "admin_contactimport.export": GET,
     "admin_organisation.export": GET,
     "admin_ticket.export": GET,
     "admin_ticketevent.export": GET,

@@ -1,4 +1,4 @@
-// The administration with script: choose all rows, count the chosen ones, suggestions while one types.
+// The administration with script: choose all rows, count the chosen ones, suggestions while one types, progress.
 // Without script everything works too: rows are chosen one by one, names are typed whole.
 
 const acts = document.querySelector("[data-acts]");
@@ -56,5 +56,19 @@ for (const input of document.querySelectorAll("input[data-lookup]")) {
     }, 200);
   });
 }
+
+// What is under way is asked again and drawn in its place; once it is over, the whole page tells how it went.
+const lookAgain = async (panel) => {
+  const answer = await fetch(location.href).catch(() => null);
+  const fresh = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const now = fresh && fresh.querySelector("[data-again]");
+  if (fresh && !now) return location.reload();
+  if (now) {
+    for (const part of ["[role=status]", ".meter"]) panel.querySelector(part)?.replaceWith(now.querySelector(part));
+  }
+  setTimeout(lookAgain, panel.dataset.again * 1000, panel);
+};
+const underWay = document.querySelector("[data-again]");
+if (underWay) setTimeout(lookAgain, underWay.dataset.again * 1000, underWay);
 
 document.querySelector(".error-summary, .foreseen")?.focus();

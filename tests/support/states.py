@@ -177,6 +177,15 @@ ADMINISTRATION = [
     State("requests, full", "/admin/ticket/", "r"),
     State("memberships", "/admin/membership/?search=acme", "r"),
     State("organisation, new", "/admin/organisation/new/", "r"),
+    State("files of contacts", "/admin/contactimport/", "r"),
+    State(
+        "file of contacts, refused",
+        "/admin/contactimport/new/",
+        "r",
+        act=refused("main form:has([name=file])"),
+    ),
+    State("file of contacts, looked at", "/admin/contactimport/details/?id={contacts_file}", "r"),
+    State("file of contacts, under way", "/admin/contactimport/details/?id={contacts_running}", "r"),
     State("team, refused", "/admin/team/new/", "r", act=refused("main form:has([name=slug])")),
     State("closing rule", "/admin/closingrule/edit/?id=1", "r"),
     State("settings", "/admin/settings/", "r"),
@@ -280,7 +289,16 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
 
     Also gives each role its language, and a twin who has nothing yet under "empty:" and the letter of the role.
     """
-    from domain import blocking, ideas, joining, lifecycle, mail_choices, status_page
+    from domain import (
+        blocking,
+        contact_files,
+        contact_import,
+        ideas,
+        joining,
+        lifecycle,
+        mail_choices,
+        status_page,
+    )
     from models import Membership, Organisation, Person, Service, Team, Ticket
 
     made = scene.in_each_status()
@@ -351,6 +369,15 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         "leave": mail_choices.unsubscribe_token(world.alice.id, "answers"),
         "alice": world.alice.id,
     }
+    for name in ("contacts_file", "contacts_running"):
+        file = contact_files.read(
+            "Courriel;Nom complet;Organisation;Rôle;Pointure\n"
+            "zoe@acme.example;Zoé Zola;Acme;;38\nalice@acme.example;Alice M.;Acme;;\n"
+            f"bob@acme.example;;Acme;;\n{LONG}@acme.example;{LONG};{LONG};;\n".encode()
+        )
+        batch = contact_import.prepare(file, "contacts.csv", contact_import.Options(), None, scene.now)
+        stage[name] = batch.id
+    contact_import.begin(batch.id, None, scene.now)
     new = Organisation.create(name="Neuve", slug="neuve", created_at=scene.now)
     for role, who in ROLES.items():
         Person.update(language=LANGUAGES[role]).where(Person.id == getattr(world, who).id).execute()

@@ -31,6 +31,7 @@ from views.admin.deletions import DeletionView
 from views.admin.guidance import AssistantQuestionView, EscalationLineView, HelpLineView, HighlightView
 from views.admin.home import HomeView
 from views.admin.ideas import IdeaCommentView, IdeaView
+from views.admin.imports import ContactImportView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
@@ -47,6 +48,7 @@ VIEWS = (
     PersonView,
     IdentityProviderView,
     LinkingApplicationView,
+    ContactImportView,
     TicketView,
     LicenceRequestView,
     DeletionView,
