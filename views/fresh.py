@@ -50,9 +50,12 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "admin_articlevote.export": GET,
     "admin_outboxmessage.export": GET,
     "admin_auditentry.export": GET,
+    "own_data.show": POST,
+    "own_data.of_person": POST,
     # What the team cannot undo
     "deletion.call": POST,
     "deletion.complete": POST,
+    "redaction.show": POST,
 }
 
 MARK = "fresh:"

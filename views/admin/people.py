@@ -197,6 +197,11 @@ class PersonView(Rows):
         url = url_for("admin_membership.create_view", person=row.id)
         return [{"url": url, "icon": "person-plus", "label": _("Attach to an organisation")}]
 
+    def detail_links(self, row: Any) -> list[dict[str, Any]]:
+        """What an admin does for one person who asked (STAFF-7)."""
+        url = url_for("own_data.of_person", key=row.id)
+        return [*self.row_links(row), {"url": url, "icon": "download", "label": _("Data as a file")}]
+
     def show_last_signed_in_at(self, row: Any) -> str:
         """The last sign-in, or never."""
         return self.words(row.last_signed_in_at) or _("Never")
