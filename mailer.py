@@ -64,6 +64,7 @@ from models import (
     OutboxMessage,
     Participant,
     Person,
+    Redaction,
     RequestForm,
     Satisfaction,
     Scale,
@@ -520,9 +521,16 @@ def _message(to: Reader) -> dict[str, Any]:
     if message is None or message.kind != "reply" or message.ticket_id != to.row.ticket_id:
         raise Skipped("no-message")
     carries = bool(settings.get("mail_carries_text"))
+    # Taken out while the mail waited: it says so, and nothing else (STAFF-10).
+    redacted = Redaction.select().where(Redaction.message == message.id).exists()
+    body = presenters.removed_words() if redacted else message.body
     with_it = (
         Attachment.select()
-        .where((Attachment.message == message.id) & (Attachment.is_internal == False))  # noqa: E712
+        .where(
+            (Attachment.message == message.id)
+            & (Attachment.is_internal == False)  # noqa: E712
+            & ~Attachment.stored_name.startswith(files.REDACTED)
+        )
         .count()
     )
     author = _name_of(message.author_id)
@@ -530,8 +538,8 @@ def _message(to: Reader) -> dict[str, Any]:
         "author": author,
         "first_name": author.split(" ", 1)[0],
         "side": message.side,
-        "text": body_text(message.body) if carries else "",
-        "html": body_html(message.body) if carries else "",
+        "text": body_text(body) if carries else "",
+        "html": body_html(body) if carries else "",
         "files": ngettext("%(num)s file is on the page.", "%(num)s files are on the page.", with_it)
         if with_it
         else "",
@@ -843,6 +851,30 @@ def reply_refused(to: Reader) -> dict[str, Any]:
     return {
         **about,
         "button": {"label": _("Create a follow-up"), "url": follow_up} if follow_up else None,
+    }
+
+
+def redacted(to: Reader) -> dict[str, Any]:
+    """To whoever wrote it: the team took it out, why, and nothing of what it was (STAFF-10)."""
+    about = _about_ticket(to)
+    data = to.event.data
+    return {
+        **about,
+        "what": presenters.redacted_words(data),
+        # A reason belongs to the text of the request: it does not travel when texts do not.
+        "reason": one_line(str(data.get("reason") or "")) if about["carries"] else "",
+        "button": _open_button(_("Open the request"), about),
+    }
+
+
+def consent_withdrawn(to: Reader) -> dict[str, Any]:
+    """To whoever is in charge: the consent that came with the request was taken back (REQ-3)."""
+    about = _about_ticket(to)
+    return {
+        **about,
+        "who": _name_of(to.event.actor_id),
+        "version": str(to.event.data.get("version") or ""),
+        "button": _open_button(_("Open the request"), about),
     }
 
 
@@ -1458,6 +1490,8 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "priority-contested": priority_contested,
     "priority-decided": priority_decided,
     "reply-refused": reply_refused,
+    "redacted": redacted,
+    "consent-withdrawn": consent_withdrawn,
     "request-merged": request_merged,
     "request-handed-over": request_handed_over,
     "idea-state": idea_state,

@@ -37,6 +37,8 @@ SQLITE_PRAGMAS = {
     "busy_timeout": 5000,
     # FULL: an answer that was acknowledged survives a power cut, not only a crash of the process.
     "synchronous": "full",
+    # What was deleted or replaced is overwritten: neither the file nor a copy of it holds what was taken out.
+    "secure_delete": 1,
     "cache_size": -16000,
     "temp_store": "memory",
     "mmap_size": 268435456,
@@ -860,6 +862,24 @@ class Attachment(Table):
 
     class Meta:
         indexes = ((("ticket", "id"), False), (("uploader", "ticket"), False))
+
+
+class Redaction(Table):
+    """The text of a message, or a file, that the team took out: what was there is gone, this stays (STAFF-10)."""
+
+    ticket = ForeignKeyField(Ticket, backref="redactions", on_delete="RESTRICT", index=False)
+    message = ForeignKeyField(Message, null=True, unique=True, on_delete="RESTRICT")
+    attachment = ForeignKeyField(Attachment, null=True, unique=True, on_delete="RESTRICT")
+    reason = CharField(max_length=300)
+    redacted_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    redacted_at = UtcField()
+
+    class Meta:
+        indexes = ((("ticket", "id"), False),)
+        constraints = [
+            Check("(message_id IS NULL) <> (attachment_id IS NULL)", "redaction_of_one_thing"),
+            Check("reason <> ''", "redaction_reasoned"),
+        ]
 
 
 class Participant(Table):
@@ -2043,7 +2063,7 @@ TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession, Viewing,
     AccountToken, SignInFailure, HeldForm, RoutingRule, ClosingRule, Ticket, TicketBlock,
-    PriorityContest, Message, Attachment, Participant,
+    PriorityContest, Message, Attachment, Redaction, Participant,
     NamedPerson, Deletion, DeletionConfirmation, LicenceRequest, Consent, TicketEvent, AuditEntry, OutboxMessage,
     MailAction, JobRun,
     Topic, Article, ArticleVersion, ArticleVote, TopicFollow, SearchMiss,

@@ -922,6 +922,17 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "article-not-yours": lambda d: _("Only admins change articles."),
     "article-same-words": lambda d: _("The article already says this."),
     "reason-needed": lambda d: _("Say why: the customer will read it."),
+    "own-data-not-yours": lambda d: _("You can make a file of your own data only."),
+    "own-data-reason": lambda d: _("Say how the person asked, and how you made sure that it is them."),
+    "own-data-pace": lambda d: _(
+        "%(limit)s files were made in the last 24 hours: that is the most. Come back tomorrow.",
+        limit=d.get("limit", ""),
+    ),
+    "own-data-busy": lambda d: _("Other files are being made. Try again in a minute."),
+    "redact-nothing": lambda d: _("Choose what is to go."),
+    "message-redacted": lambda d: _(
+        "The team took this message out: there is nothing left to make a request of."
+    ),
     "body-empty": lambda d: _("Write your message before sending it."),
     "body-too-long": lambda d: _(
         "This message is longer than %(limit)s characters. Put the rest in a file.", limit=d.get("limit", "")
@@ -1230,6 +1241,8 @@ EVENT_ICONS: dict[str, str] = {
     "ticket:handed_over": "person-badge",
     "ticket:incident_joined": "activity",
     "ticket:rated": "star",
+    "ticket:redacted": "slash-circle",
+    "ticket:consent_withdrawn": "x-circle",
     "deletion:announced": "person-x",
     "deletion:confirmed": "pencil-fill",
     "deletion:seconded": "people",
@@ -1264,6 +1277,7 @@ EVENTS_IN_THREAD = frozenset(
         "ticket:split",
         "ticket:handed_over",
         "ticket:incident_joined",
+        "ticket:redacted",
         "deletion:confirmed",
         "deletion:seconded",
         "deletion:lapsed",
@@ -1272,6 +1286,63 @@ EVENTS_IN_THREAD = frozenset(
         "deletion:carried_out",
     }
 )
+
+
+def form_names() -> dict[str, str]:
+    """The name of each request form, by its slug."""
+    from domain import catalogue
+
+    return {form.slug: localized(form, "name") for form in catalogue.all_forms()}
+
+
+def data_lists() -> dict[str, str]:
+    """What each list in the file of one's own data holds, by its name there (ACC-13)."""
+    return {
+        "requests": _("Requests"),
+        "files": _("Files you sent"),
+        "drafts": _("Drafts"),
+        "mails": _("Mails to you"),
+        "memberships": _("Organisations"),
+        "teams": _("Teams"),
+        "consents": _("What you agreed to"),
+        "sessions": _("Sessions"),
+        "authenticator_apps": _("Authenticator apps"),
+        "security_keys": _("Security keys"),
+        "recovery_codes": _("Recovery codes, without the codes"),
+        "known_browsers": _("Browsers you trust"),
+        "mail_choices": _("Choices about mails"),
+        "columns": _("Columns of your lists"),
+        "satisfaction": _("What you said of how requests went"),
+        "article_votes": _("What you said of articles"),
+        "topics_followed": _("Topics you follow"),
+        "announcements_put_away": _("Announcements you put away"),
+        "ideas": _("Ideas"),
+        "idea_comments": _("Comments on ideas"),
+        "idea_votes": _("Votes for ideas"),
+        "ideas_followed": _("Ideas you follow"),
+        "assistant_questions": _("Questions to customer success"),
+        "contested_priorities": _("Priorities you contested"),
+        "deletion_confirmations": _("Confirmations of deletions"),
+        "acts": _("Sign-ins and changes of the account"),
+    }
+
+
+def removed_words() -> str:
+    """What stands where the team took a text or a file out (STAFF-10)."""
+    return _("Removed by the team")
+
+
+def redacted_words(data: Mapping[str, Any]) -> str:
+    """What the team took out, in words that say nothing of what it was. Arguments: data, of a ticket:redacted event."""
+    texts, attached = int(data.get("texts") or 0), int(data.get("files") or 0)
+    parts = [ngettext("%(num)s text", "%(num)s texts", texts)] if texts else []
+    if attached:
+        parts.append(ngettext("%(num)s file", "%(num)s files", attached))
+    if data.get("answers"):
+        parts.append(_("the answers of the form"))
+    if data.get("subject"):
+        parts.append(_("the subject"))
+    return several(parts, most=4)
 
 
 def event_sentence(
@@ -1392,6 +1463,18 @@ def event_sentence(
         if data.get("before"):
             return _("%(who)s said anew how it went: %(score)s", who=who, score=said)
         return _("%(who)s said how it went: %(score)s", who=who, score=said)
+    if kind == "ticket:consent_withdrawn":
+        return either(
+            _("You took back the consent given with the form"),
+            _("%(who)s took back the consent given with the form", who=who),
+        )
+    if kind == "ticket:redacted":
+        return _(
+            "%(who)s took out %(what)s: %(reason)s",
+            who=who,
+            what=redacted_words(data),
+            reason=_unstopped(data, "reason"),
+        )
     if kind == "ticket:licence_changed":
         return _("The licence request moved on")
     if kind == "ticket:incident_joined":
@@ -1935,6 +2018,10 @@ def recovery_used(left: int) -> str:
 
 # What a security notice says has happened: its subject, and its sentence.
 SECURITY_NOTICES: dict[str, Callable[[], tuple[str, str]]] = {
+    "data-exported": lambda: (
+        _("A file of your data was made"),
+        _("Our team made a file of the data that the portal keeps of you, because you asked for it."),
+    ),
     "app-added": lambda: (
         _("An authenticator app was set up"),
         _("An authenticator app was set up for your account. Its code is asked at each sign-in."),
@@ -3393,6 +3480,8 @@ def mail_names() -> dict[str, str]:
         "priority-contested": _("Contested priority"),
         "priority-decided": _("Decision about the priority"),
         "reply-refused": _("Answer that came too late"),
+        "redacted": _("Something was taken out"),
+        "consent-withdrawn": _("A consent was taken back"),
         "request-merged": _("Goes on in another request"),
         "request-handed-over": _("Handed over"),
         "satisfaction": _("How did it go?"),

@@ -234,8 +234,19 @@ def max_bytes() -> int:
     return int(settings.get("file_max_mb")) * MEGABYTE
 
 
+# Begins the name of the bytes of a file that the team took out: there are none (domain/redaction.py).
+REDACTED = "redacted-"
+
+
+def is_redacted(attachment: Attachment) -> bool:
+    """True for a file that the team took out: its row says that there was one, and nothing else (STAFF-10)."""
+    return str(attachment.stored_name).startswith(REDACTED)
+
+
 def icon(attachment: Attachment) -> str:
     """The name of the drawing that stands for this kind of file."""
+    if is_redacted(attachment):
+        return "file-earmark-x"
     kind = KINDS.get(extension(attachment.name))
     return kind.icon if kind else "file-earmark"
 
@@ -414,7 +425,7 @@ def readable(key: str, viewer: Viewer | None) -> Attachment:
     note for the desk only. At most two queries.
     """
     row = Attachment.get_or_none(Attachment.key == key) if viewer is not None and viewer.is_active else None
-    if row is None or viewer is None:
+    if row is None or viewer is None or is_redacted(row):
         raise Missing("file-missing")
     if row.ticket_id is None:
         allowed = row.uploader_id == viewer.id

@@ -66,6 +66,10 @@ ALWAYS = frozenset(
         "kept-open",
         "closed",
         "reply-refused",
+        # Perhaps a password to be changed at once.
+        "redacted",
+        # Somebody has to decide at once whether the work may go on.
+        "consent-withdrawn",
         "deletion-confirm",
         "deletion-second",
         "deletion-waiting",

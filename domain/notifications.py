@@ -132,6 +132,10 @@ RECIPIENTS: dict[str, tuple[Rule, ...]] = {
     "ticket:incident_joined": (),
     # The answer is read on the request and in the reports.
     "ticket:rated": (),
+    # Whether the work may go on is for a person to decide (REQ-3).
+    "ticket:consent_withdrawn": (Rule("consent-withdrawn", "owners", "still_open"),),
+    # Whoever wrote it learns that it is gone, and why (STAFF-10).
+    "ticket:redacted": (Rule("redacted", "writer"),),
     # Each of the two people keeps a mail of what they did: it holds the way to cancel (REQ-4).
     "deletion:announced": (Rule("deletion-confirm", "requester", author_too=True),),
     "deletion:confirmed": (
@@ -341,6 +345,11 @@ def _contester(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     return _people(filter(None, [event.data.get("contested_by")]))
 
 
+def _writer(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
+    """Who had written or attached what the team took out."""
+    return _people(filter(None, [event.data.get("person_id")]))
+
+
 def _supervisors(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     """The supervisors; a portal without any leaves it to its admins, who can name one."""
     staff = Person.select().where(Person.is_active == True).order_by(Person.id)  # noqa: E712
@@ -364,9 +373,10 @@ WHO: dict[str, Callable[[TicketEvent, Ticket], list[Recipient]]] = {
     "asked_or_both": _asked_or_both,
     "supervisors": _supervisors,
     "contester": _contester,
+    "writer": _writer,
 }
-# These belong to the vendor: they hear of internal events too.
-OF_THE_DESK = frozenset({"team", "assignee", "owners", "answerable", "supervisors"})
+# These belong to the vendor: they hear of internal events too. A note was written by one of them.
+OF_THE_DESK = frozenset({"team", "assignee", "owners", "answerable", "supervisors", "writer"})
 
 
 # ---- When --------------------------------------------------------------------------------------------
@@ -404,6 +414,7 @@ WHEN: dict[str, Callable[[TicketEvent, Ticket, Any], bool]] = {
     "asks_person": lambda event, ticket, by: event.data.get("asks") == "person",
     "asks_call": lambda event, ticket, by: event.data.get("asks") == "call",
     "waits": lambda event, ticket, by: event.data.get("state") == "waiting",
+    "still_open": lambda event, ticket, by: ticket.status not in ("closed", "expired"),
     "is_ready": lambda event, ticket, by: event.data.get("state") == "ready",
 }
 
@@ -709,12 +720,15 @@ def _keep_copies(copies: Mapping[int, tuple[str, str]]) -> None:
         MailCopy.insert_many(rows).on_conflict(action="nothing", conflict_target=[MailCopy.message]).execute()
 
 
-def forget_copies(ticket: Ticket) -> int:
+def forget_copies(ticket: Ticket, since: datetime | None = None) -> int:
     """Delete the kept texts of a request's mails: what was taken out of the request must not stay in them.
 
+    Arguments: since, when what was taken out was written: earlier mails cannot hold it, and stay.
     Returns how many. That the mails were sent, and to whom, stays.
     """
     keys = OutboxMessage.select(OutboxMessage.id).where(OutboxMessage.ticket == ticket.id)
+    if since is not None:
+        keys = keys.where(OutboxMessage.created_at >= since)
     return int(MailCopy.delete().where(MailCopy.message.in_(keys)).execute())
 
 

@@ -20,6 +20,7 @@ from models import (
     Person,
     Product,
     ReadMark,
+    Redaction,
     Team,
     Ticket,
     TicketEvent,
@@ -249,8 +250,10 @@ def _participants() -> ModelSelect:
 
 def _thread(inside: bool) -> ModelSelect:
     query = (
-        Message.select(Message, *_named(Person))
+        Message.select(Message, *_named(Person), fn.COALESCE(Redaction.id, 0).alias("redaction_id"))
         .join(Person, JOIN.LEFT_OUTER, on=(Message.author == Person.id))
+        .switch(Message)
+        .join(Redaction, JOIN.LEFT_OUTER, on=(Redaction.message == Message.id), attr="redaction")
         .where(Message.ticket == _THIS)
     )
     return query if inside else query.where(Message.kind == "reply")

@@ -403,6 +403,26 @@ def idea_titles(sought: Sequence[str]) -> dict[int, int]:
     return held
 
 
+def merge_parts(steps: int) -> bool:
+    """Let SQLite merge parts of the index of requests, so that words taken out are gone from the file too.
+
+    Arguments: steps, how many small ones, each a transaction of its own: others write in between.
+    Returns True when nothing is left to merge. Nothing to do on PostgreSQL.
+    """
+    if not is_sqlite():
+        return True
+    # A negative number of pages begins to merge all parts into one, whatever their sizes (FTS5, "merge").
+    pages = -200
+    for _step in range(steps):
+        before = db.execute_sql("SELECT total_changes()").fetchone()[0]
+        db.execute_sql("INSERT INTO ticket_search (ticket_search, rank) VALUES ('merge', ?)", (pages,))
+        # It changed nothing but what the command itself counts for: all is merged.
+        if db.execute_sql("SELECT total_changes()").fetchone()[0] - before < 2:
+            return True
+        pages = 200
+    return False
+
+
 def rebuild() -> int:
     """Index every request, article and idea anew; after an import or a restore. Returns how many requests."""
     db.execute_sql("DELETE FROM article_search")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, cast
 from peewee import IntegrityError
 
 from domain import audit, catalogue, deletion, files, joining, lifecycle, notifications, requests
-from domain.refusals import Invalid, Missing
-from models import Attachment, Membership, Message, Participant, Person, RequestForm, Ticket, db
+from domain.refusals import Invalid, Missing, NotNow
+from models import Attachment, Membership, Message, Participant, Person, Redaction, RequestForm, Ticket, db
 
 if TYPE_CHECKING:
     from domain.files import Store, StoredFile
@@ -50,16 +50,19 @@ def message_of(ticket: Ticket, message_id: int, by: Viewer) -> Message:
     )
     if message is None:
         raise Missing()
+    if Redaction.select().where(Redaction.message == message.id).exists():
+        raise NotNow("message-redacted")
     return message
 
 
 def files_of(message: Message) -> list[Attachment]:
-    """The files that came with a public message, oldest first."""
-    return list(
+    """The files that came with a public message, oldest first, without those that were taken out."""
+    rows = (
         Attachment.select()
         .where((Attachment.message == message.id) & ~Attachment.is_internal)
         .order_by(Attachment.id)
     )
+    return [row for row in rows if not files.is_redacted(row)]
 
 
 def in_copy(ticket: Ticket) -> list[str]:

@@ -28,6 +28,7 @@ from domain import (
     lifecycle,
     mail_choices,
     notifications,
+    redaction,
     satisfaction,
     second_step,
     settings,
@@ -152,6 +153,20 @@ def rows_of_every_mail(counter):
     rows_of_deletions(counter)
     joining.merge(counter.request("La même"), ticket.number, counter.viewer("sam"), NOW)
     handover.handover(ticket, counter.bob.id, counter.viewer("alice"), NOW, reason="Je pars.")
+    agreed = counter.request("Une demande sans accord")
+    event = audit.record_event(agreed, "ticket:consent_withdrawn", counter.viewer("alice"), NOW, version=1)
+    notifications.tell(event, agreed, NOW, counter.viewer("alice"))
+    leaked = counter.request("Un mot de passe collé")
+    said = counter.reply(leaked, "alice", "Le mot de passe : correct-cheval")
+    redaction.redact(
+        leaked,
+        said.id,
+        redaction.Parts(text=True),
+        "Un mot de passe collé par erreur.",
+        counter.viewer("sam"),
+        NOW,
+        store=None,
+    )
     idea = ideas.submit(
         counter.viewer("alice"),
         NOW,

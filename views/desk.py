@@ -382,7 +382,7 @@ def page(
             decision=decision,
             words=words,
             status=words[ticket.status],
-            thread=tickets.thread_of(read, viewer),
+            thread=_with_actions(ticket, tickets.thread_of(read, viewer)),
             history=_history(read, viewer),
             files=[tickets.file_words(row, viewer) for row in read.files],
             file_words=lambda row: tickets.file_words(row, viewer),
@@ -429,6 +429,23 @@ def page(
         ),
         status,
     )
+
+
+def _with_actions(ticket: Ticket, thread: list[SimpleNamespace]) -> list[SimpleNamespace]:
+    """The thread with what the desk can do to each message: split it off, take out what should not be there."""
+    for item in thread:
+        if item.type != "message":
+            continue
+        item.actions = []
+        if not (item.note or item.redacted):
+            item.actions.append(
+                (url_for("joining.split", number=ticket.number, message=item.key), _("Split off"))
+            )
+        if not item.redacted or any(file.url for file in item.files):
+            item.actions.append(
+                (url_for("redaction.show", number=ticket.number, message=item.key), _("Take out"))
+            )
+    return thread
 
 
 def _forms(

@@ -70,9 +70,12 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "admin_auditentry.export": GET,
     # The eyes of somebody else
     "viewing.start": POST,
+    "own_data.show": POST,
+    "own_data.of_person": POST,
     # What the team cannot undo
     "deletion.call": POST,
     "deletion.complete": POST,
+    "redaction.show": POST,
 }
 
 MARK = "fresh:"

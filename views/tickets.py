@@ -440,12 +440,22 @@ def pictures(rows: list[Any]) -> tuple[presenters.Picture, ...]:
     return tuple(
         presenters.Picture(row.key, f"{url_for('files.show', key=row.key, name=row.name)}?inline=1", row.name)
         for row in rows
-        if files.is_inline(row)
+        if files.is_inline(row) and not files.is_redacted(row)
     )
 
 
 def file_words(row: Any, viewer: Any, placed: bool = False) -> SimpleNamespace:
     """A file as lists and threads show it. placed: it stands in the text already, and is only named below."""
+    if files.is_redacted(row):
+        return SimpleNamespace(
+            url=None,
+            name=presenters.removed_words(),
+            detail="",
+            icon=files.icon(row),
+            thumb=None,
+            alt="",
+            internal=row.is_internal,
+        )
     address = url_for("files.show", key=row.key, name=row.name)
     return SimpleNamespace(
         url=address,
@@ -479,7 +489,9 @@ def thread_of(read: reading.Reading, viewer: Any) -> list[SimpleNamespace]:
                 note=message.kind == "note",
                 about=_about(message, read, for_team),
                 via=("envelope", _("by mail")) if message.via == "mail" else None,
-                body=message.body,
+                # Emphasis, in the Markdown that the text itself would be.
+                body=f"*{presenters.removed_words()}*" if message.redaction_id else message.body,
+                redacted=bool(message.redaction_id),
                 pictures=_pictures_for(message, read),
                 files=[
                     file_words(row, viewer, placed=row.key in message.body)

@@ -183,6 +183,14 @@ JOURNEYS = [
         ("put", "#split [name=summary]", "Une autre question"), ("press", "#split .btn-primary"),
         ("see", "[role=status] .callout"),
     )),
+    Journey("an agent takes a password out", "sam", "/desk/tickets/{request}/redaction?message={message}", (
+        ("press", "#redaction .btn-danger"), ("refused", "#redaction"),
+        ("put", "#redaction [name=reason]", "Un mot de passe collé."), ("tick", "#redaction [name=for_good]"),
+        ("press", "#redaction .btn-danger"), ("see", "[role=status] .callout"),
+    )),
+    Journey("a consent is taken back", "alice", "/account/data/consents/{consent}", (
+        ("press", "main .btn-danger"), ("see", "[role=status] .callout"),
+    )),
     Journey("a team is renamed", "root", "/admin/team/edit/?id={team}", (
         ("put", "[name=name_fr]", ""), ("press", "main form:has([name=name_fr]) .btn-primary"),
         ("refused", "main form:has([name=name_fr])"), ("put", "[name=name_fr]", "Comptes"),

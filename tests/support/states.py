@@ -53,7 +53,7 @@ def refused(form: str) -> Callable[[Any], None]:
     """Send a form as it is, past what the browser itself would say."""
 
     def act(page: Any) -> None:
-        button = page.locator(f"{form} button.btn-primary").first
+        button = page.locator(f"{form} :is(button.btn-primary, button.btn-danger)").first
         page.locator(form).first.evaluate("form => { form.noValidate = true }")
         with page.expect_navigation():
             button.click()
@@ -146,6 +146,8 @@ PAGES = [
     State("profile", "/account"),
     State("password, refused", "/account/security", act=refused("main form")),
     State("sessions", "/account/sessions"),
+    State("own data", "/account/data"),
+    State("a consent", "/account/data/consents/{consent}", "c", otherwise=404),
     State("approved contacts", "/organisation/contacts", "o"),
     State("contact, refused", "/organisation/contacts", "o", act=refused("main form:has([name=full_name])")),
     State("method that is not taken", "/logout", SIGNED_IN, status=405),
@@ -171,6 +173,10 @@ DESK_STATES = [
     State("blocked request at the desk", "/desk/tickets/{blocked}", TEAM),
     State("merging", "/desk/tickets/{in_progress}/merge?into={registered}", TEAM),
     State("splitting", "/desk/tickets/{request}/split?message={message}", TEAM),
+    State("taking out", "/desk/tickets/{request}/redaction?message={message}", TEAM),
+    State("taking out, refused", "/desk/tickets/{request}/redaction?message={message}", TEAM, act=refused("#redaction")),
+    State("something was taken out", "/tickets/{redacted}", CUSTOMERS),
+    State("something was taken out, at the desk", "/desk/tickets/{redacted}", TEAM),
 ]  # fmt: skip
 ADMINISTRATION = [
     State("administration", "/admin/", "r"),
@@ -186,6 +192,8 @@ ADMINISTRATION = [
     ),
     State("file of contacts, looked at", "/admin/contactimport/details/?id={contacts_file}", "r"),
     State("file of contacts, under way", "/admin/contactimport/details/?id={contacts_running}", "r"),
+    State("data of a person", "/admin/people/{person}/data", "r"),
+    State("data of a person, refused", "/admin/people/{person}/data", "r", act=refused("#own-data")),
     State("team, refused", "/admin/team/new/", "r", act=refused("main form:has([name=slug])")),
     State("closing rule", "/admin/closingrule/edit/?id=1", "r"),
     State("settings", "/admin/settings/", "r"),
@@ -297,9 +305,10 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         joining,
         lifecycle,
         mail_choices,
+        redaction,
         status_page,
     )
-    from models import Membership, Organisation, Person, Service, Team, Ticket
+    from models import Consent, Membership, Organisation, Person, Service, Team, Ticket
 
     made = scene.in_each_status()
     sent = scene.upload("alice", f"{LONG}.png")
@@ -317,11 +326,26 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
     blocking.block(
         made["blocked"], scene.request("charlie").number, scene.viewer("sam"), scene.now, component="Paie"
     )
+    redacted = scene.request("alice", attachment_keys=[scene.upload("alice", "code.png").key])
+    said = scene.reply(redacted, "alice", "Le mot de passe : correct-cheval")
+    for message in (redacted.messages.order_by().first(), said):
+        redaction.redact(
+            redacted,
+            message.id,
+            redaction.Parts(text=True, file_ids=frozenset(row.id for row in message.attachments)),
+            "Un mot de passe collé par erreur.",
+            scene.viewer("sam"),
+            scene.now,
+            store=scene.store,
+        )
     stage: dict[str, Any] = {status: ticket.number for status, ticket in made.items()}
     stage |= {
         "long": long.number,
         "long_word": LONG.lower(),
         "request": request.number,
+        "redacted": redacted.number,
+        "person": world.alice.id,
+        "consent": Consent.get(Consent.person == world.alice.id).id,
         "message": request.messages.order_by().first().id,
         "merged": merged.number,
         "deletion": scene.deletion().number,

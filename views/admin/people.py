@@ -209,14 +209,16 @@ class PersonView(Rows):
         return [{"url": url, "icon": "person-plus", "label": _("Attach to an organisation")}]
 
     def detail_links(self, row: Any) -> list[dict[str, Any]]:
-        """What this person sees: as they see it, and why (STAFF-9)."""
+        """What this person sees, as they see it and why (STAFF-9); what an admin does for one who asked (STAFF-7)."""
         links = self.row_links(row)
         if row.is_active and not row.staff_role:
             url = url_for("viewing.start", person_id=row.id)
             links.append({"url": url, "icon": "eye", "label": _("See the portal as this person")})
+        data = url_for("own_data.of_person", key=row.id)
         why = url_for("explaining.show", person=row.email)
         return [
             *links,
+            {"url": data, "icon": "download", "label": _("Data as a file")},
             {"url": why, "icon": "patch-question", "label": _("Which requests they see, and why")},
         ]
 
