@@ -17,6 +17,8 @@ from models import (
     Attachment,
     CalendarClosingDay,
     ClosingRule,
+    ContactImport,
+    ContactImportLine,
     Deletion,
     DeletionConfirmation,
     Draft,
@@ -30,6 +32,7 @@ from models import (
     IdeaFollow,
     IdeaMove,
     IdeaVote,
+    IdentityProvider,
     IncidentAnswer,
     IncidentAnswerLine,
     IncidentUpdate,
@@ -51,6 +54,7 @@ from models import (
     Product,
     ProductKind,
     ReadMark,
+    Redaction,
     Satisfaction,
     ScaleLevel,
     SecurityKey,
@@ -61,7 +65,9 @@ from models import (
     TicketBlock,
     TicketRead,
     Topic,
+    UserSession,
     UtcField,
+    Viewing,
     db,
     is_sqlite,
 )
@@ -179,6 +185,12 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "mail_action_hash_whole": [(MailAction, {"token_hash": "short"})],
     "security_key_named": [(SecurityKey, {"name": ""})],
     "pending_sign_in_needs_known": [(PendingSignIn, {"needs": "luck"})],
+    "contact_import_state_known": [(ContactImport, {"state": "lost"})],
+    "contact_import_line_outcome_known": [(ContactImportLine, {"outcome": "ignored"})],
+    "identity_provider_makes_accounts_of_one": [(IdentityProvider, {"makes_accounts": True})],
+    "redaction_reasoned": [(Redaction, {"reason": ""})],
+    "redaction_of_one_thing": [(Redaction, {"message": None}), (Redaction, {"attachment": 1})],
+    "viewing_has_reason": [(Viewing, {"reason": ""})],
 }
 
 
@@ -253,6 +265,23 @@ def rows(world: Any) -> None:
         password_hash="x",
         created_at=NOW,
         expires_at=NOW + timedelta(minutes=10),
+    )
+    file = ContactImport.create(file_name="contacts.csv", reason="Rentrée", created_at=NOW)
+    ContactImportLine.create(batch=file, number=2, outcome="created")
+    IdentityProvider.create(
+        slug="acme", name_fr="Acme", name_en="Acme", issuer="https://id.acme.example", client_id="guichet"
+    )
+    Redaction.create(ticket=ticket, message=ticket.messages.get(), reason="Un mot de passe.", redacted_at=NOW)
+    session = UserSession.create(
+        token_hash="1" * 64, person=world.root, created_at=NOW, last_seen_at=NOW, fresh_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+    )  # fmt: skip
+    Viewing.create(
+        session=session,
+        person=world.alice,
+        reason="Un appel.",
+        started_at=NOW,
+        until=NOW + timedelta(minutes=30),
     )
 
 
