@@ -43,7 +43,7 @@ def test_alice_signs_in_by_her_directory_proves_herself_there_again_and_changes_
     page.wait_for_url("**/account")
     # A while later the change of address asks again: at the directory.
     clock.advance(minutes=20)
-    page.get_by_role("link", name="La changer").click()
+    page.get_by_role("link", name="La modifier").click()
     axe(page)
     page.locator("[name=email]").fill("alice@neuve.example")
     page.get_by_role("button", name="Envoyer le lien").click()
