@@ -265,7 +265,7 @@ def test_alice_changes_her_address_on_the_pages(
     client.sign_in(world.alice)
     assert "/account/address" in client.get("/account").text
     page = client.get("/account/address")
-    assert "Votre identifiant est votre adresse" in page.text
+    assert "Votre nom d’utilisateur est votre adresse" in page.text
     answer = client.send(page, email=NEW)
     assert (answer.status_code, answer.location) == (303, "/account/address")
     waiting = client.get("/account/address").text

@@ -32,7 +32,7 @@ def show() -> ResponseReturnValue:
     viewer = current.viewer()
     form = ProfileForm(obj=viewer)
     if not form.is_submitted():
-        return render_template("account/show.html", form=form)
+        return _profile_page(form)
     if form.validate():
         try:
             accounts.change_profile(
@@ -46,7 +46,13 @@ def show() -> ResponseReturnValue:
             return redirect(url_for("account.show"), 303)
         except Invalid as fault:
             form._fields[fault.field or "full_name"].errors = [presenters.refusal(fault)]
-    return render_template("account/show.html", form=form), 422
+    return _profile_page(form), 422
+
+
+def _profile_page(form: ProfileForm) -> str:
+    return render_template(
+        "account/show.html", form=form, waiting=addresses.pending(current.viewer(), current.now())
+    )
 
 
 @blueprint.route("/account/address", methods=["GET", "POST"])
