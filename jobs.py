@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -33,7 +33,9 @@ from domain import (
     files,
     mail_actions,
     notifications,
+    retention,
     satisfaction,
+    settings,
     status_page,
 )
 from gateways import smtp
@@ -54,8 +56,8 @@ POSTGRES_LOCK = 7241003
 MAILS_IN_ONE_RUN = 2000
 # Answers to everybody affected, written in one run: others write in between.
 ANSWERS_IN_ONE_RUN = 200
-# A text that nobody came back for within a day is not kept longer.
-HELD_FORM_HOURS = 24
+# What a run of the job `retention` takes at most; the rest waits for the next night.
+RETENTION_SECONDS = 600.0
 
 
 def deliver_outbox(app: Flask, now: datetime) -> int:
@@ -121,8 +123,14 @@ def sweep_uploads(app: Flask, now: datetime) -> int:
 
 def clean_sessions(app: Flask, now: datetime) -> int:
     """Forget ended sessions, old links, failed sign-ins, held texts, old drafts. Returns how many rows."""
-    held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
+    oldest = settings.cutoff("keep_held_forms_days", now)
+    held = 0 if oldest is None else HeldForm.delete().where(HeldForm.created_at < oldest).execute()
     return int(held) + accounts.sweep(now) + mail_actions.sweep(now) + drafts.sweep(now)
+
+
+def carry_out_retention(app: Flask, now: datetime) -> int:
+    """Delete what is kept no longer, close accounts that nobody uses (STAFF-7). Returns how many rows."""
+    return sum(line.rows for line in retention.carry_out(now, seconds=RETENTION_SECONDS))
 
 
 class Job(NamedTuple):
@@ -157,6 +165,12 @@ JOBS: tuple[Job, ...] = (
         86400,
         clean_sessions,
         "forget ended sessions, old links, held texts, drafts and failed sign-ins",
+    ),
+    Job(
+        "retention",
+        86400,
+        carry_out_retention,
+        "delete what is kept no longer, as the settings say, and close accounts that nobody uses",
     ),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),

@@ -188,6 +188,7 @@ ADMINISTRATION = [
     State("team, refused", "/admin/team/new/", "r", act=refused("main form:has([name=slug])")),
     State("closing rule", "/admin/closingrule/edit/?id=1", "r"),
     State("settings", "/admin/settings/", "r"),
+    State("retention", "/admin/retention/", "r"),
     State("record", "/admin/auditentry/", "r"),
     State("article to edit", "/admin/article/new/", "r"),
     State("deleting", "/admin/team/delete/?id={team}", "r"),

@@ -35,6 +35,7 @@ from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
+from views.admin.retention import RetentionView
 from views.admin.rules import RoutingRuleView, SettingsView
 from views.admin.status import AnnouncementView, ServiceView
 from views.admin.tickets import TicketEventView, TicketView
@@ -78,6 +79,7 @@ VIEWS = (
     HighlightView,
     AssistantQuestionView,
     SettingsView,
+    RetentionView,
     PortalView,
     OutboxMessageView,
     JobRunView,
