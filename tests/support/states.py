@@ -175,7 +175,7 @@ DESK_STATES = [
     State("splitting", "/desk/tickets/{request}/split?message={message}", TEAM),
     State("taking out", "/desk/tickets/{request}/redaction?message={message}", TEAM),
     State("taking out, refused", "/desk/tickets/{request}/redaction?message={message}", TEAM, act=refused("#redaction")),
-    State("something was taken out", "/tickets/{redacted}", CUSTOMERS),
+    State("something was taken out", "/tickets/{redacted}"),
     State("something was taken out, at the desk", "/desk/tickets/{redacted}", TEAM),
 ]  # fmt: skip
 ADMINISTRATION = [
