@@ -63,6 +63,7 @@ preset_cli = AppGroup("preset", help="Whole set-ups of the portal, as files.")
 people_cli = AppGroup("people", help="Accounts.")
 contacts_cli = AppGroup("contacts", help="Contacts of organisations.")
 search_cli = AppGroup("search", help="The index of requests and articles.")
+privacy_cli = AppGroup("privacy", help="Personal data: how long it is kept.")
 audit_cli = AppGroup("audit", help="The record of who did what.")
 
 
@@ -389,6 +390,20 @@ def audit_verify() -> None:
     click.echo("Nothing was altered.")
 
 
+@privacy_cli.command("retention")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@connected
+def privacy_retention(dry_run: bool) -> None:
+    """Delete what is kept no longer, as the settings say; the job does it each day."""
+    from domain import retention
+
+    lines = retention.preview(_now()) if dry_run else retention.carry_out(_now())
+    for line in lines:
+        period = f"{line.days} days" if line.days else "kept"
+        click.echo(f"{line.name:<18} {period:>10} {line.rows:>9}")
+    click.echo("Nothing was changed." if dry_run else "Done.")
+
+
 def register(app: Flask) -> None:
     """Add the commands to the app."""
     import jobs
@@ -400,6 +415,7 @@ def register(app: Flask) -> None:
         contacts_cli,
         search_cli,
         audit_cli,
+        privacy_cli,
         serve,
         seed,
         jobs.jobs_cli,

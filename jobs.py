@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -34,7 +34,9 @@ from domain import (
     files,
     mail_actions,
     notifications,
+    retention,
     satisfaction,
+    settings,
     status_page,
 )
 from gateways import smtp
@@ -57,8 +59,8 @@ MAILS_IN_ONE_RUN = 2000
 ANSWERS_IN_ONE_RUN = 200
 # Lines of files of contacts, carried out in one run: others write in between.
 IMPORT_SECONDS = 10.0
-# A text that nobody came back for within a day is not kept longer.
-HELD_FORM_HOURS = 24
+# What a run of the job `retention` takes at most; the rest waits for the next night.
+RETENTION_SECONDS = 600.0
 
 
 def deliver_outbox(app: Flask, now: datetime) -> int:
@@ -124,7 +126,8 @@ def sweep_uploads(app: Flask, now: datetime) -> int:
 
 def clean_sessions(app: Flask, now: datetime) -> int:
     """Forget ended sessions, old links, failed sign-ins, held texts, old drafts and imports. Returns how many rows."""
-    held = HeldForm.delete().where(HeldForm.created_at < now - timedelta(hours=HELD_FORM_HOURS)).execute()
+    oldest = settings.cutoff("keep_held_forms_days", now)
+    held = 0 if oldest is None else HeldForm.delete().where(HeldForm.created_at < oldest).execute()
     return (
         int(held)
         + accounts.sweep(now)
@@ -137,6 +140,11 @@ def clean_sessions(app: Flask, now: datetime) -> int:
 def carry_out_imports(app: Flask, now: datetime) -> int:
     """Go on carrying out files of contacts (ACC-4). Returns how many lines."""
     return contact_import.go_on(now, IMPORT_SECONDS)
+
+
+def carry_out_retention(app: Flask, now: datetime) -> int:
+    """Delete what is kept no longer, close accounts that nobody uses (STAFF-7). Returns how many rows."""
+    return sum(line.rows for line in retention.carry_out(now, seconds=RETENTION_SECONDS))
 
 
 class Job(NamedTuple):
@@ -173,6 +181,12 @@ JOBS: tuple[Job, ...] = (
         "forget ended sessions, old links, held texts, drafts and failed sign-ins",
     ),
     Job("imports", 5, carry_out_imports, "go on creating and changing contacts of a file"),
+    Job(
+        "retention",
+        86400,
+        carry_out_retention,
+        "delete what is kept no longer, as the settings say, and close accounts that nobody uses",
+    ),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )

@@ -1288,6 +1288,43 @@ EVENTS_IN_THREAD = frozenset(
 )
 
 
+class Kept(NamedTuple):
+    """A kind of data with how long it is kept: what it is, and the period in words."""
+
+    name: str
+    label: str
+    period: str
+
+
+def kept_kinds() -> dict[str, str]:
+    """The kinds of data that have a period, by their name in domain/retention.py (STAFF-7)."""
+    return {
+        "sign_ins": _("Ended sessions, dead links and failed sign-ins"),
+        "held_forms": _("Texts typed while the session ended"),
+        "drafts": _("Drafts that nobody touches"),
+        "drafts_of_closed": _("Answers never sent on a request that is closed"),
+        "mail_copies": _("The text of mails about requests"),
+        "mails": _("Who was mailed what, and when"),
+        "questions": _("Questions to customer success"),
+        "search_misses": _("Words that found nothing, without who looked for them"),
+        "never_confirmed": _("Registrations whose address nobody confirmed"),
+        "unused_accounts": _("Accounts of customers who no longer sign in: they are closed"),
+    }
+
+
+def kept_periods(periods: Mapping[str, int]) -> list[Kept]:
+    """How long each kind is kept, in words. Arguments: periods, of retention.periods(): days, 0 means kept."""
+    words = kept_kinds()
+    return [
+        Kept(
+            name,
+            words[name],
+            ngettext("%(num)s day", "%(num)s days", days) if days else _("not deleted by itself"),
+        )
+        for name, days in periods.items()
+    ]
+
+
 def form_names() -> dict[str, str]:
     """The name of each request form, by its slug."""
     from domain import catalogue

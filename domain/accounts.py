@@ -68,7 +68,6 @@ REGISTRATION_HOURS = 24
 
 # The page is not slower for saying "seen a minute ago" rather than "seen a second ago".
 SEEN_EVERY_SECONDS = 60
-KEEP_DAYS = 30
 
 # A dangerous act asks for the password or a factor again when the last one is older.
 FRESH_MINUTES = 15
@@ -1320,19 +1319,20 @@ def change_language(viewer: Viewer, language: str) -> None:
 
 
 def sweep(now: datetime) -> int:
-    """Delete sessions, links, half sign-ins and tries that ended more than 30 days ago. Returns how many rows went."""
-    long_ago = now - timedelta(days=KEEP_DAYS)
+    """Delete sessions, links, half sign-ins and tries that ended longer ago than the setting says. Returns how many."""
     viewing.sweep(now)
-    gone = (
-        UserSession.delete()
-        .where((UserSession.expires_at < long_ago) | (UserSession.ended_at < long_ago))
-        .execute()
-    )
-    gone += (
-        AccountToken.delete()
-        .where((AccountToken.expires_at < long_ago) | (AccountToken.used_at < long_ago))
-        .execute()
-    )
-    gone += SignInFailure.delete().where(SignInFailure.at < long_ago).execute()
+    long_ago, gone = settings.cutoff("keep_sign_ins_days", now), 0
+    if long_ago is not None:
+        gone = (
+            UserSession.delete()
+            .where((UserSession.expires_at < long_ago) | (UserSession.ended_at < long_ago))
+            .execute()
+        )
+        gone += (
+            AccountToken.delete()
+            .where((AccountToken.expires_at < long_ago) | (AccountToken.used_at < long_ago))
+            .execute()
+        )
+        gone += SignInFailure.delete().where(SignInFailure.at < long_ago).execute()
     gone += AddressChange.delete().where(AddressChange.expires_at < now).execute()
     return int(gone) + second_step.sweep(now) + factors.sweep(now)

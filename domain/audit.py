@@ -121,6 +121,7 @@ AUDIT_KINDS: dict[str, str] = {
     "idea:comment_shown": "staff showed a hidden comment again",
     "content:redacted": "the team took out a text or files of a request, with the reason",
     "consent:withdrawn": "somebody took a consent back",
+    "retention:carried_out": "what is kept no longer was deleted, in numbers by kind",
     "data:exported": "a file of everything that is kept of a person was made, by them or by an admin who was asked",
     "preset:applied": "a preset was applied",
     "mail:retried": "failed mails were put back in the queue",

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from domain import accounts, closing, conversation, lifecycle, policies
+from domain import accounts, closing, conversation, lifecycle, policies, settings
 from domain.refusals import Missing, NotAllowed, NotNow
 from models import MailAction, Ticket, db
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 # "It works", "it does not work", "I need more time", "close this request". A link of a mail holds one of these.
 ACTS = ("works", "reopen", "more_time", "close")
 MOST_DAYS = 30
-# How long a row stays after its link died, so that the page can still say why.
-KEEP_DAYS = 30
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -185,5 +183,8 @@ def use(token: str, by: Viewer, now: datetime, *, body: str = "", idempotency_ke
 
 
 def sweep(now: datetime) -> int:
-    """Delete links that died more than KEEP_DAYS days ago. Returns how many rows went."""
-    return int(MailAction.delete().where(MailAction.expires_at < now - timedelta(days=KEEP_DAYS)).execute())
+    """Delete links that died longer ago than the setting says. Returns how many rows went."""
+    long_ago = settings.cutoff("keep_sign_ins_days", now)
+    return (
+        0 if long_ago is None else int(MailAction.delete().where(MailAction.expires_at < long_ago).execute())
+    )

@@ -128,6 +128,9 @@ def redact(
         raise Invalid("name-too-long", field="subject", limit=SUBJECT_MAX_CHARACTERS)
     gone: list[str] = []
     with db.atomic():
+        # In the order of their keys: two agents who redact kin at once wait for one another, never in a ring.
+        for key in _kin(ticket.id):
+            lifecycle.fresh(key)
         ticket = lifecycle.fresh(ticket.id)
         shown = look(ticket, message_id, by)
         wanted = [row for row in shown.files if row.id in parts.file_ids]
@@ -144,7 +147,6 @@ def redact(
         if renamed:
             removed += _lines(str(ticket.summary))
             Ticket.update(summary=subject).where(Ticket.id == ticket.id).execute()
-        # In the order of their keys: two agents who redact kin at once wait for one another, never in a ring.
         touched = sorted({row.ticket_id for row in (*texts, *attached)} | {ticket.id})
         for ticket_id in touched:
             row = lifecycle.fresh(ticket_id)
@@ -207,16 +209,24 @@ def _kin(ticket_id: int) -> list[int]:
 
 
 def _same_texts(message: Message) -> list[Message]:
-    """The message and those of its kin that say the very same, whatever their pictures are called."""
+    """The message, and those of its author in kin requests that say the very same, whatever their pictures are called.
+
+    In its own request only itself: "Thank you." is said twice.
+    """
     if not message.body:
         return []
     plain = files.without_references(message.body)
-    rows = Message.select(Message, Ticket).join(Ticket).where(Message.ticket.in_(_kin(message.ticket_id)))
+    elsewhere = (
+        Message.ticket.in_(_kin(message.ticket_id))
+        & (Message.ticket != message.ticket_id)
+        & (Message.kind == message.kind)
+        & (Message.author == message.author_id)
+    )
+    rows = Message.select(Message, Ticket).join(Ticket).where((Message.id == message.id) | elsewhere)
     return [
         row
         for row in rows.order_by(Message.id)
-        if row.id == message.id
-        or (row.kind == message.kind and files.without_references(row.body).strip() == plain.strip())
+        if row.id == message.id or files.without_references(row.body).strip() == plain.strip()
     ]
 
 

@@ -28,7 +28,6 @@ MAILED_MINUTES = 10
 CODES_SENT = 3
 TRUST_DAYS = 90
 BROWSERS_MOST = 20
-KEEP_DAYS = 30
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -273,7 +272,12 @@ def void(person_id: int, now: datetime) -> None:
 
 
 def sweep(now: datetime) -> int:
-    """Delete half sign-ins that ended more than 30 days ago, and browsers whose time is over. Returns how many."""
-    gone = PendingSignIn.delete().where(PendingSignIn.expires_at < now - timedelta(days=KEEP_DAYS)).execute()
+    """Delete half sign-ins that ended longer ago than the setting says, and browsers whose time is over.
+
+    Returns how many.
+    """
+    long_ago, gone = settings.cutoff("keep_sign_ins_days", now), 0
+    if long_ago is not None:
+        gone = PendingSignIn.delete().where(PendingSignIn.expires_at < long_ago).execute()
     gone += KnownBrowser.delete().where(KnownBrowser.expires_at < now).execute()
     return int(gone)

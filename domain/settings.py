@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from models import PortalSetting, db
@@ -109,6 +109,32 @@ DEFAULTS: dict[str, Choice] = {
         False, bool, "Photos keep what they tell besides the picture: place, hour, device, person"
     ),
     "draft_days": Choice(30, int, "Days that an unfinished text is kept", 1, 365),
+    # 0 keeps them. domain/retention.py says what each of them is about.
+    "keep_sign_ins_days": Choice(
+        30, int, "Days that ended sessions, dead links and failed sign-ins are kept; 0 keeps them", 0, 3650
+    ),
+    "keep_held_forms_days": Choice(
+        1, int, "Days that a text typed while the session ended is kept for its author; 0 keeps it", 0, 365
+    ),
+    "keep_drafts_of_closed_days": Choice(
+        7, int, "Days that answers never sent are kept once their request is closed; 0 keeps them", 0, 3650
+    ),
+    "keep_mail_copies_days": Choice(
+        730, int, "Days that the text of mails about requests is kept; 0 keeps it", 0, 3650
+    ),
+    "keep_mails_days": Choice(1095, int, "Days that it is kept who was mailed what; 0 keeps it", 0, 3650),
+    "keep_questions_days": Choice(
+        1095, int, "Days that questions to customer success are kept; 0 keeps them", 0, 3650
+    ),
+    "keep_search_misses_days": Choice(
+        365, int, "Days that words that found nothing are kept; 0 keeps them", 0, 3650
+    ),
+    "keep_never_confirmed_days": Choice(
+        30, int, "Days that a registration is kept whose address nobody confirmed; 0 keeps it", 0, 3650
+    ),
+    "keep_unused_accounts_days": Choice(
+        0, int, "Days without a sign-in after which a customer's account is closed; 0 closes none", 0, 3650
+    ),
     "guided_steps": Choice(
         ["product", "kind", "feature", "details", "files", "recap"],
         list,
@@ -180,6 +206,15 @@ def all_values() -> Mapping[str, Any]:
 def get(key: str) -> Any:
     """The present value of a setting. Raises KeyError for a key that is not declared."""
     return all_values()[key]
+
+
+def cutoff(key: str, now: datetime) -> datetime | None:
+    """The instant before which something is kept no longer; None when it is kept for good.
+
+    Arguments: key, of a setting in days, of which 0 means that it is kept; now, aware UTC.
+    """
+    days = int(get(key))
+    return now - timedelta(days=days) if days else None
 
 
 def check(key: str, value: Any) -> Any:

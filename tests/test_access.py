@@ -480,6 +480,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("admin.index", "GET", "/admin/", {}, "303 403 403 403 403 403 403 200"),
     ("admin_calendar.year", "GET", "/admin/calendar/year/?id={calendar_id}", {}, "303 403 403 403 403 403 403 200"),
     ("admin_settings.index", "GET", "/admin/settings/", {}, "303 403 403 403 403 403 403 200"),
+    ("admin_retention.index", "GET", "/admin/retention/", {}, "303 403 403 403 403 403 403 200"),
+    ("admin_retention.index", "POST", "/admin/retention/", {}, "303 403 403 403 403 403 403 303"),
     ("admin_settings.index", "POST", "/admin/settings/", {}, "303 403 403 403 403 403 403 422"),
 ]  # fmt: skip
 

@@ -189,6 +189,17 @@ def test_copies_in_a_request_split_from_it_go_too(world: Any, take_out: Any, sto
     assert audit.verify() == []
 
 
+def test_thanks_said_twice_are_taken_out_once(world: Any, take_out: Any, store: DiskStore) -> None:
+    ticket = send(world)
+    first, second = answer(ticket, world.alice, "Merci."), answer(ticket, world.alice, "Merci.")
+    made = splitting.split(
+        again(ticket), second.id, "Un autre sujet", see(world.sam), NOW, store=store, idempotency_key=key()
+    )
+    theirs = answer(made, world.sam, "Merci.")
+    assert take_out(first) == 2, "the message, and the description made of the same words of the same person"
+    assert Message.get_by_id(second.id).body == Message.get_by_id(theirs.id).body == "Merci."
+
+
 def test_answers_and_subject_of_the_form_go_when_wished(world: Any, take_out: Any) -> None:
     ticket = send(
         world,

@@ -175,7 +175,7 @@ DESK_STATES = [
     State("splitting", "/desk/tickets/{request}/split?message={message}", TEAM),
     State("taking out", "/desk/tickets/{request}/redaction?message={message}", TEAM),
     State("taking out, refused", "/desk/tickets/{request}/redaction?message={message}", TEAM, act=refused("#redaction")),
-    State("something was taken out", "/tickets/{redacted}", CUSTOMERS),
+    State("something was taken out", "/tickets/{redacted}"),
     State("something was taken out, at the desk", "/desk/tickets/{redacted}", TEAM),
 ]  # fmt: skip
 ADMINISTRATION = [
@@ -197,6 +197,7 @@ ADMINISTRATION = [
     State("team, refused", "/admin/team/new/", "r", act=refused("main form:has([name=slug])")),
     State("closing rule", "/admin/closingrule/edit/?id=1", "r"),
     State("settings", "/admin/settings/", "r"),
+    State("retention", "/admin/retention/", "r"),
     State("record", "/admin/auditentry/", "r"),
     State("article to edit", "/admin/article/new/", "r"),
     State("deleting", "/admin/team/delete/?id={team}", "r"),

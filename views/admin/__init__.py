@@ -36,6 +36,7 @@ from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
+from views.admin.retention import RetentionView
 from views.admin.rules import RoutingRuleView, SettingsView
 from views.admin.sso import IdentityProviderView, LinkingApplicationView
 from views.admin.status import AnnouncementView, ServiceView
@@ -83,6 +84,7 @@ VIEWS = (
     HighlightView,
     AssistantQuestionView,
     SettingsView,
+    RetentionView,
     PortalView,
     OutboxMessageView,
     JobRunView,

@@ -41,6 +41,7 @@ JOB_NAMES: dict[str, Any] = {
     "dates": _l("Dates after a change of rules"),
     "uploads": _l("Clearing of unsent files"),
     "sessions": _l("Clearing of old sessions"),
+    "retention": _l("Clearing of what is kept no longer"),
 }
 
 

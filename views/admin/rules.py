@@ -136,7 +136,12 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
       "list_columns")),
     (_l("Satisfaction"), ("satisfaction", "satisfaction_days")),
     (_l("Guided path"), ("guided_steps",)),
-    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details", "draft_days")),
+    (_l("Files"), ("files_max", "file_max_mb", "file_kinds", "photo_details")),
+    (_l("How long data are kept"), (
+        "keep_sign_ins_days", "keep_held_forms_days", "draft_days", "keep_drafts_of_closed_days",
+        "keep_mail_copies_days", "keep_mails_days", "keep_questions_days", "keep_search_misses_days",
+        "keep_never_confirmed_days", "keep_unused_accounts_days",
+    )),
     (_l("Deletions"), ("deletion_second", "deletion_answer_days", "deletion_wait_hours")),
 )  # fmt: skip
 
@@ -180,6 +185,25 @@ SETTING_WORDS: dict[str, Any] = {
     "file_max_mb": _l("Largest file, in megabytes"),
     "file_kinds": _l("Kinds of file that are taken"),
     "guided_steps": _l("Steps of the guided path"),
+    "keep_sign_ins_days": _l(
+        "Days that ended sessions, dead links and failed sign-ins are kept; 0 keeps them"
+    ),
+    "keep_held_forms_days": _l(
+        "Days that a text typed while the session ended is kept for its author; 0 keeps it"
+    ),
+    "keep_drafts_of_closed_days": _l(
+        "Days that answers never sent are kept once their request is closed; 0 keeps them"
+    ),
+    "keep_mail_copies_days": _l("Days that the text of mails about requests is kept; 0 keeps it"),
+    "keep_mails_days": _l("Days that it is kept who was mailed what; 0 keeps it"),
+    "keep_questions_days": _l("Days that questions to customer success are kept; 0 keeps them"),
+    "keep_search_misses_days": _l("Days that words that found nothing are kept; 0 keeps them"),
+    "keep_never_confirmed_days": _l(
+        "Days that a registration is kept whose address nobody confirmed; 0 keeps it"
+    ),
+    "keep_unused_accounts_days": _l(
+        "Days without a sign-in after which a customer's account is closed; 0 closes none"
+    ),
     "photo_details": _l("Photos keep what they tell besides the picture: place, hour, device, person"),
     "requests_per_minute": _l("Requests that one person may open in a minute"),
     "deletion_second": _l("Who confirms a deletion as the second person"),
