@@ -57,9 +57,13 @@ def test_every_test_that_is_named_exists() -> None:
 
 def test_every_file_that_is_named_exists() -> None:
     for row in rows():
-        for place in re.findall(r"[\w./-]+\.(?:py|md|html|js|txt|csv)\b|\b[a-z_]+/(?:[\w-]+/)*", row["where"]):
+        for place in re.findall(
+            r"[\w./-]+\.(?:py|md|html|js|txt|csv)\b|\b[a-z_]+/(?:[\w-]+/)*", row["where"]
+        ):
             assert (ROOT / place).exists(), f"{row['number']}: {place}"
 
 
 def test_nothing_that_does_not_apply_claims_a_test() -> None:
-    assert [row["number"] for row in rows() if row["status"] in {"not applicable", "open"} and row["test"]] == []
+    assert [
+        row["number"] for row in rows() if row["status"] in {"not applicable", "open"} and row["test"]
+    ] == []
