@@ -1255,6 +1255,15 @@ def account_exists(to: Reader) -> dict[str, Any]:
     }
 
 
+def account_username(to: Reader) -> dict[str, Any]:
+    """Somebody asked for a lost user name: this mail alone says it (ACC-4)."""
+    return {
+        "username": one_line(to.person.username) if to.person else "",
+        "button": {"label": _("Sign in"), "url": to.link("/login")},
+        "forgotten": to.link("/password/forgotten"),
+    }
+
+
 def account_locked(to: Reader) -> dict[str, Any]:
     """To the internal team: an account is locked until one of them unlocks it (ACC-8)."""
     locked = Person.get_or_none(Person.id == to.row.context.get("person_id"))
@@ -1399,6 +1408,7 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "account-password": account_password,
     "account-invitation": account_invitation,
     "account-exists": account_exists,
+    "account-username": account_username,
     "account-locked": account_locked,
     "password-changed": password_changed,
     "security-notice": security_notice,

@@ -3311,6 +3311,7 @@ def mail_names() -> dict[str, str]:
         "account-password": _("Link to choose a password"),
         "account-invitation": _("Invitation"),
         "account-exists": _("There is an account already"),
+        "account-username": _("Lost user name"),
         "account-locked": _("An account is locked"),
         "password-changed": _("The password has changed"),
         "registration-waiting": _("Somebody waits to be attached"),

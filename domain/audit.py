@@ -74,6 +74,7 @@ AUDIT_KINDS: dict[str, str] = {
     "account:changed": "a profile changed",
     "account:mail_choices": "somebody chose which mails they get, and when",
     "account:invited": "an invitation was sent",
+    "account:username_asked": "somebody asked for a lost user name: it was mailed to the address of the account",
     "account:disabled": "an account was disabled",
     "account:enabled": "an account was enabled again",
     "account:unlocked": "staff unlocked an account",

@@ -49,6 +49,7 @@ ALWAYS = frozenset(
         "account-password",
         "account-invitation",
         "account-exists",
+        "account-username",
         "account-locked",
         "security-notice",
         "sign-in-code",

@@ -179,7 +179,7 @@ def rows_of_every_mail(counter):
         )
     counter.reply(grouped, "ines", "L’établissement est ajouté.")
     digests.gather(NOW + timedelta(hours=1))
-    for template in ("account-exists", "password-changed"):
+    for template in ("account-exists", "account-username", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
     factors.tell(counter.alice, "code-used", NOW, left=3)
     accounts.use_secret("only for tests, long enough to be taken: 0123456789")

@@ -157,6 +157,9 @@ DOORS = [
     State("register, refused", "/register", "s", act=refused("main form")),
     State("registered", "/register/sent", "s"),
     State("forgotten", "/password/forgotten", "s"),
+    State("lost user name", "/username/forgotten", "s"),
+    State("lost user name, refused", "/username/forgotten", "s", act=refused("main form:has([name=email])")),
+    State("lost user name, asked for", "/username/forgotten?sent=1", "s"),
     State("password to choose", "/password/{link}", "s"),
     State("dead link", "/password/nothing-like-it", "s", status=404),
 ]
