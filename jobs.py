@@ -28,6 +28,7 @@ from domain import (
     accounts,
     closing,
     contact_import,
+    contact_reviews,
     deletion,
     digests,
     drafts,
@@ -139,6 +140,11 @@ def carry_out_imports(app: Flask, now: datetime) -> int:
     return contact_import.go_on(now, IMPORT_SECONDS)
 
 
+def ask_reviews(app: Flask, now: datetime) -> int:
+    """Ask administrators to confirm their list of contacts (ACC-15). Returns how many organisations were asked."""
+    return contact_reviews.sweep(now)
+
+
 class Job(NamedTuple):
     """One scheduled job: its name, every how many seconds it runs, what it calls, and what it is for."""
 
@@ -173,6 +179,12 @@ JOBS: tuple[Job, ...] = (
         "forget ended sessions, old links, held texts, drafts and failed sign-ins",
     ),
     Job("imports", 5, carry_out_imports, "go on creating and changing contacts of a file"),
+    Job(
+        "contact-reviews",
+        3600,
+        ask_reviews,
+        "ask administrators to confirm their list of contacts, once a year",
+    ),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )

@@ -96,6 +96,8 @@ AUDIT_KINDS: dict[str, str] = {
     "contact:approved": "a person joined the approved contacts",
     "contact:removed": "a person left the approved contacts",
     "contact:changed": "the role of a contact changed",
+    "contacts:review_asked": "the administrators of an organisation were asked to confirm their list of contacts",
+    "contacts:reviewed": "an administrator confirmed the list of contacts of their organisation",
     "contacts:import_started": "contacts of a file are to be created or changed",
     "contacts:import_ended": "the lines of a file of contacts were carried out, or stopped",
     "admin:created": "a row was made on an admin screen",

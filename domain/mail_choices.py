@@ -59,6 +59,8 @@ ALWAYS = frozenset(
         "assistant-question",
         "password-changed",
         "registration-waiting",
+        # A question that only administrators can answer, once a year.
+        "contacts-review",
         "reminder",
         "kept-open",
         "closed",

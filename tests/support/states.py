@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -180,6 +181,7 @@ ADMINISTRATION = [
     State("requests, full", "/admin/ticket/", "r"),
     State("memberships", "/admin/membership/?search=acme", "r"),
     State("organisation, new", "/admin/organisation/new/", "r"),
+    State("lists to confirm", "/admin/contactreview/", "r"),
     State("files of contacts", "/admin/contactimport/", "r"),
     State(
         "file of contacts, refused",
@@ -296,7 +298,7 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         mail_choices,
         status_page,
     )
-    from models import Membership, Organisation, Person, Service, Team, Ticket
+    from models import ContactReview, Membership, Organisation, Person, Service, Team, Ticket
 
     made = scene.in_each_status()
     sent = scene.upload("alice", f"{LONG}.png")
@@ -374,6 +376,12 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         batch = contact_import.prepare(file, "contacts.csv", contact_import.Options(), None, scene.now)
         stage[name] = batch.id
     contact_import.begin(batch.id, None, scene.now)
+    ContactReview.create(
+        organisation=Organisation.get(Organisation.slug == "acme"),
+        asked_at=scene.now - timedelta(days=40),
+        mailed_at=scene.now,
+        times=2,
+    )
     new = Organisation.create(name="Neuve", slug="neuve", created_at=scene.now)
     for role, who in ROLES.items():
         Person.update(language=LANGUAGES[role]).where(Person.id == getattr(world, who).id).execute()

@@ -36,6 +36,7 @@ from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
+from views.admin.reviews import ContactReviewView
 from views.admin.rules import RoutingRuleView, SettingsView
 from views.admin.status import AnnouncementView, ServiceView
 from views.admin.tickets import TicketEventView, TicketView
@@ -46,6 +47,7 @@ VIEWS = (
     MembershipView,
     PersonView,
     ContactImportView,
+    ContactReviewView,
     TicketView,
     LicenceRequestView,
     DeletionView,
