@@ -15,6 +15,7 @@ from domain import (
     audit,
     blocking,
     closing,
+    contact_reviews,
     contests,
     conversation,
     deletion,
@@ -187,6 +188,10 @@ def rows_of_every_mail(counter):
         second_step.begin(
             counter.alice, "mail", origin="203.0.113.7", user_agent="Mozilla/5.0 Firefox/140.0", now=NOW
         )
+    Organisation.update(created_at=NOW - timedelta(days=400)).where(
+        Organisation.id == counter.acme.id
+    ).execute()
+    contact_reviews.sweep(NOW)
     for template in ("account-locked", "registration-waiting"):
         notifications.enqueue(
             template, source="account:2", now=NOW, person=counter.root, person_id=counter.dana.id
