@@ -28,6 +28,7 @@ from domain import (
     accounts,
     closing,
     contact_import,
+    contact_reviews,
     deletion,
     digests,
     drafts,
@@ -147,6 +148,11 @@ def carry_out_retention(app: Flask, now: datetime) -> int:
     return sum(line.rows for line in retention.carry_out(now, seconds=RETENTION_SECONDS))
 
 
+def ask_reviews(app: Flask, now: datetime) -> int:
+    """Ask administrators to confirm their list of contacts (ACC-15). Returns how many organisations were asked."""
+    return contact_reviews.sweep(now)
+
+
 class Job(NamedTuple):
     """One scheduled job: its name, every how many seconds it runs, what it calls, and what it is for."""
 
@@ -186,6 +192,12 @@ JOBS: tuple[Job, ...] = (
         86400,
         carry_out_retention,
         "delete what is kept no longer, as the settings say, and close accounts that nobody uses",
+    ),
+    Job(
+        "contact-reviews",
+        3600,
+        ask_reviews,
+        "ask administrators to confirm their list of contacts, once a year",
     ),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),

@@ -36,6 +36,8 @@ from domain import (
     addresses,
     catalogue,
     closing,
+    contact_reviews,
+    contacts,
     contests,
     deletion,
     digests,
@@ -55,6 +57,7 @@ from models import (
     AssistantQuestion,
     Attachment,
     ClosingRule,
+    ContactReview,
     Idea,
     IdeaFollow,
     IdeaMove,
@@ -82,6 +85,8 @@ PREVIEW_MAX_CHARACTERS = 140
 # A gathered mail says what happened; the whole of it is on the page.
 GATHERED_TEXT_CHARACTERS = 400
 GATHERED_LINES = 10
+# Contacts who have not come for long, by name; the others are on the page.
+REVIEW_NAMES = 10
 # Links that act for whoever holds them: they stand in the mail alone, never in its copy.
 _ACTING_LINK = re.compile(r"\S*/(?:mail-actions|unsubscribe|password|account/address/confirm)/\S+")
 # A very long message is read on the page: mail programs cut what is longer by themselves, badly.
@@ -1288,6 +1293,42 @@ def account_exists(to: Reader) -> dict[str, Any]:
     }
 
 
+def account_username(to: Reader) -> dict[str, Any]:
+    """Somebody asked for a lost user name: this mail alone says it (ACC-4)."""
+    return {
+        "username": one_line(to.person.username) if to.person else "",
+        "button": {"label": _("Sign in"), "url": to.link("/login")},
+        "forgotten": to.link("/password/forgotten"),
+    }
+
+
+def contacts_review(to: Reader) -> dict[str, Any]:
+    """To the administrators of an organisation, once a year: is the list of contacts still right (ACC-15)?
+
+    Raises Skipped once it is confirmed, and for those who administer it no more.
+    """
+    row = ContactReview.get_or_none(ContactReview.id == to.row.context.get("review"))
+    if row is None or row.confirmed_at is not None:
+        raise Skipped("answered-meanwhile")
+    if to.person is None or to.person not in contact_reviews.administrators(row.organisation_id):
+        raise Skipped("no-person")
+    people = contacts.of_organisation(row.organisation_id)
+    idle = contact_reviews.idle(people, to.row.created_at)
+    gone = [one_line(person.full_name) for person in people if person.membership_id in idle]
+    return {
+        "organisation": one_line(row.organisation.name),
+        "again": row.times > 1,
+        "approved": sum(person.approved for person in people),
+        "idle": gone[:REVIEW_NAMES],
+        "more": max(len(gone) - REVIEW_NAMES, 0),
+        "days": settings.get("contact_idle_days"),
+        "button": {
+            "label": _("Look at the list"),
+            "url": to.link(f"/organisation/contacts?organisation={row.organisation_id}"),
+        },
+    }
+
+
 def account_locked(to: Reader) -> dict[str, Any]:
     """To the internal team: an account is locked until one of them unlocks it (ACC-8)."""
     locked = Person.get_or_none(Person.id == to.row.context.get("person_id"))
@@ -1468,7 +1509,9 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "account-password": account_password,
     "account-invitation": account_invitation,
     "account-exists": account_exists,
+    "account-username": account_username,
     "account-locked": account_locked,
+    "contacts-review": contacts_review,
     "password-changed": password_changed,
     "security-notice": security_notice,
     "sign-in-code": sign_in_code,

@@ -2059,6 +2059,29 @@ class ContactImportLine(Table):
         ]
 
 
+class ContactReview(Table):
+    """The question to the administrators of an organisation: is the list of contacts still right (ACC-15)?"""
+
+    organisation = ForeignKeyField(Organisation, backref="reviews", on_delete="CASCADE")
+    asked_at = UtcField()
+    # The last mail, and how many there were.
+    mailed_at = UtcField()
+    times = IntegerField(default=1)
+    confirmed_at = UtcField(null=True)
+    confirmed_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", backref="reviews")
+    # How many contacts were on the list that was confirmed.
+    people = IntegerField(default=0)
+
+
+# One question at a time.
+ContactReview.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS contact_review_waiting ON contact_review (organisation_id) "
+        "WHERE confirmed_at IS NULL"
+    )
+)
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession, Viewing,
@@ -2076,5 +2099,5 @@ TABLES: list[type[Table]] = [
     ColumnChoice, TicketRead, ReadMark,
     Authenticator, SecurityKey, RecoveryCode, SpentChallenge, PendingSignIn, KnownBrowser, FactorRequirement,
     AddressChange, IdentityProvider, ExternalIdentity, LinkingApplication,
-    ContactImport, ContactImportLine,
+    ContactImport, ContactImportLine, ContactReview,
 ]  # fmt: skip

@@ -1844,6 +1844,10 @@ REFUSALS |= {
     "import-too-many-columns": lambda d: _(
         "This file has too many columns: %(most)s at most.", most=d.get("most", "")
     ),
+    "review-not-asked": lambda d: _("Nobody asks for this list now: there is nothing to confirm."),
+    "review-changed": lambda d: _(
+        "The list changed while you were reading it. Look at it again, then confirm it."
+    ),
     "import-begun": lambda d: _("This file is being carried out, or was already."),
     "import-formula": lambda d: _(
         "%(column)s: a spreadsheet would compute this text. Put its value instead.", column=_column_of(d)
@@ -3497,6 +3501,8 @@ def mail_names() -> dict[str, str]:
         "account-password": _("Link to choose a password"),
         "account-invitation": _("Invitation"),
         "account-exists": _("There is an account already"),
+        "account-username": _("Lost user name"),
+        "contacts-review": _("List of contacts to confirm"),
         "account-locked": _("An account is locked"),
         "password-changed": _("The password has changed"),
         "address-confirm": _("Link to confirm a new address"),

@@ -823,6 +823,33 @@ def ask_reset(name: str, *, origin: str, now: datetime) -> None:
         audit.record("account:password_asked", by=None, now=now, target=f"person:{person.id}", origin=origin)
 
 
+def ask_username(email: str, *, origin: str, now: datetime) -> None:
+    """Mail a lost user name to its address (ACC-4). Says nothing, whatever the address.
+
+    An account that never signed in gets its invitation again, which says it too. The limits and the silences are those
+    of ask_reset(), counted together with them.
+    """
+    origin = _origin(origin)
+    passwords.same_work()
+    to = normal_name(email)
+    person = Person.get_or_none(Person.email == to) if to and not _CONTROLS.search(email) else None
+    with one_at_a_time("mail:" + origin, "mail:" + to):
+        if not _may_mail(to, origin, now):
+            return
+        if person is None or not person.is_active or person.locked_at is not None:
+            return
+        if person.first_signed_in_at is None:
+            _mail_link(person, "invitation", now)
+        else:
+            notifications.enqueue(
+                "account-username",
+                source=f"account:{person.id}:username:{_stamp(now)}",
+                now=now,
+                person=person,
+            )
+        audit.record("account:username_asked", by=None, now=now, target=f"person:{person.id}", origin=origin)
+
+
 @dataclass(frozen=True)
 class Link:
     """A living link: whose, what for, until when."""

@@ -49,6 +49,7 @@ ALWAYS = frozenset(
         "account-password",
         "account-invitation",
         "account-exists",
+        "account-username",
         "account-locked",
         "security-notice",
         "sign-in-code",
@@ -62,6 +63,8 @@ ALWAYS = frozenset(
         "assistant-question",
         "password-changed",
         "registration-waiting",
+        # A question that only administrators can answer, once a year.
+        "contacts-review",
         "reminder",
         "kept-open",
         "closed",

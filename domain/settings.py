@@ -74,6 +74,16 @@ DEFAULTS: dict[str, Choice] = {
     "session_hours_staff": Choice(12, int, "Longest session of staff, in hours", 1, 168),
     "reset_minutes": Choice(60, int, "Minutes during which a password link works", 5, 1440),
     "invitation_days": Choice(7, int, "Days during which an invitation works", 1, 60),
+    "contact_review_days": Choice(
+        365,
+        int,
+        "Days after which administrators confirm their list of contacts again; 0 asks nobody",
+        0,
+        3650,
+    ),
+    "contact_idle_days": Choice(
+        180, int, "Days without a sign-in after which a contact is pointed out; 0 points out nobody", 0, 3650
+    ),
     "mail_carries_text": Choice(
         True, bool, "Mails carry the text of the answer, rather than only say that there is one"
     ),

@@ -105,6 +105,18 @@ class AddressForm(FlaskForm):
     )
 
 
+class LostUsernameForm(FlaskForm):
+    """Which account lost its user name (ACC-4)."""
+
+    email = Line(
+        _l("E-mail address"),
+        _l("Give your e-mail address."),
+        most=ADDRESS_MAX,
+        checks=(mail_address,),
+        render_kw={"type": "email", "autocomplete": "email"},
+    )
+
+
 class NewPasswordForm(FlaskForm):
     """A password chosen with a mailed link (ACC-6)."""
 

@@ -1,4 +1,4 @@
-"""Files of contacts and their lines (ACC-4)."""
+"""Files of contacts and their lines (ACC-4); lists of contacts that are confirmed (ACC-15)."""
 
 # fmt: off
 # ruff: noqa: E501
@@ -11,6 +11,10 @@ SQLITE = (
     'CREATE INDEX "contact_import_line_batch_id" ON "contact_import_line" ("batch_id")',
     'CREATE UNIQUE INDEX "contact_import_line_batch_id_number" ON "contact_import_line" ("batch_id", "number")',
     'CREATE INDEX "contact_import_line_batch_id_outcome_number" ON "contact_import_line" ("batch_id", "outcome", "number")',
+    'CREATE TABLE "contact_review" ("id" INTEGER NOT NULL PRIMARY KEY, "organisation_id" INTEGER NOT NULL, "asked_at" TIMESTAMP NOT NULL, "mailed_at" TIMESTAMP NOT NULL, "times" INTEGER NOT NULL, "confirmed_at" TIMESTAMP, "confirmed_by_id" INTEGER, "people" INTEGER NOT NULL, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE CASCADE, FOREIGN KEY ("confirmed_by_id") REFERENCES "person" ("id") ON DELETE SET NULL)',
+    'CREATE INDEX "contact_review_organisation_id" ON "contact_review" ("organisation_id")',
+    'CREATE INDEX "contact_review_confirmed_by_id" ON "contact_review" ("confirmed_by_id")',
+    'CREATE UNIQUE INDEX IF NOT EXISTS contact_review_waiting ON contact_review (organisation_id) WHERE confirmed_at IS NULL',
 )
 
 POSTGRESQL = (
@@ -21,6 +25,10 @@ POSTGRESQL = (
     'CREATE INDEX "contact_import_line_batch_id" ON "contact_import_line" ("batch_id")',
     'CREATE UNIQUE INDEX "contact_import_line_batch_id_number" ON "contact_import_line" ("batch_id", "number")',
     'CREATE INDEX "contact_import_line_batch_id_outcome_number" ON "contact_import_line" ("batch_id", "outcome", "number")',
+    'CREATE TABLE "contact_review" ("id" SERIAL NOT NULL PRIMARY KEY, "organisation_id" INTEGER NOT NULL, "asked_at" TIMESTAMP NOT NULL, "mailed_at" TIMESTAMP NOT NULL, "times" INTEGER NOT NULL, "confirmed_at" TIMESTAMP, "confirmed_by_id" INTEGER, "people" INTEGER NOT NULL, FOREIGN KEY ("organisation_id") REFERENCES "organisation" ("id") ON DELETE CASCADE, FOREIGN KEY ("confirmed_by_id") REFERENCES "person" ("id") ON DELETE SET NULL)',
+    'CREATE INDEX "contact_review_organisation_id" ON "contact_review" ("organisation_id")',
+    'CREATE INDEX "contact_review_confirmed_by_id" ON "contact_review" ("confirmed_by_id")',
+    'CREATE UNIQUE INDEX IF NOT EXISTS contact_review_waiting ON contact_review (organisation_id) WHERE confirmed_at IS NULL',
 )
 
 

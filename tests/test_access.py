@@ -55,6 +55,9 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("session.registered", "GET", "/register/sent", {}, "200 200 200 200 200 200 200 200"),
     ("session.forgotten", "GET", "/password/forgotten", {}, "200 200 200 200 200 200 200 200"),
     ("session.forgotten", "POST", "/password/forgotten", {"email": "alice@acme.example"}, "303 303 303 303 303 303 303 303"),
+    ("session.lost_username", "GET", "/username/forgotten", {}, "200 200 200 200 200 200 200 200"),
+    ("session.lost_username", "POST", "/username/forgotten", {"email": "alice@acme.example"}, "303 303 303 303 303 303 303 303"),
+    ("session.lost_username", "POST", "/username/forgotten", {"email": "alice"}, "422 422 422 422 422 422 422 422"),
     ("session.password", "GET", "/password/{link}", {}, "200 200 200 200 200 200 200 200"),
     ("session.password", "GET", "/password/nothing-like-it", {}, "404 404 404 404 404 404 404 404"),
     ("session.password", "POST", "/password/{link}", {"password": "court"}, "422 422 422 422 422 422 422 422"),
@@ -161,6 +164,7 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("contacts.remove", "GET", "/organisation/contacts/{charlie}/removal", {}, "303 404 404 404 404 404 404 200"),
     ("contacts.remove", "POST", "/organisation/contacts/{alice}/removal", {"reason": "Partie."}, "303 404 404 303 404 404 404 303"),
     ("contacts.remove", "POST", "/organisation/contacts/{charlie}/removal", {"reason": "Parti."}, "303 404 404 404 404 404 404 303"),
+    ("contacts.confirm", "POST", "/organisation/contacts/confirmation", {"seen": "x"}, "303 403 403 303 403 403 403 403"),
     # Opening a request
     ("catalogue.index", "GET", "/catalogue", {}, "303 200 200 200 200 200 200 200"),
     ("requests.new", "GET", "/requests/new/incident", {}, "303 403 200 200 200 403 403 403"),
@@ -493,6 +497,7 @@ ADMIN_TABLES: dict[str, str] = {
     "person": "list details new edit",
     "ticket": "list details edit",
     "contactimport": "list details new",
+    "contactreview": "list details",
     "licencerequest": "list details edit",
     "deletion": "list details",
     "ticketevent": "list details",
@@ -717,6 +722,7 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         "words": made.words,
         "other_words": made.other_words,
     }
+    models.ContactReview.create(organisation=world.organisations["acme"], asked_at=now, mailed_at=now)
     contact_import.prepare(
         contact_files.read(b"email,full_name,organisation\nzoe@acme.example,Zoe,Acme\n"), "people.csv",
         contact_import.Options(), None, now,

@@ -600,6 +600,45 @@ def test_a_link_dies_after_an_hour_and_an_invitation_after_seven_days(
         accounts.find_link(invitation, clock.now)
 
 
+def test_a_lost_user_name_is_mailed_to_its_address_alone(people: SimpleNamespace, clock: Any) -> None:
+    before = len(mails())
+    accounts.ask_username(" ALICE@acme.example", origin=HOME, now=clock.now)
+    accounts.ask_username("amartin", origin=HOME, now=clock.now)
+    accounts.ask_username("nobody@acme.example", origin=HOME, now=clock.now)
+    assert [(mail.template, mail.recipient) for mail in mails()[before:]] == [
+        ("account-username", "alice@acme.example")
+    ]
+    entry = AuditEntry.select().order_by(AuditEntry.id.desc()).get()
+    assert (entry.kind, entry.target) == ("account:username_asked", f"person:{people.alice.id}")
+
+
+def test_who_never_came_gets_the_invitation_again_which_says_the_user_name(
+    people: SimpleNamespace, clock: Any
+) -> None:
+    accounts.ask_username("nina@acme.example", origin=HOME, now=clock.now)
+    assert mails()[-1].template == "account-invitation"
+    assert accounts.find_link(last_link(), clock.now).person.id == people.nina.id
+
+
+def test_disabled_and_locked_accounts_get_no_user_name(people: SimpleNamespace, clock: Any) -> None:
+    Person.update(locked_at=clock.now).where(Person.id == people.alice.id).execute()
+    accounts.ask_username("alice@acme.example", origin=HOME, now=clock.now)
+    accounts.disable(people.nina.id, by=None, now=clock.now)
+    accounts.ask_username("nina@acme.example", origin=HOME, now=clock.now)
+    assert mails("account-username") == mails("account-invitation") == []
+
+
+def test_lost_names_and_forgotten_passwords_count_together(people: SimpleNamespace, clock: Any) -> None:
+    accounts.ask_reset("amartin", origin=HOME, now=clock.now)
+    for _ in range(5):
+        accounts.ask_username("alice@acme.example", origin=ELSEWHERE, now=clock.advance(seconds=1))
+    assert len(mails("account-username")) == 2
+    for number in range(12):
+        accounts.ask_username(f"nobody{number}@acme.example", origin=HOME, now=clock.now)
+    accounts.ask_username("nina@acme.example", origin=HOME, now=clock.now)
+    assert mails("account-invitation") == []
+
+
 def test_using_one_link_kills_the_others_of_that_account(people: SimpleNamespace, clock: Any) -> None:
     links = []
     for _ in range(2):

@@ -16,6 +16,7 @@ from domain import (
     audit,
     blocking,
     closing,
+    contact_reviews,
     contests,
     conversation,
     deletion,
@@ -195,7 +196,7 @@ def rows_of_every_mail(counter):
         )
     counter.reply(grouped, "ines", "L’établissement est ajouté.")
     digests.gather(NOW + timedelta(hours=1))
-    for template in ("account-exists", "password-changed"):
+    for template in ("account-exists", "account-username", "password-changed"):
         notifications.enqueue(template, source="account:1", now=NOW, person=counter.alice)
     factors.tell(counter.alice, "code-used", NOW, left=3)
     accounts.use_secret("only for tests, long enough to be taken: 0123456789")
@@ -209,6 +210,10 @@ def rows_of_every_mail(counter):
         "address-changed", source="account:3", now=NOW, person=counter.dana, email="dana@avant.example",
         address="dana@acme.example",
     )  # fmt: skip
+    Organisation.update(created_at=NOW - timedelta(days=400)).where(
+        Organisation.id == counter.acme.id
+    ).execute()
+    contact_reviews.sweep(NOW)
     for template in ("account-locked", "registration-waiting"):
         notifications.enqueue(
             template, source="account:2", now=NOW, person=counter.root, person_id=counter.dana.id

@@ -72,12 +72,13 @@ DESK = {
     "/desk/incidents/new": 3,
 }
 ADMIN = {
-    "/admin/": 48,
+    "/admin/": 50,
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
     "/admin/person/": 5,
     "/admin/contactimport/": 5,
+    "/admin/contactreview/": 4,
     "/admin/ticket/": 8,
     "/admin/licencerequest/": 6,
     "/admin/deletion/": 5,

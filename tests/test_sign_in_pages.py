@@ -106,6 +106,8 @@ def test_pages_and_headers_are_the_same_for_names_that_exist_and_names_that_do_n
             answers.append(browser.submit("/login", email=name, password="wrong wrong wrong"))
         answers.append(browser.submit("/password/forgotten", email=name))
         answers.append(browser.get(answers[-1].location))
+        answers.append(browser.submit("/username/forgotten", email=name))
+        answers.append(browser.get(answers[-1].location))
         answers.append(browser.submit("/register", full_name="Alice Martin", email=name, organisation="Acme"))
         answers.append(browser.get(answers[-1].location))
         seen[name] = [
@@ -328,6 +330,22 @@ def test_a_forgotten_password_is_chosen_anew_by_the_link_once(
     assert client.get(path).status_code == 404
     assert client.sign_in_by_page("alice@acme.example", PASSWORD).status_code == 422
     assert client.sign_in_by_page("alice@acme.example", PHRASE).status_code == 303
+
+
+def test_a_lost_user_name_comes_by_mail_and_signs_in(
+    client: PortalClient, app: Any, world: SimpleNamespace, clock: Any
+) -> None:
+    Person.update(username="amartin").where(Person.id == world.alice.id).execute()
+    assert 'href="/username/forgotten"' in client.get("/login").text
+    assert client.submit("/username/forgotten", email="pas une adresse").status_code == 422
+    answer = client.submit("/username/forgotten", email="alice@acme.example")
+    assert answer.status_code == 303
+    assert "amartin" not in client.get(answer.location).text
+    row = OutboxMessage.select().order_by(OutboxMessage.id.desc()).get()
+    with app.app_context():
+        mail = mailer.render(row, "http://127.0.0.1:8000", clock.now)
+    assert "amartin" in mail.text and "amartin" in mail.html and "amartin" not in mail.subject
+    assert client.sign_in_by_page("amartin", PASSWORD).status_code == 303
 
 
 HOSTS = [

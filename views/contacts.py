@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import presenters
-from domain import contacts, handover
+from domain import contact_reviews, contacts, handover, settings
 from domain.policies import Rights
-from domain.refusals import Invalid, NotAllowed
+from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.accounts import ContactForm, RemovalForm
 from forms.desk import offer, whole_number
 from views import current
@@ -55,14 +55,35 @@ def index() -> ResponseReturnValue:
             except Invalid as fault:
                 field = form._fields.get(fault.field or "email") or form.email
                 field.errors = [presenters.refusal(fault)]
+    people = contacts.of_organisation(rights.organisation_id)
+    review = contact_reviews.standing(rights.organisation_id)
     page = render_template(
         "contacts/index.html",
         form=form,
         rights=rights,
         organisations=viewer.administers,
-        people=contacts.of_organisation(rights.organisation_id),
+        people=people,
+        idle=contact_reviews.idle(people, current.now()),
+        idle_days=settings.get("contact_idle_days"),
+        review=review,
+        asked=review is not None and review.confirmed_at is None and contact_reviews.is_on(),
+        mark=contact_reviews.mark(people),
     )
     return page, status
+
+
+@blueprint.post("/confirmation")
+def confirm() -> ResponseReturnValue:
+    """Say that the list is right (ACC-15)."""
+    rights = _organisation()
+    try:
+        contact_reviews.confirm(
+            rights.organisation_id, request.form.get("seen", ""), current.viewer(), current.now()
+        )
+        flash(_("Thank you: the list of contacts is confirmed."), "success")
+    except NotNow as fault:
+        flash(presenters.refusal(fault), "error")
+    return redirect(url_for("contacts.index", organisation=rights.organisation_id), 303)
 
 
 @blueprint.post("/<int:membership_id>/approval")

@@ -58,6 +58,7 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     # Files with personal data
     "admin_person.export": GET,
     "admin_membership.export": GET,
+    "admin_contactreview.export": GET,
     "admin_contactimport.csv": GET,
     "admin_contactimport.export": GET,
     "admin_organisation.export": GET,

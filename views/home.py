@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 import presenters
-from domain import catalogue, closing, guidance, knowledge, lifecycle, lists
+from domain import catalogue, closing, contact_reviews, guidance, knowledge, lifecycle, lists
 from views import announcements, current, drafts, status
 
 blueprint = Blueprint("home", __name__)
@@ -39,6 +39,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "home/index.html",
         counts=lists.counts(viewer),
+        reviews=contact_reviews.waiting_for(viewer),
         yours=yours,
         ours=ours,
         words=words,

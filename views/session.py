@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 import presenters
 from domain import accounts, factors, settings, sso
 from domain.refusals import Invalid, Missing, NotAllowed
-from forms.accounts import ForgottenForm, NewPasswordForm, RegisterForm, SignInForm
+from forms.accounts import ForgottenForm, LostUsernameForm, NewPasswordForm, RegisterForm, SignInForm
 from models import Person
 from views import current, viewing
 from views.redirects import local_path
@@ -209,6 +209,18 @@ def forgotten() -> ResponseReturnValue:
         accounts.ask_reset(form.email.data, origin=current.origin(), now=current.now())
         return redirect(url_for("session.forgotten", sent=1), 303)
     return render_template("session/forgotten.html", form=form, minutes=settings.get("reset_minutes")), 422
+
+
+@blueprint.route("/username/forgotten", methods=["GET", "POST"])
+def lost_username() -> ResponseReturnValue:
+    """Ask for one's user name by mail (ACC-4). Never says whether the account exists."""
+    form = LostUsernameForm()
+    if not form.is_submitted() and request.args.get("sent"):
+        return render_template("session/username_asked.html")
+    if form.is_submitted() and form.validate():
+        accounts.ask_username(form.email.data, origin=current.origin(), now=current.now())
+        return redirect(url_for("session.lost_username", sent=1), 303)
+    return render_template("session/lost_username.html", form=form), 422 if form.is_submitted() else 200
 
 
 @blueprint.route("/password/<token>", methods=["GET", "POST"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -159,6 +160,9 @@ DOORS = [
     State("register, refused", "/register", "s", act=refused("main form")),
     State("registered", "/register/sent", "s"),
     State("forgotten", "/password/forgotten", "s"),
+    State("lost user name", "/username/forgotten", "s"),
+    State("lost user name, refused", "/username/forgotten", "s", act=refused("main form:has([name=email])")),
+    State("lost user name, asked for", "/username/forgotten?sent=1", "s"),
     State("password to choose", "/password/{link}", "s"),
     State("dead link", "/password/nothing-like-it", "s", status=404),
 ]
@@ -183,6 +187,7 @@ ADMINISTRATION = [
     State("requests, full", "/admin/ticket/", "r"),
     State("memberships", "/admin/membership/?search=acme", "r"),
     State("organisation, new", "/admin/organisation/new/", "r"),
+    State("lists to confirm", "/admin/contactreview/", "r"),
     State("files of contacts", "/admin/contactimport/", "r"),
     State(
         "file of contacts, refused",
@@ -309,7 +314,7 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         redaction,
         status_page,
     )
-    from models import Consent, Membership, Organisation, Person, Service, Team, Ticket
+    from models import Consent, ContactReview, Membership, Organisation, Person, Service, Team, Ticket
 
     made = scene.in_each_status()
     sent = scene.upload("alice", f"{LONG}.png")
@@ -403,6 +408,12 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         batch = contact_import.prepare(file, "contacts.csv", contact_import.Options(), None, scene.now)
         stage[name] = batch.id
     contact_import.begin(batch.id, None, scene.now)
+    ContactReview.create(
+        organisation=Organisation.get(Organisation.slug == "acme"),
+        asked_at=scene.now - timedelta(days=40),
+        mailed_at=scene.now,
+        times=2,
+    )
     new = Organisation.create(name="Neuve", slug="neuve", created_at=scene.now)
     for role, who in ROLES.items():
         Person.update(language=LANGUAGES[role]).where(Person.id == getattr(world, who).id).execute()

@@ -37,6 +37,7 @@ from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
 from views.admin.retention import RetentionView
+from views.admin.reviews import ContactReviewView
 from views.admin.rules import RoutingRuleView, SettingsView
 from views.admin.sso import IdentityProviderView, LinkingApplicationView
 from views.admin.status import AnnouncementView, ServiceView
@@ -50,6 +51,7 @@ VIEWS = (
     IdentityProviderView,
     LinkingApplicationView,
     ContactImportView,
+    ContactReviewView,
     TicketView,
     LicenceRequestView,
     DeletionView,

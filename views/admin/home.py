@@ -11,8 +11,10 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from peewee import fn
 
-from models import JobRun, LicenceRequest, OutboxMessage, Person, Table
+from domain import contact_reviews
+from models import ContactReview, JobRun, LicenceRequest, OutboxMessage, Person, Table
 from presenters import when
+from views import current
 from views.admin.base import MOST_COUNTED, AdminOnly, Rows
 from views.admin.people import waiting
 from views.admin.records import RUN_OUTCOMES, badge, job_name
@@ -105,6 +107,24 @@ def care() -> list[dict[str, Any]]:
                     licences,
                 ),
                 "url": url_for("admin_licencerequest.index_view", flt_status="received"),
+            }
+        )
+    late = (
+        ContactReview.select(ContactReview.id)
+        .where(contact_reviews.late(current.now()))
+        .limit(MOST_COUNTED)
+        .count()
+    )
+    if late and contact_reviews.is_on():
+        found.append(
+            {
+                "icon": "clipboard-check",
+                "words": ngettext(
+                    "%(num)s organisation has not confirmed its contacts for a month",
+                    "%(num)s organisations have not confirmed their contacts for a month",
+                    late,
+                ),
+                "url": url_for("admin_contactreview.index_view", flt_state="late"),
             }
         )
     broken = [run for run in _last_run_of_each() if run.outcome == "failed"]

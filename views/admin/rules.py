@@ -121,6 +121,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ),
     (_l("Who may do what"), ("registration", "who_may_open", "contacts_see_all", "members_see_all", "members_answer",
       "requests_per_minute")),
+    (_l("Lists of contacts"), ("contact_review_days", "contact_idle_days")),
     (
         _l("Sign-in"),
         (
@@ -169,6 +170,12 @@ SETTING_WORDS: dict[str, Any] = {
     "session_hours_staff": _l("Longest session of staff, in hours"),
     "reset_minutes": _l("Minutes during which a password link works"),
     "invitation_days": _l("Days during which an invitation works"),
+    "contact_review_days": _l(
+        "Days after which administrators confirm their list of contacts again; 0 asks nobody"
+    ),
+    "contact_idle_days": _l(
+        "Days without a sign-in after which a contact is pointed out; 0 points out nobody"
+    ),
     "mail_carries_text": _l("Mails carry the text of the answer, rather than only say that there is one"),
     "mail_from": _l("Sender of the mails; empty means support@ followed by the host of the portal"),
     "mail_pace": _l("How mails leave for people who chose nothing themselves"),
