@@ -834,7 +834,7 @@ def ask_username(email: str, *, origin: str, now: datetime) -> None:
     to = normal_name(email)
     person = Person.get_or_none(Person.email == to) if to and not _CONTROLS.search(email) else None
     with one_at_a_time("mail:" + origin, "mail:" + to):
-        if not _may_mail(to, origin, now):
+        if not may_mail(to, origin, now):
             return
         if person is None or not person.is_active or person.locked_at is not None:
             return
