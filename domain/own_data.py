@@ -21,6 +21,7 @@ from peewee import Field
 from domain import audit, files, notifications, policies
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import (
+    AddressChange,
     AnnouncementDismissal,
     Article,
     ArticleVote,
@@ -31,13 +32,16 @@ from models import (
     ColumnChoice,
     Consent,
     ConsentText,
+    ContactReview,
     Deletion,
     DeletionConfirmation,
     Draft,
+    ExternalIdentity,
     Idea,
     IdeaComment,
     IdeaFollow,
     IdeaVote,
+    IdentityProvider,
     KnownBrowser,
     MailChoice,
     MailCopy,
@@ -60,6 +64,7 @@ from models import (
     Topic,
     TopicFollow,
     UserSession,
+    Viewing,
     db,
 )
 
@@ -145,6 +150,27 @@ def small_parts(person: Person) -> dict[str, Iterable[dict[str, Any]]]:
         "known_browsers": _of(
             KnownBrowser, KnownBrowser.person, key, "created_at", "last_used_at", "expires_at", "user_agent"
         ),
+        "linked_identities": _records(
+            ExternalIdentity.select().join(IdentityProvider).where(ExternalIdentity.person == key),
+            ExternalIdentity.id,
+            {
+                "provider": IdentityProvider.slug,
+                "subject": ExternalIdentity.subject,
+                "created_at": ExternalIdentity.created_at,
+                "last_used_at": ExternalIdentity.last_used_at,
+            },
+        ),
+        "address_changes": _of(AddressChange, AddressChange.person, key, "email", "created_at", "expires_at"),
+        "confirmed_lists": _records(
+            ContactReview.select().join(Organisation).where(ContactReview.confirmed_by == key),
+            ContactReview.id,
+            {
+                "organisation": Organisation.name,
+                "people": ContactReview.people,
+                "confirmed_at": ContactReview.confirmed_at,
+            },
+        ),
+        "seen_as_you": _of(Viewing, Viewing.person, key, "started_at", "ended_at"),
         "mail_choices": _of(
             MailChoice, MailChoice.person, key,
             "paces", "daily_hour", "quiet_start_minute", "quiet_end_minute", "quiet_weekends", "asks_satisfaction",
