@@ -77,7 +77,7 @@ ADMIN = {
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
     "/admin/person/": 5,
-    "/admin/contactimport/": 5,
+    "/admin/contactimport/": 4,
     "/admin/contactreview/": 4,
     "/admin/ticket/": 8,
     "/admin/licencerequest/": 6,
