@@ -291,7 +291,9 @@ def test_after_a_quarter_of_an_hour_each_act_of_the_table_asks_again(
     client: PortalClient, world: SimpleNamespace, clock: Any, endpoint: str
 ) -> None:
     rule = next(rule for rule in client.application.url_map.iter_rules() if rule.endpoint == endpoint)
-    values = {"key": 1, "number": "SUP-2041", "export_type": "csv", "person_id": 1}
+    values = {
+        "key": 1, "number": "SUP-2041", "export_type": "csv", "person_id": 1, "slug": "acme",
+    }  # fmt: skip
     path = client.application.url_map.bind("").build(
         endpoint, {name: values[name] for name in rule.arguments}
     )
