@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import flash, redirect
 from flask_admin import expose
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_wtf import FlaskForm
@@ -41,9 +42,13 @@ class RetentionView(Screen):
             return redirect(self.get_url(".index"), 303)
         lines = retention.preview(current.now())
         words = presenters.kept_periods({line.name: line.days for line in lines})
-        rows = [
-            (kept, line.cutoff, presenters.capped_count(line.rows, retention.COUNT_CAP + 1))
-            for kept, line in zip(words, lines, strict=True)
-        ]
+        rows = [(kept, line.cutoff, count_words(line.rows)) for kept, line in zip(words, lines, strict=True)]
         total = sum(line.rows for line in lines)
         return self.render("admin/retention.html", form=form, rows=rows, total=total)
+
+
+def count_words(rows: int) -> str:
+    """How many rows would go, in words; beyond the cap, that there are more."""
+    if rows > retention.COUNT_CAP:
+        return _("more than %(count)s", count=retention.COUNT_CAP)
+    return ngettext("%(num)s row", "%(num)s rows", rows) if rows else _("nothing")
