@@ -17,6 +17,7 @@ import mailer
 import models
 from app import CONTENT_POLICY
 from domain import settings
+from domain.files import extension, normal_name
 from domain.notifications import Skipped
 from tests.support.browser_pages import be
 from tests.support.right_entries import right_entry
@@ -96,6 +97,12 @@ def scene(live_server: Any, world: SimpleNamespace) -> Scene:
     return Scene(live_server.application, world)
 
 
+def file_name(payload: str) -> str:
+    """A picture called like a payload; a name that is all kept would be refused where the payload hides its ending."""
+    name = f"{payload}.png"
+    return name if extension(normal_name(name)) == "png" else "x.png"
+
+
 @pytest.fixture
 def poisoned(scene: Scene) -> list[Any]:
     """A request for each payload, which holds it in every text, with what customers and agents write on it."""
@@ -112,12 +119,12 @@ def poisoned(scene: Scene) -> list[Any]:
             description=f"{payload}\n\n> {payload}\n\n- {payload}\n\n`{payload}`\n\n    {payload}",
             answers=[answer],
             named_people=[] if number % 2 else [person],
-            attachment_keys=[scene.upload("alice", f"{payload}.png").key],
+            attachment_keys=[scene.upload("alice", file_name(payload)).key],
             cc=["claire@acme.example"],
         )
         scene.reply(ticket, "sam", payload, move_to="waiting_customer" if number % 2 else None)
         scene.reply(ticket, "alice", payload)
-        scene.note(ticket, body=payload, attachment_keys=[scene.upload("sam", f"{payload}.png").key])
+        scene.note(ticket, body=payload, attachment_keys=[scene.upload("sam", file_name(payload)).key])
         if number % 2:
             scene.reply(ticket, "sam", payload, move_to="resolved")
         made.append(ticket)
