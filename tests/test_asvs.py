@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATUSES = {"met", "partly", "open", "operator", "not applicable"}
 # What the standard counts: 70 and 183 lines, less those of chapters 10 and 17.
 LINES = {"1": 65, "2": 152}
-PROVEN_AT_LEAST = 140
+PROVEN_AT_LEAST = 150
 
 
 def rows() -> list[dict[str, str]]:
