@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 from domain import accounts, sso
 from gateways.openid import OpenIdConnect
 from models import IdentityProvider, LinkingApplication, OutboxMessage, Person
-from tests.support.browser_pages import sign_in_by_page
 from tests.support.browsing import DESK, PHONE
 from tests.support.identity_provider import CLIENT, SECRET
 from tests.support.identity_provider import IdentityProvider as Provider
@@ -34,7 +33,14 @@ def idp(live_server: Any, clock: Any, world: Any) -> Iterator[Provider]:
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS, ids=["desk", "phone"])
 def test_alice_signs_in_by_her_directory_proves_herself_there_again_and_changes_her_address(
-    browser_context: Any, live_server: Any, idp: Provider, world: Any, clock: Any, axe: Any, size: Any, scheme: str
+    browser_context: Any,
+    live_server: Any,
+    idp: Provider,
+    world: Any,
+    clock: Any,
+    axe: Any,
+    size: Any,
+    scheme: str,
 ) -> None:
     page = browser_context(viewport=size, color_scheme=scheme).new_page()
     page.goto(f"{live_server.url}/login?next=/account")
