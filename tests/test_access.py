@@ -616,12 +616,12 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     models.OutboxMessage.update(status="sent", sent_at=now).where(
         models.OutboxMessage.id == mail.id
     ).execute()
-    # 192.0.2.1 is nobody's: an address of this kind is not even tried.
+    # This machine is never asked: such a provider is away at once.
     models.IdentityProvider.create(
         slug="elsewhere",
         name_fr="Ailleurs",
         name_en="Elsewhere",
-        issuer="http://192.0.2.1",
+        issuer="https://localhost:1",
         client_id="x",
         is_active=True,
     )
@@ -819,7 +819,7 @@ def test_half_a_sign_in_reaches_nothing_but_its_second_step(
 # What is closed to an admin who sees the portal as alice does, by the beginning of its address. Everything else answers as
 # it answers alice.
 CLOSED_TO_A_VIEWER = (
-    "/account", "/admin", "/desk", "/login", "/password", "/register", "/unsubscribe", "/mail-actions", "/viewing",
+    "/account", "/admin", "/desk", "/login", "/password", "/username", "/register", "/unsubscribe", "/mail-actions", "/viewing",
     "/tickets/export", "/organisation/dashboard/export",
 )  # fmt: skip
 

@@ -41,6 +41,7 @@ OWN = {
     "session.register": {"organisation"},
     "account.sessions": {"session"},
     "contacts.index": {"role"},
+    "contacts.confirm": {"organisation"},
     "requests.new": {"organisation"},
     "guided.step": {"organisation"},
     "guided.draft": {"organisation"},
