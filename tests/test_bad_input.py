@@ -711,7 +711,9 @@ def test_no_part_of_any_address_or_form_ends_in_a_fault(
             content_type="application/x-www-form-urlencoded" if method == "POST" else None,
         )  # fmt: skip
         asked += 1
-        if answer.status_code >= 500 or "Traceback" in answer.text:
+        # The provider of this address is away, and that is said so (503): the one answer of this kind.
+        away = path.startswith("/login/with/elsewhere") and answer.status_code == 503
+        if (answer.status_code >= 500 and not away) or "Traceback" in answer.text:
             faults.append(f"{method} {path} {data} with {wild[:30]!r}: {answer.status_code}")
     assert asked > 1000
     assert not faults, f"{len(faults)} of {asked} ended in a fault:\n" + "\n".join(faults[:30])
