@@ -45,6 +45,9 @@ def test_the_table_names_each_job_once_with_what_it_is_for():
         "incident-answers",
         "uploads",
         "sessions",
+        "imports",
+        "retention",
+        "contact-reviews",
         "digest",
         "satisfaction",
     ]
