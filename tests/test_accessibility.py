@@ -1,6 +1,7 @@
 """Every page for everybody: axe finds nothing, nothing scrolls sideways, the keyboard alone does everything.
 
 Each page is opened once and looked at wide and narrow, by day and by night, all rules each time, and once more at 320 px.
+The largest lots are for the long run; what `make test` keeps has a page of each kind, and test_states.py the usual pages of each role.
 """
 
 from __future__ import annotations
@@ -231,6 +232,7 @@ def test_pages_about_mails_and_how_it_went(eye: Eye, scene: Scene, world: Simple
     eye.end(13)
 
 
+@pytest.mark.long
 def test_pages_of_second_factors(eye: Eye, scene: Scene, world: SimpleNamespace, clock: Any) -> None:
     page = eye.be(world.alice)
     eye.look("/account/security/app")
@@ -303,7 +305,7 @@ def test_pages_of_second_factors(eye: Eye, scene: Scene, world: SimpleNamespace,
     eye.end(17)
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("language", ["fr", pytest.param("en", marks=pytest.mark.long)])
 def test_each_form_empty_and_refused(eye: Eye, world: SimpleNamespace, language: str) -> None:
     Person.update(language=language).execute()
     page = eye.be(world.alice, locale="fr-FR" if language == "fr" else "en-GB")
@@ -318,6 +320,7 @@ def test_each_form_empty_and_refused(eye: Eye, world: SimpleNamespace, language:
     eye.end(2 * len(slugs))
 
 
+@pytest.mark.long
 def test_a_request_in_each_status(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
     made = scene.in_each_status()
     eye.be(world.alice)
@@ -344,6 +347,7 @@ def held_up(scene: Scene, made: dict[str, Ticket]) -> None:
         blocking.block(made["blocked"], other.number, sam, scene.now, component="Règles de calcul de la paie")
 
 
+@pytest.mark.long
 def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
     made = scene.in_each_status()
     sent = scene.upload("sam", "note.png")
@@ -381,6 +385,7 @@ def test_pages_of_the_desk(eye: Eye, scene: Scene, world: SimpleNamespace) -> No
     eye.end(20)
 
 
+@pytest.mark.long
 def test_pages_of_merging_splitting_and_handing_over(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
     sent = scene.upload("bob", "ecran.png")
     ticket = scene.request("bob", attachment_keys=[sent.key], cc=["dana@acme.example", "paie@acme.example"])
@@ -413,6 +418,7 @@ def test_pages_of_merging_splitting_and_handing_over(eye: Eye, scene: Scene, wor
     eye.end(12)
 
 
+@pytest.mark.long
 def test_pages_of_the_administration(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
     ticket = scene.request("alice")
     team = Team.get(Team.slug == "support")
@@ -604,6 +610,7 @@ def test_text_stays_whole_when_it_is_twice_as_large(
         assert_looks(page)
 
 
+@pytest.mark.long
 def test_pages_of_the_status_and_of_announcements(eye: Eye, scene: Scene, world: SimpleNamespace) -> None:
     sam = scene.viewer("sam")
     row = status_page.open_incident(
