@@ -11,6 +11,8 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -158,12 +160,19 @@ def enter(
     "sso-not-linked", "sso-other-identity", "sso-not-member", "sso-closed"; Locked.
     """
     how = f"sso:{provider.slug}"
-    try:
+    with _refusals_recorded(how, origin, now):
         person = _person_of(provider, said, language, origin, now)
         return accounts.sign_in_proven(
             person, how=how, skip_second=provider.replaces_factor, origin=origin, now=now, user_agent=user_agent,
             browser=browser,
         )  # fmt: skip
+
+
+@contextmanager
+def _refusals_recorded(how: str, origin: str, now: datetime) -> Iterator[None]:
+    """A sign-in that is not allowed stands in the audit trail with its reason, after what it began is undone."""
+    try:
+        yield
     except NotAllowed as fault:
         with db.atomic():
             audit.record(
@@ -459,7 +468,7 @@ def use_link(
         with db.atomic():
             audit.record("session:failed", by=None, now=now, origin=origin, how=how, reason="link-used")
         raise NotNow("link-used")
-    try:
+    with _refusals_recorded(how, origin, now):
         try:
             email = accounts.address(read.email)
         except Invalid:
@@ -476,18 +485,6 @@ def use_link(
             person, how=how, skip_second=app.replaces_factor, origin=origin, now=now, user_agent=user_agent,
             browser=browser,
         )  # fmt: skip
-    except NotAllowed as fault:
-        with db.atomic():
-            audit.record(
-                "session:failed",
-                by=None,
-                now=now,
-                target=f"person:{fault.data['person']}" if "person" in fault.data else "",
-                origin=origin,
-                how=how,
-                reason=fault.code,
-            )
-        raise
 
 
 def _no_account(email: str) -> NoReturn:

@@ -90,6 +90,17 @@ def _begin(provider: IdentityProvider, purpose: str, target: str) -> str:
     return cast(str, url)
 
 
+def _onward(provider: IdentityProvider, purpose: str, target: str) -> ResponseReturnValue:
+    """On to the provider, or the page that says why not."""
+    try:
+        return redirect(_begin(provider, purpose, target), 303)
+    except NotNow as fault:
+        return _refused(fault.code, 503, provider)
+    except _way().Away as fault:
+        current_app.logger.warning("provider %s is away: %s", provider.slug, fault)
+        return _away(provider, purpose, target)
+
+
 @blueprint.get("/login/with/<slug>")
 def start(slug: str) -> ResponseReturnValue:
     """On to the provider, to sign in. Writes nothing on the server."""
@@ -98,13 +109,7 @@ def start(slug: str) -> ResponseReturnValue:
         provider = sso.provider_of(slug)
     except Missing as fault:
         return _refused(fault.code, 404)
-    try:
-        return redirect(_begin(provider, "enter", target), 303)
-    except NotNow as fault:
-        return _refused(fault.code, 503, provider)
-    except _way().Away as fault:
-        current_app.logger.warning("provider %s is away: %s", slug, fault)
-        return _away(provider, "enter", target)
+    return _onward(provider, "enter", target)
 
 
 @blueprint.get("/login/again/with/<slug>")
@@ -116,13 +121,7 @@ def again(slug: str) -> ResponseReturnValue:
     )
     if provider is None:
         return _refused("sso-unknown", 404)
-    try:
-        return redirect(_begin(provider, "again", target), 303)
-    except NotNow as fault:
-        return _refused(fault.code, 503, provider)
-    except _way().Away as fault:
-        current_app.logger.warning("provider %s is away: %s", slug, fault)
-        return _away(provider, "again", target)
+    return _onward(provider, "again", target)
 
 
 @blueprint.get("/account/security/with/<slug>")
