@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, cast
 
 from peewee import JOIN, ModelSelect
 
+from domain import statements
 from domain.refusals import Missing
 from models import (
     Article,
@@ -74,19 +75,24 @@ def form(slug: str) -> RequestForm:
 
     Raises Missing when there is none, or when it or its category is switched off.
     """
-    found = (
-        RequestForm.select(RequestForm, Category, Kind, Scale)
-        .join(Category)
-        .switch(RequestForm)
-        .join(Kind, JOIN.LEFT_OUTER)
-        .switch(RequestForm)
-        .join(Scale, JOIN.LEFT_OUTER)
-        .where(RequestForm.slug == slug, RequestForm.is_active, Category.is_active)
-        .first()
+    this = "@slug"
+    found = statements.rows(
+        "catalogue.form",
+        lambda: (
+            RequestForm.select(RequestForm, Category, Kind, Scale)
+            .join(Category)
+            .switch(RequestForm)
+            .join(Kind, JOIN.LEFT_OUTER)
+            .switch(RequestForm)
+            .join(Scale, JOIN.LEFT_OUTER)
+            .where(RequestForm.slug == this, RequestForm.is_active, Category.is_active)
+            .limit(1)
+        ),
+        {this: slug},
     )
-    if found is None:
+    if not found:
         raise Missing("form-unknown", form=slug)
-    return found
+    return cast(RequestForm, found[0])
 
 
 def levels(scale: Scale | str) -> list[ScaleLevel]:
@@ -163,7 +169,32 @@ def route(
     the first active team by position gets it. One query, two without a match.
     Raises Missing("no-team") for a portal without active teams.
     """
-    rule = (
+    # What is not said is part of the name of the statement, what is said stands in it.
+    asked = {
+        "category": ("@category", category),
+        "form": ("@form", form),
+        "kind": ("@kind", kind),
+        "product": (statements.stand_in(0), product_id),
+        "feature": (statements.stand_in(1), feature_id),
+        "organisation": (statements.stand_in(2), organisation_id),
+    }
+    place = {name: this for name, (this, value) in asked.items() if value is not None}
+    found = statements.rows(
+        ("catalogue.route", *place),
+        lambda: _routes(place).limit(1),
+        dict(asked.values()),
+    )
+    if found:
+        return cast(Team, found[0].team)
+    team = Team.select().where(Team.is_active).order_by(Team.position, Team.id).first()
+    if team is None:
+        raise Missing("no-team")
+    return team
+
+
+def _routes(place: Mapping[str, Any]) -> ModelSelect:
+    """The rules that hold, the first one first; of what has no place nothing is said."""
+    return (
         RoutingRule.select(RoutingRule, Team)
         .join(Team)
         .switch(RoutingRule)
@@ -175,22 +206,15 @@ def route(
         .where(
             RoutingRule.is_active,
             Team.is_active,
-            RoutingRule.category.is_null() | (Category.slug == category),
-            RoutingRule.form.is_null() | (RequestForm.slug == form),
-            RoutingRule.kind.is_null() | (Kind.slug == kind),
-            RoutingRule.product.is_null() | (RoutingRule.product == product_id),
-            RoutingRule.feature.is_null() | (RoutingRule.feature == feature_id),
-            RoutingRule.organisation.is_null() | (RoutingRule.organisation == organisation_id),
+            RoutingRule.category.is_null() | (Category.slug == place.get("category")),
+            RoutingRule.form.is_null() | (RequestForm.slug == place.get("form")),
+            RoutingRule.kind.is_null() | (Kind.slug == place.get("kind")),
+            RoutingRule.product.is_null() | (RoutingRule.product == place.get("product")),
+            RoutingRule.feature.is_null() | (RoutingRule.feature == place.get("feature")),
+            RoutingRule.organisation.is_null() | (RoutingRule.organisation == place.get("organisation")),
         )
         .order_by(RoutingRule.position, RoutingRule.id)
-        .first()
     )
-    if rule is not None:
-        return rule.team
-    team = Team.select().where(Team.is_active).order_by(Team.position, Team.id).first()
-    if team is None:
-        raise Missing("no-team")
-    return team
 
 
 def labels(kind: str = "") -> dict[str, StatusLabel]:

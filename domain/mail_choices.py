@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from domain import settings, workdays
+from domain import settings, statements, workdays
 from domain.refusals import Invalid, Missing
 from models import MailChoice, MailHold, OutboxMessage, Participant, Person, db
 
@@ -178,10 +178,15 @@ def of_people(keys: Iterable[int]) -> dict[int, Choices]:
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    rows = (
-        Person.select(Person.id, Person.time_zone, MailChoice)
-        .left_outer_join(MailChoice, on=(MailChoice.person == Person.id), attr="choice")
-        .where(Person.id.in_(wanted))
+    places = [statements.stand_in(place) for place in range(len(wanted))]
+    rows = statements.rows(
+        ("mail_choices.of_people", len(wanted)),
+        lambda: (
+            Person.select(Person.id, Person.time_zone, MailChoice)
+            .left_outer_join(MailChoice, on=(MailChoice.person == Person.id), attr="choice")
+            .where(Person.id.in_(places))
+        ),
+        dict(zip(places, wanted, strict=True)),
     )
     found = {}
     for person in rows:

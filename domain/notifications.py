@@ -12,9 +12,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from peewee import SQL, fn
+from peewee import SQL, ModelSelect, fn
 
 from domain import catalogue, mail_choices, policies, statements
 from models import (
@@ -245,21 +246,32 @@ def _customers(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
 
 def _team(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
     """The members of the request's team; a team without anybody leaves it to the supervisors, then to the admins."""
-    staff = (
-        Person.select()
-        .where((Person.is_active == True) & Person.staff_role.in_(("agent", "admin")))  # noqa: E712
+    this = statements.stand_in(0)
+    for who, only in _OF_TEAM.items():
+        found = statements.tuples(("notifications.team", who), partial(_staff, only), {this: ticket.team_id})
+        if found:
+            return [Recipient(*row) for row in found]
+    return []
+
+
+def _members() -> Any:
+    team = TeamMember.team == statements.stand_in(0)
+    return Person.id.in_(TeamMember.select(TeamMember.person).where(team))
+
+
+_OF_TEAM: dict[str, Callable[[], Any]] = {
+    "members": _members,
+    "supervisors": lambda: Person.is_supervisor == True,  # noqa: E712
+    "admins": lambda: Person.staff_role == "admin",
+}
+
+
+def _staff(only: Callable[[], Any]) -> ModelSelect:
+    return (
+        Person.select(Person.email, Person.id, Person.language)
+        .where((Person.is_active == True) & Person.staff_role.in_(("agent", "admin")) & only())  # noqa: E712
         .order_by(Person.id)
     )
-    members = TeamMember.select(TeamMember.person).where(TeamMember.team == ticket.team_id)
-    for people in (
-        staff.where(Person.id.in_(members)),
-        staff.where(Person.is_supervisor == True),  # noqa: E712
-        staff.where(Person.staff_role == "admin"),
-    ):
-        found = [_of_person(person) for person in people]
-        if found:
-            return found
-    return []
 
 
 def _assignee(event: TicketEvent, ticket: Ticket) -> list[Recipient]:
@@ -566,11 +578,9 @@ def _insert(rows: list[dict[str, Any]]) -> int:
     """Write rows, leaving out those that are there already; the one statement is the same on both databases."""
     if not rows:
         return 0
-    query = OutboxMessage.insert_many(rows).on_conflict(
-        action="nothing",
-        conflict_target=[OutboxMessage.source, OutboxMessage.recipient, OutboxMessage.template],
+    return statements.insert(
+        OutboxMessage, rows, (OutboxMessage.source, OutboxMessage.recipient, OutboxMessage.template)
     )
-    return int(query.as_rowcount().execute())
 
 
 # ---- Out of the outbox -------------------------------------------------------------------------------
@@ -587,6 +597,7 @@ def deliver_due(send: Callable[[OutboxMessage], Sent | None], now: datetime, lim
     from domain import digests
 
     started = time.monotonic()
+    this = statements.stand_in(0)
     sent = tried = 0
     while tried < limit:
         at = now + timedelta(seconds=time.monotonic() - started)
@@ -599,7 +610,11 @@ def deliver_due(send: Callable[[OutboxMessage], Sent | None], now: datetime, lim
             if not _claim(row_id, at):
                 continue
             tried += 1
-            row = OutboxMessage.get_by_id(row_id)
+            [row] = statements.rows(
+                "notifications.row",
+                lambda: OutboxMessage.select().where(OutboxMessage.id == this),
+                {this: row_id},
+            )
             try:
                 check_recipient(row)
                 if row.template == "digest":
@@ -633,7 +648,7 @@ def deliver_due(send: Callable[[OutboxMessage], Sent | None], now: datetime, lim
     return sent
 
 
-def _may_be_tried(at: datetime) -> Any:
+def _may_be_tried(at: Any) -> Any:
     return (
         _WAITING
         & (OutboxMessage.next_try_at.is_null() | (OutboxMessage.next_try_at <= at))
@@ -654,6 +669,17 @@ def _held(row: Any) -> Any:
 
 
 def _due(at: datetime, limit: int) -> list[int]:
+    """The keys of the mails to send at an instant, oldest first."""
+    instant, most = "@at", statements.stand_in(0)
+    found = statements.tuples(
+        "notifications.due",
+        lambda: _due_query(instant, most),
+        {instant: OutboxMessage.created_at.db_value(at), most: limit},
+    )
+    return [row_id for (row_id,) in found]
+
+
+def _due_query(at: Any, limit: int) -> ModelSelect:
     # A later mail about the same request never overtakes an earlier one to the same person. One that waits for its
     # hour by choice holds up nobody: what always goes at once goes at once.
     earlier, hold = OutboxMessage.alias("earlier"), MailHold.alias("quiet")
@@ -678,7 +704,7 @@ def _due(at: datetime, limit: int) -> list[int]:
         .order_by(OutboxMessage.id + 0)
         .limit(limit)
     )
-    return [row_id for (row_id,) in query.tuples()]
+    return query
 
 
 def _claim(row_id: int, at: datetime) -> bool:
@@ -750,7 +776,7 @@ def check_recipient(row: OutboxMessage) -> None:
     if row.ticket_id is None:
         return
     # An address in copy gets the mails even before its account is proven, only not the page (VIEW-5).
-    if not policies.can_see(viewer, row.ticket) and not _is_in_copy(row):
+    if not policies.can_see(viewer, Ticket(id=row.ticket_id)) and not _is_in_copy(row):
         raise Skipped("may-not-see")
 
 

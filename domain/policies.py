@@ -212,7 +212,12 @@ def viewer_from_rows(rows: list[tuple[Any, ...]]) -> Viewer | None:
 
 def load_viewer(person_id: int) -> Viewer | None:
     """The person with this key and their rights as they are now, or None. One query."""
-    return viewer_from_rows(list(viewer_query().where(Person.id == person_id).tuples()))
+    this = statements.stand_in(0)
+    return viewer_from_rows(
+        statements.tuples(
+            "policies.viewer", lambda: viewer_query().where(Person.id == this), {this: person_id}
+        )
+    )
 
 
 def visible_tickets(viewer: Viewer | None) -> ModelSelect:
@@ -338,6 +343,9 @@ WAYS: tuple[Way, ...] = (
 )
 
 
+_THIS = statements.stand_in(100)
+
+
 def managed_by(viewer: Viewer) -> list[int]:
     """The organisations whose account manager this person is. One query."""
     managed = Organisation.select(Organisation.id).where(Organisation.account_manager == viewer.id)
@@ -403,7 +411,16 @@ def find_ticket(viewer: Viewer | None, number: str) -> Ticket | None:
 
 def can_see(viewer: Viewer | None, ticket: Ticket) -> bool:
     """True when the person may know of this request: asks the same query as the lists."""
-    return visible_tickets(viewer).where(Ticket.id == ticket.id).exists()
+    if viewer is None or not viewer.is_active:
+        return False
+    anybody, given = with_stand_ins(viewer)
+    return bool(
+        statements.tuples(
+            ("policies.can_see", anybody, reading_rule()),
+            lambda: visible_tickets(anybody).select(Ticket.id).where(Ticket.id == _THIS),
+            {**given, _THIS: ticket.id},
+        )
+    )
 
 
 def rights_in(viewer: Viewer, organisation_id: int) -> Rights | None:

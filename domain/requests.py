@@ -23,6 +23,7 @@ from domain import (
     policies,
     search,
     settings,
+    statements,
 )
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import (
@@ -139,10 +140,15 @@ def announce(ticket: Ticket, message: Message, by: Viewer, now: datetime, **data
 
 def sent_before(idempotency_key: str, by: Viewer) -> Ticket | None:
     """The request already made with this key by this person, or None (a double click, a repeated POST)."""
-    ticket = Ticket.get_or_none(Ticket.idempotency_key == idempotency_key)
-    if ticket is not None and ticket.opened_by_id != by.id:
+    this = "@key"
+    found = statements.rows(
+        "requests.sent_before",
+        lambda: Ticket.select().where(Ticket.idempotency_key == this),
+        {this: idempotency_key},
+    )
+    if found and found[0].opened_by_id != by.id:
         raise NotNow("key-reused")
-    return ticket
+    return found[0] if found else None
 
 
 def submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:

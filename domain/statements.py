@@ -7,10 +7,10 @@ where they are: in policies.py, said by peewee.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from peewee import ModelSelect
+from peewee import Field, Model, ModelSelect, Node
 
 from models import db, is_sqlite
 
@@ -20,6 +20,11 @@ MOST = 1_000
 FIRST_STAND_IN = -1_000_000
 
 
+class _Insert(NamedTuple):
+    sql: str
+    fields: tuple[Field, ...]
+
+
 class _Statement(NamedTuple):
     query: ModelSelect
     sql: str
@@ -27,6 +32,7 @@ class _Statement(NamedTuple):
 
 
 _known: dict[Hashable, _Statement] = {}
+_inserts: dict[Hashable, _Insert] = {}
 
 
 def stand_in(place: int) -> int:
@@ -71,3 +77,39 @@ def rows(key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, An
     cursor = query._get_cursor_wrapper(db.execute_sql(sql, values))
     cursor.fill_cache()
     return list(cursor.row_cache)
+
+
+def insert(model: type[Model], rows: Sequence[Mapping[str, Any]], unless: tuple[Field, ...]) -> int:
+    """Write rows, leaving out those that are there already; one statement.
+
+    Arguments: model; rows, at least one, all with the same names and plain values; unless, the unique columns that
+    say that a row is there. Columns that no row names get their defaults. Returns how many were written.
+    """
+    names = tuple(rows[0])
+    key = (is_sqlite(), model, names, len(rows), unless)
+    known = _inserts.get(key)
+    if known is None:
+        if len(_inserts) >= MOST:
+            _inserts.clear()
+        query = model.insert_many(rows).on_conflict(action="nothing", conflict_target=list(unless))
+        sql, values = query.sql()
+        columns = sql[sql.index("(") + 1 : sql.index(")")].replace('"', "").split(", ")
+        if len(values) != len(columns) * len(rows):
+            raise ValueError(f"{model.__name__}: a row has plain values only")
+        known = _inserts[key] = _Insert(
+            sql.partition(" RETURNING ")[0], tuple(model._meta.columns[column] for column in columns)
+        )
+    values = [_value(field, row) for row in rows for field in known.fields]
+    return int(db.execute_sql(known.sql, values).rowcount)
+
+
+def _value(field: Field, row: Mapping[str, Any]) -> Any:
+    """The value of a row for a column, as the driver wants it."""
+    if field.name in row:
+        value = row[field.name]
+    else:
+        value = field.default() if callable(field.default) else field.default
+    made = field.db_value(value)
+    if isinstance(made, Node):
+        [made] = db.get_sql_context().sql(made).query()[1]
+    return made
