@@ -6,12 +6,12 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from peewee import JOIN
 
-from domain import notifications, settings
+from domain import notifications, pace, settings
 from domain.refusals import Invalid, NotAllowed, NotNow
 from models import AssistantQuestion, Category, EscalationLine, Highlight, Portal, RequestForm, db
 
@@ -100,7 +100,7 @@ def ask(
             if (again.person_id, again.subject, again.message) == (by.id, subject, message):
                 return again
             raise NotNow("key-reused")
-        _check_pace(by, now)
+        pace.check(AssistantQuestion.person, by, now, setting="posts_per_minute", refusal="too-many-posts")
         row = AssistantQuestion.create(
             person=by.id,
             subject=subject,
@@ -118,18 +118,3 @@ def ask(
             question_id=row.id,
         )
     return row
-
-
-def _check_pace(by: Viewer, now: datetime) -> None:
-    limit = settings.get("posts_per_minute")
-    earlier = (
-        AssistantQuestion.select(AssistantQuestion.created_at)
-        .where(AssistantQuestion.person == by.id)
-        .order_by(AssistantQuestion.id.desc())
-        .offset(limit - 1)
-        .limit(1)
-        .tuples()
-        .first()
-    )
-    if earlier is not None and earlier[0] > now - timedelta(minutes=1):
-        raise NotNow("too-many-posts", limit=limit)

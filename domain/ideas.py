@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from peewee import JOIN, ModelSelect, fn
 
-from domain import audit, notifications, policies, search, settings
+from domain import audit, notifications, pace, policies, search
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import (
     Idea,
@@ -256,7 +256,7 @@ def submit(
             if again.author_id == by.id and again.title == words["title"]:
                 return again
             raise NotNow("key-reused")
-        _check_pace(Idea, by, now)
+        pace.check(Idea.author, by, now, setting="posts_per_minute", refusal="too-many-posts")
         idea = Idea.create(
             kind=kind,
             author=by.id,
@@ -365,7 +365,7 @@ def comment(idea: Idea, body: str, by: Viewer, now: datetime, *, idempotency_key
             raise NotNow("key-reused")
         if not policies.can_take_part(by, row):
             raise NotNow("idea-over")
-        _check_pace(IdeaComment, by, now)
+        pace.check(IdeaComment.author, by, now, setting="posts_per_minute", refusal="too-many-posts")
         made = IdeaComment.create(
             idea=row.id,
             author=by.id,
@@ -629,19 +629,3 @@ def _words(kind: str, title: str, problem: str, details: str, product_id: int | 
         "details": details,
         "product": product_id,
     }
-
-
-def _check_pace(table: Any, by: Viewer, now: datetime) -> None:
-    """Refuse a flood. Raises NotNow("too-many-posts"). The cost does not grow with what the person ever wrote."""
-    limit = settings.get("posts_per_minute")
-    earlier = (
-        table.select(table.created_at)
-        .where(table.author == by.id)
-        .order_by(table.id.desc())
-        .offset(limit - 1)
-        .limit(1)
-        .tuples()
-        .first()
-    )
-    if earlier is not None and earlier[0] > now - timedelta(minutes=1):
-        raise NotNow("too-many-posts", limit=limit)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from peewee import IntegrityError
@@ -20,9 +20,9 @@ from domain import (
     drafts,
     lifecycle,
     notifications,
+    pace,
     policies,
     search,
-    settings,
     statements,
 )
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
@@ -204,7 +204,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             raise NotAllowed("not-approved")
         if not policies.can_open_in_name_of(by, submission.organisation_id, submission.requester_id):
             raise NotAllowed("not-in-name-of")
-        _check_pace(by, now)
+        pace.check(Ticket.requester, by, now, setting="requests_per_minute", refusal="too-many-requests")
         if form.asks_consent and not submission.consented:
             raise Invalid("consent-needed", field="consent")
         _check_products(submission)
@@ -269,23 +269,6 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
         announce(ticket, message, by, now, digest=submission.digest())
         deletion.announce(ticket, by, now)
     return ticket
-
-
-def _check_pace(by: Viewer, now: datetime) -> None:
-    """Refuse a flood: more requests in a minute than a person could write. Raises NotNow("too-many-requests")."""
-    limit = settings.get("requests_per_minute")
-    # The one that would be too many, found by its place: the cost does not grow with what the person ever sent.
-    earlier = (
-        Ticket.select(Ticket.created_at)
-        .where(Ticket.requester == by.id)
-        .order_by(Ticket.id.desc())
-        .offset(limit - 1)
-        .limit(1)
-        .tuples()
-        .first()
-    )
-    if earlier is not None and earlier[0] > now - timedelta(minutes=1):
-        raise NotNow("too-many-requests", limit=limit)
 
 
 def _check_products(submission: Submission) -> None:

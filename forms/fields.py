@@ -247,6 +247,14 @@ class WebAddress(_Text, StringField):
         super().__init__(label, needed, most=URL_MAX, checks=(whole_address,), render_kw=attributes, **kwargs)
 
 
+def _kept(field: DateField, valuelist: list[Any]) -> str:
+    """The text that was typed for a date, kept to be shown again; the field has no date yet."""
+    field.data = None
+    text = valuelist[0].strip() if valuelist and isinstance(valuelist[0], str) else ""
+    field.raw_data = [FORBIDDEN.sub("\ufffd", text[:40])]
+    return text
+
+
 class Day(DateField):
     """A date, written YYYY-MM-DD on the wire."""
 
@@ -258,9 +266,7 @@ class Day(DateField):
         super().__init__(label, _checks(needed, (NotBefore(past),)), **kwargs)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
-        self.data = None
-        text = valuelist[0].strip() if valuelist and isinstance(valuelist[0], str) else ""
-        self.raw_data = [FORBIDDEN.sub("\ufffd", text[:40])]
+        text = _kept(self, valuelist)
         if not text:
             return
         try:
@@ -284,9 +290,7 @@ class Moment(DateTimeLocalField):
         super().__init__(label, _checks(needed, ()), format="%Y-%m-%dT%H:%M", **kwargs)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
-        self.data = None
-        text = valuelist[0].strip() if valuelist and isinstance(valuelist[0], str) else ""
-        self.raw_data = [FORBIDDEN.sub("\ufffd", text[:40])]
+        text = _kept(self, valuelist)
         if not text:
             return
         try:

@@ -11,16 +11,13 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from peewee import fn
 
-from domain import contact_reviews
-from models import ContactReview, JobRun, LicenceRequest, OutboxMessage, Person, Table
+from domain import contact_reviews, notifications
+from models import ContactReview, JobRun, LicenceRequest, Person, Table
 from presenters import when
 from views import current
 from views.admin.base import MOST_COUNTED, AdminOnly, Rows
 from views.admin.people import waiting
 from views.admin.records import RUN_OUTCOMES, badge, job_name
-
-# Failed mails are looked for among the last ones: the outbox grows with every request and has no index for them.
-MAILS_LOOKED_AT = 5_000
 
 
 class HomeView(AdminOnly, AdminIndexView):
@@ -52,7 +49,10 @@ class HomeView(AdminOnly, AdminIndexView):
                     "lead": str(view.lead).split(". ")[0].rstrip(".") + ".",
                 }
             )
-        return self.render("admin/index.html", groups=list(groups.items()), care=care(), runs=last_runs())
+        runs = _last_run_of_each()
+        return self.render(
+            "admin/index.html", groups=list(groups.items()), care=care(runs), runs=last_runs(runs)
+        )
 
 
 def count_words(table: type[Table]) -> str:
@@ -61,8 +61,11 @@ def count_words(table: type[Table]) -> str:
     return _("10,000+") if count > MOST_COUNTED else str(count)
 
 
-def care() -> list[dict[str, Any]]:
-    """What somebody should look at: words, address and number, only what is not zero."""
+def care(runs: list[JobRun]) -> list[dict[str, Any]]:
+    """What somebody should look at: words, address and number, only what is not zero.
+
+    Arguments: runs, the last run of each job.
+    """
     found = []
     registered = Person.select(Person.id).where(waiting()).limit(MOST_COUNTED).count()
     if registered:
@@ -77,10 +80,7 @@ def care() -> list[dict[str, Any]]:
                 "url": url_for("admin_person.index_view", flt_waiting=1),
             }
         )
-    newest = (
-        OutboxMessage.select(OutboxMessage.status).order_by(OutboxMessage.id.desc()).limit(MAILS_LOOKED_AT)
-    )
-    failed = sum(1 for (status,) in newest.tuples() if status == "failed")
+    failed = notifications.failed_count()
     if failed:
         found.append(
             {
@@ -127,7 +127,7 @@ def care() -> list[dict[str, Any]]:
                 "url": url_for("admin_contactreview.index_view", flt_state="late"),
             }
         )
-    broken = [run for run in _last_run_of_each() if run.outcome == "failed"]
+    broken = [run for run in runs if run.outcome == "failed"]
     if broken:
         found.append(
             {
@@ -141,8 +141,8 @@ def care() -> list[dict[str, Any]]:
     return found
 
 
-def last_runs() -> list[dict[str, Any]]:
-    """The last run of each job: name, outcome, when."""
+def last_runs(runs: list[JobRun]) -> list[dict[str, Any]]:
+    """The last run of each job in words: name, outcome, when."""
     return [
         {
             "name": job_name(run.name),
@@ -150,7 +150,7 @@ def last_runs() -> list[dict[str, Any]]:
             "when": when(run.started_at),
             "done": run.done,
         }
-        for run in _last_run_of_each()
+        for run in runs
     ]
 
 
