@@ -2104,7 +2104,7 @@ class Erasure(Table):
 
 
 class ErasureMark(Table):
-    """A line of a chained record from which words were taken: the hash of what stays, so that it cannot change again."""
+    """A line of a chained record that lost words: the hash of what stays, so that it cannot change again."""
 
     erasure = ForeignKeyField(Erasure, on_delete="RESTRICT", backref="marks")
     record = CharField(max_length=20)

@@ -953,7 +953,9 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "erase-reason": lambda d: _(
         "Say who asked, how, and how you made sure that it is them. Do not name the person."
     ),
-    "erase-confirmation": lambda d: _("This is not the address of the account. Type the one at the top of the page."),
+    "erase-confirmation": lambda d: _(
+        "This is not the address of the account. Type the one at the top of the page."
+    ),
     "ledger-closed": lambda d: _(
         "The ledger of erasures cannot be written, so nothing was changed. Tell whoever runs the portal."
     ),

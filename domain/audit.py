@@ -125,7 +125,7 @@ AUDIT_KINDS: dict[str, str] = {
     "content:redacted": "the team took out a text or files of a request, with the reason",
     "consent:withdrawn": "somebody took a consent back",
     "retention:carried_out": "what is kept no longer was deleted, in numbers by kind",
-    "person:erased": "an account was made nobody's at the person's request, with the reason; done again after a restore",
+    "person:erased": "an account was made nobody's, with the reason; or was again, after a restore",
     "data:exported": "a file of everything that is kept of a person was made, by them or by an admin who was asked",
     "preset:applied": "a preset was applied",
     "mail:retried": "failed mails were put back in the queue",
@@ -223,7 +223,7 @@ def _parts(row: AuditEntry | TicketEvent) -> list[Any]:
 
 
 def hash_of_rest(row: AuditEntry | TicketEvent) -> str:
-    """The hash of what stays of a line from which an erasure took words; it is bound to the hash that the line keeps."""
+    """The hash of what stays of a line that lost words to an erasure; it is bound to the hash that the line keeps."""
     return _digest(f"{row.previous_hash}:{row.hash}", _parts(row))
 
 
@@ -249,7 +249,7 @@ def _marks(faults: list[str]) -> dict[tuple[str, int], str]:
 def verify() -> list[str]:
     """Walk both records and return a line for each break: an empty list means that nothing was altered.
 
-    A line from which an erasure took words keeps its hash, so that the chain goes on; what stays of it has another one.
+    A line that lost words to an erasure keeps its hash, so that the chain goes on; what stays of it has another one.
     """
     faults: list[str] = []
     marks = _marks(faults)

@@ -312,8 +312,8 @@ def erase(
 
     The portal writes to nobody about it: it has no address any more. Their colleague is told what they got.
     Arguments: way, one of WAYS; reason, kept in the record; typed, the address of the account, against a slip; by, an
-    admin; now, aware UTC; store, where bytes of files are; to, the ledger; heir, a colleague who gets the requests under
-    way; origin, address of the browser.
+    admin; now, aware UTC; store, where bytes of files are; to, the ledger; heir, a colleague who gets the requests
+    under way; origin, address of the browser.
     Returns the row. Raises NotAllowed("erase-not-yours"), Missing, Invalid("erase-way"), Invalid("erase-reason"),
     Invalid("erase-confirmation"), Invalid("handover-unknown") by the field `heir`, as _check() does, and
     NotNow("ledger-closed") when the ledger cannot be written: then nothing was changed.
@@ -372,11 +372,14 @@ def _carry_out(
     """All of it, inside a transaction. Returns the row, and the names of bytes that nothing speaks of any more."""
     identity, addresses = traces.identity_of(person), traces.addresses_of(person)
     names = addresses | traces.user_names_of(person)
-    gone, touched, counts = [], set(), {"texts": 0, "files": 0}
+    counts = {"texts": 0, "files": 0}
+    gone: list[str] = []
+    touched: set[int] = set()
     if way == "erase":
         gone, touched = _empty(person, by, now, counts)
     touched |= {
-        key for (key,) in Participant.select(Participant.ticket).where(Participant.person == person.id).tuples()
+        key
+        for (key,) in Participant.select(Participant.ticket).where(Participant.person == person.id).tuples()
     }
     gone += _delete_own(person, addresses)
     accounts.forget_failures(names)
@@ -432,7 +435,9 @@ def _empty(
     """Empty what the person wrote and sent, as redaction does. Returns names of bytes, and keys of requests."""
     key, removed = person.id, redaction.REMOVED[person.language]
     texts: dict[int, list[Message]] = {}
-    for message in Message.select().where((Message.author == key) & (Message.body != "")).order_by(Message.id):
+    for message in (
+        Message.select().where((Message.author == key) & (Message.body != "")).order_by(Message.id)
+    ):
         texts.setdefault(message.ticket_id, []).append(message)
     sent: dict[int, list[Attachment]] = {}
     mine = (Attachment.uploader == key) & Attachment.ticket.is_null(False)
@@ -452,7 +457,9 @@ def _empty(
         if ticket_id in asked:
             lines += redaction.lines_of(str(ticket.summary))
             redaction.empty_answers(ticket)
-            Ticket.update(summary=redaction.ERASED_SUBJECT[person.language]).where(Ticket.id == ticket_id).execute()
+            Ticket.update(summary=redaction.ERASED_SUBJECT[person.language]).where(
+                Ticket.id == ticket_id
+            ).execute()
         gone += redaction.take_out(ticket, written, attached, redaction.WHY_ERASED[person.language], by, now)
         notifications.forget_copies(ticket, None if ticket_id in asked else _first(written, attached))
         redaction.clean_drafts(lines, [ticket_id], ())
@@ -576,9 +583,7 @@ def pending(to: Ledger) -> list[dict[str, Any]]:
 def _erasures_to_do(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     wanted = [line for line in lines if line["kind"] == "erasure" and isinstance(line.get("person"), int)]
     keys = [line["person"] for line in wanted]
-    people = {
-        row.id: row for row in Person.select(Person.id, Person.created_at).where(Person.id.in_(keys))
-    }
+    people = {row.id: row for row in Person.select(Person.id, Person.created_at).where(Person.id.in_(keys))}
     done = {key for (key,) in Erasure.select(Erasure.person).where(Erasure.person.in_(keys)).tuples()}
     return [
         line
@@ -651,7 +656,11 @@ def _absent(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         table, rows = ("person", people) if line["kind"] == "erasure" else ("ticket", tickets)
         key = line.get(table)
         made = rows.get(key) if isinstance(key, int) else None
-        if made is None or line.get("print") != ledger.fingerprint(line["uid"], table, key, made):
+        if (
+            made is None
+            or not isinstance(key, int)
+            or line.get("print") != ledger.fingerprint(line["uid"], table, key, made)
+        ):
             found.append(line)
     return found
 

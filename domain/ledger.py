@@ -55,7 +55,9 @@ class Step:
             try:
                 self._ledger.append({"v": VERSION, "kind": "void", "uid": uid})  # type: ignore[union-attr]
             except OSError as error:
-                log.error("the line %s of the ledger of erasures stays, but was not done: %s", uid, error.strerror)
+                log.error(
+                    "the line %s of the ledger of erasures stays, but was not done: %s", uid, error.strerror
+                )
 
 
 @contextmanager

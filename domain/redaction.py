@@ -118,8 +118,9 @@ def redact(
     Arguments: message_id, a reply or a note of this request; parts, what goes; reason, which the customer reads;
     by, an agent; now, aware UTC; store, where bytes of files are; to, the ledger, so that no restored backup brings it
     back; origin, address of the browser.
-    Returns how many texts and files went; 0 when they had gone before. Raises NotNow("ledger-closed"), Missing, NotAllowed("move-not-yours"),
-    Invalid("redact-nothing"), Invalid("reason-needed"), Invalid("name-too-long").
+    Returns how many texts and files went; 0 when they had gone before.
+    Raises NotNow("ledger-closed"), Missing, NotAllowed("move-not-yours"), Invalid("redact-nothing"),
+    Invalid("reason-needed"), Invalid("name-too-long").
     """
     reason = " ".join(reason.split())[:REASON_MAX_CHARACTERS]
     subject = lifecycle.one_line(parts.subject)
@@ -429,8 +430,12 @@ def redo(line: dict[str, Any], now: datetime, store: Store | None) -> str:
     """
     with db.atomic():
         texts = {row.id: row for row in Message.select().where(Message.id.in_(_keys([line], "texts")))}
-        attached = {row.id: row for row in Attachment.select().where(Attachment.id.in_(_keys([line], "files")))}
-        for key in sorted({row.ticket_id for row in (*texts.values(), *attached.values())} | {line["ticket"]}):
+        attached = {
+            row.id: row for row in Attachment.select().where(Attachment.id.in_(_keys([line], "files")))
+        }
+        for key in sorted(
+            {row.ticket_id for row in (*texts.values(), *attached.values())} | {line["ticket"]}
+        ):
             if Ticket.select().where(Ticket.id == key).exists():
                 lifecycle.fresh(key)
         if not to_do([line]):

@@ -120,7 +120,9 @@ class Identity:
 def mark_of(person: Person) -> str:
     """What stands instead of the name: in the language of the person, which their colleagues nearly always share."""
     if person.language == "fr":
-        return f"Ancien membre de l’équipe {person.id}" if person.staff_role else f"Ancien contact {person.id}"
+        return (
+            f"Ancien membre de l’équipe {person.id}" if person.staff_role else f"Ancien contact {person.id}"
+        )
     return f"Former member of the team {person.id}" if person.staff_role else f"Former contact {person.id}"
 
 
@@ -162,8 +164,7 @@ def user_names_of(person: Person) -> set[str]:
 
 def _entries_about(person: Person) -> list[tuple[int, dict[str, Any]]]:
     rows = AuditEntry.select(AuditEntry.id, AuditEntry.data).where(
-        (AuditEntry.target == f"person:{person.id}")
-        & AuditEntry.kind.startswith("account:")
+        (AuditEntry.target == f"person:{person.id}") & AuditEntry.kind.startswith("account:")
     )
     return [(key, data) for key, data in rows.tuples() if isinstance(data, dict)]
 

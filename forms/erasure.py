@@ -31,7 +31,9 @@ class ErasureForm(FlaskForm):
         _l("Say who asked, how, and how you made sure that it is them. Do not name the person."),
         most=erasure.REASON_MAX_CHARACTERS,
         rows=2,
-        description=_l("Kept in the record for good: do not name the person. Example: SUP-2041, called back."),
+        description=_l(
+            "Kept in the record for good: do not name the person. Example: SUP-2041, called back."
+        ),
     )
     typed = Line(
         _l("Address of the account, typed out"),
@@ -51,7 +53,10 @@ class ErasureForm(FlaskForm):
             del self.heir
             return
         self.heir.choices = offered(
-            [("", _l("Choose a colleague")), *((str(row.id), f"{row.full_name} ({row.email})") for row in heirs)]
+            [
+                ("", _l("Choose a colleague")),
+                *((str(row.id), f"{row.full_name} ({row.email})") for row in heirs),
+            ]
         )
 
     def chosen_heir(self) -> int | None:

@@ -17,7 +17,7 @@ import pytest
 from peewee import CharField, JSONField, TextField
 
 import models
-from domain import audit, erasure, files, lifecycle, redaction, traces
+from domain import audit, erasure, files, redaction, traces
 from domain.refusals import Invalid, NotAllowed, NotNow
 from gateways.files import DiskStore
 from gateways.ledger import FileLedger
@@ -37,8 +37,8 @@ from models import (
     TicketEvent,
     is_sqlite,
 )
-from tests.conftest import NOW, opened, shut
-from tests.support.casework import again, answer, carol, key, put_in, see, send
+from tests.conftest import NOW, shut
+from tests.support.casework import again, answer, put_in, see, send
 from tests.support.right_entries import PDF
 
 LATER = NOW + timedelta(days=1)
@@ -146,7 +146,9 @@ def zephyrine(world: SimpleNamespace, store: DiskStore) -> SimpleNamespace:
         )  # fmt: skip
     person = Person.get_by_id(person.id)
     attached = files.keep(BytesIO(FILE), f"{NAME}.pdf", see(person), NOW, store)
-    ticket = send(world, by=person, description=SIGNED, summary=f"Demande de {NAME}", attachment_keys=[attached.key])
+    ticket = send(
+        world, by=person, description=SIGNED, summary=f"Demande de {NAME}", attachment_keys=[attached.key]
+    )
     answer(ticket, world.sam, f"Bonjour {NAME},\n\nje vous rappelle au {PHONE}.")
     with models.db.atomic():
         audit.record_event(ticket, "ticket:moved", see(world.sam), NOW, reason=f"dit par {NAME}")
@@ -218,7 +220,11 @@ def everywhere(world: SimpleNamespace, person: Person, ticket: Ticket, theirs: T
     )
     batch = models.ContactImport.get()
     models.ContactImportLine.create(
-        batch=batch.id, number=1, cells={"email": EMAIL, "full_name": NAME}, outcome="created", data={"name": NAME}
+        batch=batch.id,
+        number=1,
+        cells={"email": EMAIL, "full_name": NAME},
+        outcome="created",
+        data={"name": NAME},
     )
     confirmed = models.Deletion.create(
         ticket=theirs.id, state="cancelled", people_hash="0" * 64, announced_at=NOW, cancelled_at=NOW,
@@ -228,7 +234,9 @@ def everywhere(world: SimpleNamespace, person: Person, ticket: Ticket, theirs: T
         deletion=confirmed.id, role="second", person=me, given_at=NOW, wording_version=1, language="fr",
         text=f"Je supprime, {NAME}", text_hash="0" * 64, typed=NAME, call_note="",
     )  # fmt: skip
-    models.Organisation.update(note=f"Contact : {NAME}, {PHONE}").where(models.Organisation.id == acme).execute()
+    models.Organisation.update(note=f"Contact : {NAME}, {PHONE}").where(
+        models.Organisation.id == acme
+    ).execute()
     Ticket.update(
         answers=[{"key": "who", "label_fr": "Qui", "label_en": "Who", "kind": "text", "value": SIGNED}],
         test_environment=f"banc de {NAME}",
@@ -324,7 +332,11 @@ def test_the_record_of_the_organisation_stays(world: Any, her: SimpleNamespace, 
     )  # fmt: skip
     assert not row.is_active and row.password_hash is None
     ticket = again(her.ticket)
-    assert (ticket.number, ticket.requester_id, ticket.summary) == (her.ticket.number, row.id, f"Demande de {mark}")
+    assert (ticket.number, ticket.requester_id, ticket.summary) == (
+        her.ticket.number,
+        row.id,
+        f"Demande de {mark}",
+    )
     assert Message.select().count() == messages
     first = Message.get(Message.ticket == ticket.id)
     assert first.body == f"Bonjour,\n\nvoici {TEXT}.\n\n{mark}\nTél. {mark}"
@@ -335,7 +347,9 @@ def test_the_record_of_the_organisation_stays(world: Any, her: SimpleNamespace, 
     assert models.IdeaVote.select().where(models.IdeaVote.person == row.id).exists()
 
 
-def test_erasing_empties_what_she_wrote_and_nothing_of_others(world: Any, her: SimpleNamespace, erase: Any) -> None:
+def test_erasing_empties_what_she_wrote_and_nothing_of_others(
+    world: Any, her: SimpleNamespace, erase: Any
+) -> None:
     erase(her.person, "erase")
     mine = Message.select().where(Message.author == her.person.id)
     assert [row.body for row in mine] == ["", ""]
@@ -368,7 +382,9 @@ def test_a_line_that_lost_words_cannot_change_again(world: Any, her: SimpleNames
     row = erase(her.person)
     mark = ErasureMark.get((ErasureMark.erasure == row.id) & (ErasureMark.record == "ticket_event"))
     event = TicketEvent.get_by_id(mark.row)
-    TicketEvent.update(data={**event.data, "reason": "autre chose"}).where(TicketEvent.id == event.id).execute()
+    TicketEvent.update(data={**event.data, "reason": "autre chose"}).where(
+        TicketEvent.id == event.id
+    ).execute()
     assert audit.verify() == [f"event {event.id} of request {event.ticket_id}"]
 
 
@@ -377,7 +393,9 @@ def test_a_mark_that_somebody_adds_is_seen(world: Any, her: SimpleNamespace, era
     entry = AuditEntry.select().order_by(AuditEntry.id).first()
     AuditEntry.update(data={"forged": True}).where(AuditEntry.id == entry.id).execute()
     forged = audit.hash_of_rest(AuditEntry.get_by_id(entry.id))
-    ErasureMark.delete().where((ErasureMark.record == "audit_entry") & (ErasureMark.row == entry.id)).execute()
+    ErasureMark.delete().where(
+        (ErasureMark.record == "audit_entry") & (ErasureMark.row == entry.id)
+    ).execute()
     ErasureMark.create(erasure=row.id, record="audit_entry", row=entry.id, stays=forged)
     assert audit.verify() == [f"marks of erasure {row.id}"]
 
@@ -427,7 +445,9 @@ def test_the_only_admin_is_not_erased(world: Any, erase: Any) -> None:
         email="admin2@guichet.example", username="admin2", full_name="Autre Admin", staff_role="admin",
         is_active=True, created_at=NOW,
     )  # fmt: skip
-    Person.update(is_active=False).where(Person.id.in_([row.id for row in others if row.id != person.id])).execute()
+    Person.update(is_active=False).where(
+        Person.id.in_([row.id for row in others if row.id != person.id])
+    ).execute()
     # The one who acts lost the role a moment ago, in another tab.
     Person.update(staff_role="agent").where(Person.id == world.root.id).execute()
     with pytest.raises(NotNow) as refused:
@@ -553,12 +573,22 @@ def test_a_lost_ledger_is_written_again_from_the_database(
     ticket = send(world)
     secret = answer(ticket, world.alice, "mot de passe : loutre-verte")
     redaction.redact(
-        again(ticket), secret.id, redaction.Parts(text=True), "Collé.", see(world.sam), LATER, store=store, to=book
+        again(ticket),
+        secret.id,
+        redaction.Parts(text=True),
+        "Collé.",
+        see(world.sam),
+        LATER,
+        store=store,
+        to=book,
     )
     count = len(book.lines())
     book.path.unlink()
     erasure.reapply(LATER, store=store, to=book)
-    assert sorted(line["kind"] for line in book.lines()) == ["erasure", *["redaction"] * (len(book.lines()) - 1)]
+    assert sorted(line["kind"] for line in book.lines()) == [
+        "erasure",
+        *["redaction"] * (len(book.lines()) - 1),
+    ]
     assert len(book.lines()) >= count
     again_written = book.path.read_bytes()
     erasure.reapply(LATER, store=store, to=book)
@@ -632,7 +662,9 @@ def test_who_was_erased_stays_erased_when_yesterday_is_restored(
         (secret.id, redaction.Parts(text=True, file_ids=frozenset(attached))),
         (first.id, redaction.Parts(answers=True, subject="Objet sans secret")),
     ):
-        redaction.redact(again(ticket), message_id, parts, "Collé.", see(world.sam), LATER, store=store, to=book)
+        redaction.redact(
+            again(ticket), message_id, parts, "Collé.", see(world.sam), LATER, store=store, to=book
+        )
     assert holding(("loutre-verte",)) == []
     backup.restore(database)
     assert holding() and holding(("loutre-verte",))
