@@ -582,6 +582,8 @@ def pending(to: Ledger) -> list[dict[str, Any]]:
 
 def _erasures_to_do(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     wanted = [line for line in lines if line["kind"] == "erasure" and isinstance(line.get("person"), int)]
+    if not wanted:
+        return []
     keys = [line["person"] for line in wanted]
     people = {row.id: row for row in Person.select(Person.id, Person.created_at).where(Person.id.in_(keys))}
     done = {key for (key,) in Erasure.select(Erasure.person).where(Erasure.person.in_(keys)).tuples()}

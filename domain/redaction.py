@@ -375,6 +375,8 @@ def _chosen(line: dict[str, Any], name: str, table: str, rows: dict[int, Any]) -
 def to_do(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The lines of redactions that this database does not follow. Three queries."""
     wanted = [line for line in lines if line["kind"] == "redaction" and isinstance(line.get("ticket"), int)]
+    if not wanted:
+        return []
     texts = {
         row.id: row
         for row in Message.select().where(Message.id.in_(_keys(wanted, "texts")) & (Message.body != ""))
