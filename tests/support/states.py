@@ -359,6 +359,7 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         "redacted": redacted.number,
         "person": world.alice.id,
         "leaver": world.charlie.id,
+        "heir": Person.get(Person.email == "erin@globex.example").id,
         "consent": Consent.get(Consent.person == world.alice.id).id,
         "message": request.messages.order_by().first().id,
         "merged": merged.number,
