@@ -45,6 +45,7 @@ from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
 from gateways.files import DiskStore
+from gateways.ledger import FileLedger
 from gateways.openid import OpenIdConnect
 from models import db, make_database
 from views import assets, current, finding, fresh, held, viewing
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     app.extensions["guichet_settings"] = settings
     app.extensions["guichet_clock"] = clock or (lambda: datetime.now(UTC))
     app.extensions["guichet_files"] = DiskStore(settings.files_dir)
+    app.extensions["guichet_ledger"] = FileLedger(settings.data_dir / "erasures.jsonl")
     app.extensions["guichet_openid"] = OpenIdConnect(http_on_loopback=settings.sso_http_on_loopback)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     _configure(app, settings)

@@ -63,7 +63,7 @@ preset_cli = AppGroup("preset", help="Whole set-ups of the portal, as files.")
 people_cli = AppGroup("people", help="Accounts.")
 contacts_cli = AppGroup("contacts", help="Contacts of organisations.")
 search_cli = AppGroup("search", help="The index of requests and articles.")
-privacy_cli = AppGroup("privacy", help="Personal data: how long it is kept.")
+privacy_cli = AppGroup("privacy", help="Personal data: how long it is kept, and what stays erased.")
 audit_cli = AppGroup("audit", help="The record of who did what.")
 
 
@@ -98,10 +98,14 @@ def serve() -> None:
     """Serve the portal, with its scheduled jobs inside."""
     import waitress
 
+    from domain import erasure
+
     settings = _settings()
     _give_memory_back()
     with db.connection_context():
         _prepare(False)
+        # Before anybody reads it, and before a mail leaves: this database may be yesterday's.
+        _say_reapplied(_reapply(erasure), False)
         is_empty = not Person.select().exists()
     if settings.demo and is_empty:
         _make_demo_apart(settings)
@@ -402,6 +406,38 @@ def privacy_retention(dry_run: bool) -> None:
         period = f"{line.days} days" if line.days else "kept"
         click.echo(f"{line.name:<18} {period:>10} {line.rows:>9}")
     click.echo("Nothing was changed." if dry_run else "Done.")
+
+
+@privacy_cli.command("reapply")
+@connected
+def privacy_reapply() -> None:
+    """Erase again who was erased, take out again what was taken out: after a backup was restored."""
+    from domain import erasure
+
+    report = _reapply(erasure)
+    _say_reapplied(report, True)
+    if report.failed:
+        raise click.ClickException(f"{report.failed} could not be done: the log says why.")
+
+
+def _reapply(erasure: Any) -> Any:
+    extensions = current_app.extensions
+    return erasure.reapply(_now(), store=extensions["guichet_files"], to=extensions["guichet_ledger"])
+
+
+def _say_reapplied(report: Any, always: bool) -> None:
+    """What was done; at a start only when there was something."""
+    for key in report.erased:
+        click.echo(f"person {key} erased again")
+    for number in report.redacted:
+        click.echo(f"{number} redacted again")
+    for number in report.left:
+        click.echo(f"{number} is under way, and nobody has it: hand it over or close it")
+    if always or report.erased or report.redacted:
+        click.echo(
+            f"{len(report.erased)} people and {len(report.redacted)} requests, "
+            f"{report.standing} in order already, {report.absent} not in this database."
+        )
 
 
 def register(app: Flask) -> None:

@@ -2082,6 +2082,40 @@ ContactReview.add_index(
 )
 
 
+# ---- Erasure -------------------------------------------------------------------------------------------
+
+
+class Erasure(Table):
+    """A person whose account is nobody's any more (STAFF-7). Its line in the ledger outlives a restored backup."""
+
+    person = ForeignKeyField(Person, unique=True, on_delete="RESTRICT", backref="erasures")
+    # What the ledger beside the database calls it.
+    uid = CharField(max_length=32, unique=True)
+    way = CharField(max_length=10)
+    # Empty when it was carried out again after a restore: the ledger holds no words.
+    reason = CharField(max_length=300, default="")
+    erased_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", index=False)
+    erased_at = UtcField()
+    # The entry of the record that seals its marks.
+    entry = ForeignKeyField(AuditEntry, on_delete="RESTRICT", index=False)
+
+    class Meta:
+        constraints = [Check("way IN ('anonymise', 'erase')", "erasure_way_known")]
+
+
+class ErasureMark(Table):
+    """A line of a chained record that lost words: the hash of what stays, so that it cannot change again."""
+
+    erasure = ForeignKeyField(Erasure, on_delete="RESTRICT", backref="marks")
+    record = CharField(max_length=20)
+    row = IntegerField()
+    stays = CharField(max_length=64)
+
+    class Meta:
+        indexes = ((("record", "row", "erasure"), True),)
+        constraints = [Check("record IN ('audit_entry', 'ticket_event')", "erasure_mark_record_known")]
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession, Viewing,
@@ -2100,4 +2134,5 @@ TABLES: list[type[Table]] = [
     Authenticator, SecurityKey, RecoveryCode, SpentChallenge, PendingSignIn, KnownBrowser, FactorRequirement,
     AddressChange, IdentityProvider, ExternalIdentity, LinkingApplication,
     ContactImport, ContactImportLine, ContactReview,
+    Erasure, ErasureMark,
 ]  # fmt: skip

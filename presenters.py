@@ -929,6 +929,36 @@ REFUSALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         limit=d.get("limit", ""),
     ),
     "own-data-busy": lambda d: _("Other files are being made. Try again in a minute."),
+    "erase-not-yours": lambda d: _("Only admins erase a person."),
+    "erase-yourself": lambda d: _("You cannot erase yourself. Ask another admin."),
+    "erase-done": lambda d: _("This person is erased already."),
+    "account-erased": lambda d: _("This account was erased: it is nobody's, and stays closed."),
+    "erase-assigned": lambda d: _(
+        "Requests are assigned to this person: %(numbers)s. Give them to somebody else first.",
+        numbers=d.get("numbers", ""),
+    ),
+    "erase-named": lambda d: _(
+        "A deletion that is under way names this person: %(numbers)s. End it first.",
+        numbers=d.get("numbers", ""),
+    ),
+    "erase-agreed": lambda d: _(
+        "This person has confirmed what cannot be undone: %(numbers)s. Carry it out or cancel it first.",
+        numbers=d.get("numbers", ""),
+    ),
+    "erase-under-way": lambda d: _(
+        "Requests are under way in this name: %(numbers)s. Hand them over or close them first.",
+        numbers=d.get("numbers", ""),
+    ),
+    "erase-way": lambda d: _("Choose what is done."),
+    "erase-reason": lambda d: _(
+        "Say who asked, how, and how you made sure that it is them. Do not name the person."
+    ),
+    "erase-confirmation": lambda d: _(
+        "This is not the address of the account. Type the one at the top of the page."
+    ),
+    "ledger-closed": lambda d: _(
+        "The ledger of erasures cannot be written, so nothing was changed. Tell whoever runs the portal."
+    ),
     "redact-nothing": lambda d: _("Choose what is to go."),
     "message-redacted": lambda d: _(
         "The team took this message out: there is nothing left to make a request of."
@@ -1371,6 +1401,50 @@ def data_lists() -> dict[str, str]:
 def removed_words() -> str:
     """What stands where the team took a text or a file out (STAFF-10)."""
     return _("Removed by the team")
+
+
+def erasure_lines(lines: Iterable[Any]) -> list[SimpleNamespace]:
+    """What there is of a person, with what becomes of it by each way (STAFF-7). Arguments: lines, of erasure.look()."""
+    labels = {
+        "sessions": _("Sessions and sign-ins"),
+        "browsers": _("Trusted browsers"),
+        "factors": _("Second factors"),
+        "links": _("Links that were mailed"),
+        "identities": _("Links to identity providers"),
+        "drafts": _("Drafts"),
+        "mails": _("Mails to this person, with their kept texts"),
+        "copies": _("Requests followed or read by name"),
+        "choices": _("Choices, and what was read"),
+        "questions": _("Questions to customer success"),
+        "viewings": _("Times an admin saw the portal as this person"),
+        "teams": _("Places in a team"),
+        "memberships": _("Memberships of organisations"),
+        "requests": _("Requests sent or opened"),
+        "messages": _("Messages written"),
+        "files": _("Files sent"),
+        "opinions": _("Ideas, comments and reasons"),
+        "votes": _("Votes and scores"),
+        "consents": _("Consents"),
+        "history": _("Lines of histories"),
+        "record": _("Lines of the record"),
+    }
+    fates = {
+        "goes": _("deleted"),
+        "stays": _("stays, under the mark"),
+        "renamed": _("stays, without what identifies"),
+        "emptied": _("emptied, the fact stays"),
+        "ended": _("ended, the row stays"),
+    }
+    return [
+        SimpleNamespace(
+            name=line.name,
+            label=labels[line.name],
+            rows=line.rows,
+            anonymise=fates[line.anonymise],
+            erase=fates[line.erase],
+        )
+        for line in lines
+    ]
 
 
 def redacted_words(data: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ import re
 import secrets
 import unicodedata
 import zoneinfo
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -39,6 +40,7 @@ from domain.turns import one_at_a_time
 from models import (
     AccountToken,
     AddressChange,
+    Erasure,
     Membership,
     Organisation,
     Person,
@@ -1199,13 +1201,24 @@ def disable(person_id: int, by: Viewer | None, now: datetime) -> None:
 
 
 def enable(person_id: int, by: Viewer | None, now: datetime) -> None:
-    """Open a disabled account again. Sessions and links that died stay dead. Raises Missing."""
+    """Open a disabled account again. Sessions and links that died stay dead.
+
+    Raises Missing, NotNow("account-erased"): it is nobody's.
+    """
     with db.atomic():
         if not Person.select().where(Person.id == person_id).exists():
             raise Missing()
+        if Erasure.select(Erasure.id).where(Erasure.person == person_id).exists():
+            raise NotNow("account-erased")
         changed = Person.update(is_active=True).where((Person.id == person_id) & ~ACTIVE).execute()
         if changed:
             audit.record("account:enabled", by=by, now=now, target=f"person:{person_id}")
+
+
+def forget_failures(names: Iterable[str]) -> None:
+    """Forget the failed sign-ins under these names and addresses, inside the caller's transaction."""
+    keys = sorted({_account_key(name) for name in names})
+    SignInFailure.delete().where(SignInFailure.account_key.in_(keys)).execute()
 
 
 def unlock(person_id: int, by: Viewer | None, now: datetime) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from domain import statements
-from models import AuditEntry, Ticket, TicketEvent, db, is_sqlite
+from models import AuditEntry, Erasure, ErasureMark, Ticket, TicketEvent, db, is_sqlite
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -125,6 +125,7 @@ AUDIT_KINDS: dict[str, str] = {
     "content:redacted": "the team took out a text or files of a request, with the reason",
     "consent:withdrawn": "somebody took a consent back",
     "retention:carried_out": "what is kept no longer was deleted, in numbers by kind",
+    "person:erased": "an account was made nobody's, with the reason; or was again, after a restore",
     "data:exported": "a file of everything that is kept of a person was made, by them or by an admin who was asked",
     "preset:applied": "a preset was applied",
     "mail:retried": "failed mails were put back in the queue",
@@ -214,20 +215,58 @@ def record(
     )
 
 
+def _parts(row: AuditEntry | TicketEvent) -> list[Any]:
+    """What the hash of a line is made of, besides the hash of the one before."""
+    if isinstance(row, AuditEntry):
+        return [row.kind, row.actor_id, row.target, row.data, row.origin, _stamp(row.created_at)]
+    return [row.ticket_id, row.kind, row.actor_id, row.data, row.is_public, _stamp(row.created_at)]
+
+
+def hash_of_rest(row: AuditEntry | TicketEvent) -> str:
+    """The hash of what stays of a line that lost words to an erasure; it is bound to the hash that the line keeps."""
+    return _digest(f"{row.previous_hash}:{row.hash}", _parts(row))
+
+
+def seal(marks: list[tuple[str, int, str]]) -> str:
+    """One hash over the marks of an erasure: the entry of the erasure holds it, inside the chain."""
+    return _digest("", [list(mark) for mark in sorted(marks)])
+
+
+def _marks(faults: list[str]) -> dict[tuple[str, int], str]:
+    """The hash of what stays of each line that lost words; marks that are not those of their erasure are a fault."""
+    found: dict[tuple[str, int], str] = {}
+    of: dict[int, list[tuple[str, int, str]]] = {}
+    for mark in ErasureMark.select().order_by(ErasureMark.id):
+        found[mark.record, mark.row] = mark.stays
+        of.setdefault(mark.erasure_id, []).append((mark.record, mark.row, mark.stays))
+    sealed = Erasure.select(Erasure.id, AuditEntry.kind, AuditEntry.data).join(AuditEntry).tuples()
+    for key, kind, data in sealed:
+        if kind != "person:erased" or data.get("seal") != seal(of.get(key, [])):
+            faults.append(f"marks of erasure {key}")
+    return found
+
+
 def verify() -> list[str]:
-    """Walk both records and return a line for each break: an empty list means that nothing was altered."""
+    """Walk both records and return a line for each break: an empty list means that nothing was altered.
+
+    A line that lost words to an erasure keeps its hash, so that the chain goes on; what stays of it has another one.
+    """
     faults: list[str] = []
+    marks = _marks(faults)
     previous_hash = ""
+
+    def holds(row: AuditEntry | TicketEvent, before: str, record: str) -> bool:
+        if row.previous_hash != before:
+            return False
+        return row.hash == _digest(before, _parts(row)) or marks.get((record, row.id)) == hash_of_rest(row)
+
     for row in AuditEntry.select().order_by(AuditEntry.id).iterator():
-        parts = [row.kind, row.actor_id, row.target, row.data, row.origin, _stamp(row.created_at)]
-        if row.previous_hash != previous_hash or row.hash != _digest(previous_hash, parts):
+        if not holds(row, previous_hash, "audit_entry"):
             faults.append(f"audit entry {row.id}")
         previous_hash = row.hash
     ends: dict[int, str] = {}
     for row in TicketEvent.select().order_by(TicketEvent.ticket, TicketEvent.id).iterator():
-        previous_hash = ends.get(row.ticket_id, "")
-        parts = [row.ticket_id, row.kind, row.actor_id, row.data, row.is_public, _stamp(row.created_at)]
-        if row.previous_hash != previous_hash or row.hash != _digest(previous_hash, parts):
+        if not holds(row, ends.get(row.ticket_id, ""), "ticket_event"):
             faults.append(f"event {row.id} of request {row.ticket_id}")
         ends = {row.ticket_id: row.hash}
     return faults

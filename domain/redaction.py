@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import SQL
 
-from domain import audit, files, lifecycle, notifications, policies, search
+from domain import audit, files, ledger, lifecycle, notifications, policies, search
 from domain.refusals import Invalid, Missing, NotAllowed
 from models import Attachment, Draft, HeldForm, Message, Redaction, Ticket, db, is_sqlite
 
 if TYPE_CHECKING:
     from domain.files import Store
+    from domain.ledger import Ledger, Step
     from domain.policies import Viewer
 
 log = logging.getLogger("guichet.redaction")
@@ -108,15 +109,18 @@ def redact(
     now: datetime,
     *,
     store: Store | None,
+    to: Ledger | None = None,
     origin: str = "",
 ) -> int:
     """Take the text of a message, files of it, or what the form asked out of a request, for good (STAFF-10).
 
     The same words and files in requests split from it go as well. Each author is told by mail, without the content.
     Arguments: message_id, a reply or a note of this request; parts, what goes; reason, which the customer reads;
-    by, an agent; now, aware UTC; store, where bytes of files are; origin, address of the browser.
-    Returns how many texts and files went; 0 when they had gone before. Raises Missing, NotAllowed("move-not-yours"),
-    Invalid("redact-nothing"), Invalid("reason-needed"), Invalid("name-too-long").
+    by, an agent; now, aware UTC; store, where bytes of files are; to, the ledger, so that no restored backup brings it
+    back; origin, address of the browser.
+    Returns how many texts and files went; 0 when they had gone before.
+    Raises NotNow("ledger-closed"), Missing, NotAllowed("move-not-yours"), Invalid("redact-nothing"),
+    Invalid("reason-needed"), Invalid("name-too-long").
     """
     reason = " ".join(reason.split())[:REASON_MAX_CHARACTERS]
     subject = lifecycle.one_line(parts.subject)
@@ -127,7 +131,7 @@ def redact(
     if len(subject) > SUBJECT_MAX_CHARACTERS:
         raise Invalid("name-too-long", field="subject", limit=SUBJECT_MAX_CHARACTERS)
     gone: list[str] = []
-    with db.atomic():
+    with ledger.step(to) as step, db.atomic():
         # In the order of their keys: two agents who redact kin at once wait for one another, never in a ring.
         for key in _kin(ticket.id):
             lifecycle.fresh(key)
@@ -136,16 +140,16 @@ def redact(
         wanted = [row for row in shown.files if row.id in parts.file_ids]
         texts = _same_texts(shown.message) if parts.text and shown.has_text else []
         attached = _same_files(wanted, ticket)
-        removed = _lines(shown.message.body) if texts else []
+        removed = lines_of(shown.message.body) if texts else []
         answers = parts.answers and shown.has_answers
         renamed = shown.is_first and bool(subject) and subject != ticket.summary
         if not (texts or attached or answers or renamed):
             return 0
         if answers:
-            removed += [line for answer in ticket.answers for line in _lines(str(answer.get("value", "")))]
-            _empty_answers(ticket)
+            removed += [line for answer in ticket.answers for line in lines_of(str(answer.get("value", "")))]
+            empty_answers(ticket)
         if renamed:
-            removed += _lines(str(ticket.summary))
+            removed += lines_of(str(ticket.summary))
             Ticket.update(summary=subject).where(Ticket.id == ticket.id).execute()
         touched = sorted({row.ticket_id for row in (*texts, *attached)} | {ticket.id})
         for ticket_id in touched:
@@ -153,12 +157,12 @@ def redact(
             of_this = [text for text in texts if text.ticket_id == ticket_id]
             files_here = [file for file in attached if file.ticket_id == ticket_id]
             own = ticket_id == ticket.id
-            gone += _take_out(row, of_this, files_here, reason, by, now)
+            gone += take_out(row, of_this, files_here, reason, by, now)
             notifications.forget_copies(row, min(_written(row, of_this, files_here, own and renamed)))
             search.index_ticket(ticket_id)
             _say(row, of_this, files_here, own and answers, own and renamed, shown.message, reason, by, now)
         authors = {row.author_id for row in texts} | {shown.message.author_id}
-        _clean_drafts(removed, touched, authors)
+        clean_drafts(removed, touched, authors)
         audit.record(
             "content:redacted",
             by=by,
@@ -171,7 +175,8 @@ def redact(
             answers=answers,
             subject=renamed,
         )
-    _delete_bytes(gone, store)
+        _write_down(step, ticket, texts, attached, answers, subject if renamed else "", by.id, now)
+    delete_bytes(gone, store)
     leave_no_trace()
     return len(texts) + len(attached) + int(answers) + int(renamed)
 
@@ -244,12 +249,12 @@ def _same_files(attached: Sequence[Attachment], ticket: Ticket) -> list[Attachme
     return [row for row in rows if not files.is_redacted(row)]
 
 
-def _take_out(
+def take_out(
     ticket: Ticket,
     texts: Sequence[Message],
     attached: Sequence[Attachment],
     reason: str,
-    by: Viewer,
+    by: Viewer | None,
     now: datetime,
 ) -> list[str]:
     """Empty texts and files of one request. Returns the names of the bytes that nothing speaks of any more."""
@@ -262,7 +267,7 @@ def _take_out(
         ).where(Attachment.id == row.id).execute()
     rows = [{"message": row.id, "attachment": None} for row in texts]
     rows += [{"message": None, "attachment": row.id} for row in attached]
-    common = {"ticket": ticket.id, "reason": reason, "redacted_by": by.id, "redacted_at": now}
+    common = {"ticket": ticket.id, "reason": reason, "redacted_by": by.id if by else None, "redacted_at": now}
     if rows:
         Redaction.insert_many([{**row, **common} for row in rows]).execute()
     return [row.stored_name for row in attached]
@@ -301,7 +306,7 @@ def _say(
         notifications.tell(event, ticket, now, by)
 
 
-def _empty_answers(ticket: Ticket) -> None:
+def empty_answers(ticket: Ticket) -> None:
     """What the form asked stays, what was answered goes."""
     answers = [
         {
@@ -317,10 +322,213 @@ def _empty_answers(ticket: Ticket) -> None:
     Ticket.update(answers=answers).where(Ticket.id == ticket.id).execute()
 
 
+# ---- The ledger ----------------------------------------------------------------------------------------
+
+# Said of what was taken out a second time: why it was, the first time, is not in the ledger.
+AGAIN = {
+    "fr": "Retiré de nouveau après la restauration d’une sauvegarde.",
+    "en": "Taken out again after a backup was restored.",
+}
+
+
+def _write_down(
+    step: Step,
+    ticket: Ticket,
+    texts: Sequence[Message],
+    attached: Sequence[Attachment],
+    answers: bool,
+    subject: str,
+    by: int | None,
+    now: datetime,
+) -> None:
+    """One line for the request in which something was taken out; copies in other requests are in it by their keys."""
+    uid = ledger.new_uid()
+    step.write(
+        "redaction",
+        uid,
+        now,
+        ticket=ticket.id,
+        print=ledger.fingerprint(uid, "ticket", ticket.id, ticket.created_at),
+        by=by,
+        texts={str(row.id): ledger.fingerprint(uid, "message", row.id, row.created_at) for row in texts},
+        files={str(row.id): ledger.fingerprint(uid, "file", row.id, row.created_at) for row in attached},
+        answers=answers,
+        subject=ledger.word_print(uid, subject) if subject else "",
+    )
+
+
+def _keys(lines: Iterable[dict[str, Any]], name: str) -> list[int]:
+    return [int(key) for line in lines for key in line.get(name) or {} if str(key).isdigit()]
+
+
+def _chosen(line: dict[str, Any], name: str, table: str, rows: dict[int, Any]) -> list[Any]:
+    """The rows of a line that are still what they were that day."""
+    return [
+        rows[int(key)]
+        for key, known in (line.get(name) or {}).items()
+        if str(key).isdigit()
+        and int(key) in rows
+        and known == ledger.fingerprint(line["uid"], table, int(key), rows[int(key)].created_at)
+    ]
+
+
+def to_do(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines of redactions that this database does not follow. Three queries."""
+    wanted = [line for line in lines if line["kind"] == "redaction" and isinstance(line.get("ticket"), int)]
+    if not wanted:
+        return []
+    texts = {
+        row.id: row
+        for row in Message.select().where(Message.id.in_(_keys(wanted, "texts")) & (Message.body != ""))
+    }
+    attached = {
+        row.id: row
+        for row in Attachment.select().where(Attachment.id.in_(_keys(wanted, "files")))
+        if not files.is_redacted(row)
+    }
+    tickets = {row.id: row for row in Ticket.select().where(Ticket.id.in_([row["ticket"] for row in wanted]))}
+    # A later subject replaced an earlier one: only the last line about it holds.
+    renamed = {line["ticket"]: line["uid"] for line in wanted if line.get("subject")}
+    found = []
+    for line in wanted:
+        ticket = tickets.get(line["ticket"])
+        if ticket is not None and line.get("print") != ledger.fingerprint(
+            line["uid"], "ticket", ticket.id, ticket.created_at
+        ):
+            ticket = None
+        if (
+            _chosen(line, "texts", "message", texts)
+            or _chosen(line, "files", "file", attached)
+            or (ticket is not None and line.get("answers") and _has_answers(ticket))
+            or (
+                ticket is not None
+                and renamed.get(ticket.id) == line["uid"]
+                and _is_another(str(ticket.summary), line)
+            )
+        ):
+            found.append(line)
+    return found
+
+
+def _has_answers(ticket: Ticket) -> bool:
+    return any(not answer.get("redacted") for answer in ticket.answers or ())
+
+
+def _is_another(summary: str, line: dict[str, Any]) -> bool:
+    """The subject is neither the one written that day, nor one that the portal put there itself."""
+    ours = set(RENAMED.values()) | set(ERASED_SUBJECT.values())
+    return summary not in ours and ledger.word_print(line["uid"], summary) != line["subject"]
+
+
+# The subject of a request from which it was taken out a second time, and of one whose requester was erased.
+RENAMED = {"fr": "Objet retiré par l’équipe", "en": "Subject removed by the team"}
+ERASED_SUBJECT = {"fr": "Demande d’un ancien contact", "en": "Request of a former contact"}
+
+
+def redo(line: dict[str, Any], now: datetime, store: Store | None) -> str:
+    """Take out again what a line of the ledger says, after a restore. Nobody is written to.
+
+    Arguments: line, of to_do(); now, aware UTC. Returns the number of the request, empty when nothing was left to do.
+    """
+    with db.atomic():
+        texts = {row.id: row for row in Message.select().where(Message.id.in_(_keys([line], "texts")))}
+        attached = {
+            row.id: row for row in Attachment.select().where(Attachment.id.in_(_keys([line], "files")))
+        }
+        for key in sorted(
+            {row.ticket_id for row in (*texts.values(), *attached.values())} | {line["ticket"]}
+        ):
+            if Ticket.select().where(Ticket.id == key).exists():
+                lifecycle.fresh(key)
+        if not to_do([line]):
+            return ""
+        written = [row for row in _chosen(line, "texts", "message", texts) if row.body]
+        sent = [row for row in _chosen(line, "files", "file", attached) if not files.is_redacted(row)]
+        own = Ticket.get_or_none(Ticket.id == line["ticket"])
+        if own is not None and line.get("print") != ledger.fingerprint(
+            line["uid"], "ticket", own.id, own.created_at
+        ):
+            own = None
+        gone: list[str] = []
+        removed = [one for row in written for one in lines_of(row.body)]
+        answers = own is not None and bool(line.get("answers")) and _has_answers(own)
+        renamed = own is not None and bool(line.get("subject")) and _is_another(str(own.summary), line)
+        touched = {row.ticket_id for row in (*written, *sent)} | ({own.id} if own is not None else set())
+        number = ""
+        for key in sorted(touched):
+            ticket = Ticket.get_by_id(key)
+            language = ticket.requester.language
+            mine = own is not None and key == own.id
+            number = ticket.number if mine or not number else number
+            here = [row for row in written if row.ticket_id == key]
+            files_here = [row for row in sent if row.ticket_id == key]
+            if mine and answers:
+                removed += [one for row in ticket.answers for one in lines_of(str(row.get("value", "")))]
+                empty_answers(ticket)
+            if mine and renamed:
+                Ticket.update(summary=RENAMED[language]).where(Ticket.id == key).execute()
+            if not (here or files_here or (mine and (answers or renamed))):
+                continue
+            gone += take_out(ticket, here, files_here, AGAIN[language], None, now)
+            notifications.forget_copies(
+                ticket, min(_written(ticket, here, files_here, mine and (answers or renamed)))
+            )
+            search.index_ticket(key)
+            author = [row.author_id for row in here] + [row.uploader_id for row in files_here]
+            audit.record_event(
+                ticket,
+                "ticket:redacted",
+                None,
+                now,
+                public=any(row.kind == "reply" for row in here)
+                or any(not row.is_internal for row in files_here)
+                or (mine and (answers or renamed)),
+                person_id=author[0] if author else ticket.requester_id,
+                texts=len(here),
+                files=len(files_here),
+                answers=mine and answers,
+                subject=mine and renamed,
+                reason=AGAIN[language],
+            )
+        clean_drafts(removed, sorted(touched), {row.author_id for row in written})
+        audit.record(
+            "content:redacted",
+            by=None,
+            now=now,
+            target=f"ticket:{number}",
+            texts=len(written),
+            files=len(sent),
+            answers=answers,
+            subject=renamed,
+            again=True,
+        )
+    delete_bytes(gone, store)
+    return number
+
+
+def complete(lines: Sequence[dict[str, Any]], step: Step, now: datetime) -> None:
+    """Write into the ledger what was taken out and is not in it: before there was one, or after it was lost."""
+    texts, attached = set(_keys(lines, "texts")), set(_keys(lines, "files"))
+    # What went with its author is in their own line.
+    erased = set(WHY_ERASED.values())
+    missing: dict[int, tuple[list[Message], list[Attachment]]] = {}
+    for row in Redaction.select().where(Redaction.reason.not_in(sorted(erased))).order_by(Redaction.id):
+        if row.message_id is not None and row.message_id not in texts:
+            missing.setdefault(row.ticket_id, ([], []))[0].append(row.message)
+        if row.attachment_id is not None and row.attachment_id not in attached:
+            missing.setdefault(row.ticket_id, ([], []))[1].append(row.attachment)
+    for ticket_id, (written, sent) in missing.items():
+        _write_down(step, Ticket.get_by_id(ticket_id), written, sent, False, "", None, now)
+
+
+# What readers of a request find as the reason when its author was erased.
+WHY_ERASED = {"fr": "Données personnelles effacées.", "en": "Personal data erased."}
+
+
 # ---- Drafts ------------------------------------------------------------------------------------------
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
     """The lines of a text that are long enough to be known again."""
     found = (line.strip() for line in text.splitlines())
     return [line for line in found if len(line) >= LINE_MIN_CHARACTERS]
@@ -339,7 +547,7 @@ def _without(value: Any, lines: Iterable[str]) -> Any:
     return value
 
 
-def _clean_drafts(lines: Sequence[str], ticket_ids: Sequence[int], authors: Iterable[int | None]) -> None:
+def clean_drafts(lines: Sequence[str], ticket_ids: Sequence[int], authors: Iterable[int | None]) -> None:
     """Take lines out of what anybody is writing on these requests, and of all that their authors have not sent."""
     lines = sorted(dict.fromkeys(lines), key=len, reverse=True)
     people = [author for author in authors if author is not None]
@@ -367,7 +575,7 @@ def _clean_drafts(lines: Sequence[str], ticket_ids: Sequence[int], authors: Iter
 # ---- What is left on the disk --------------------------------------------------------------------------
 
 
-def _delete_bytes(stored_names: Sequence[str], store: Store | None) -> None:
+def delete_bytes(stored_names: Sequence[str], store: Store | None) -> None:
     if store is None:
         return
     for name in stored_names:

@@ -20,6 +20,7 @@ from models import (
     AssistantQuestion,
     AuditEntry,
     Draft,
+    Erasure,
     HeldForm,
     MailAction,
     MailCopy,
@@ -149,6 +150,8 @@ def _never_confirmed(cutoff: datetime) -> list[tuple[Any, Any]]:
     # The record is chained by what it says, its author included: whoever did something stays in it.
     acted = AuditEntry.select(SQL("1")).where(AuditEntry.actor == Person.id)
     asked = Ticket.select(SQL("1")).where(Ticket.requester == Person.id)
+    # Nobody any more, and nothing to delete: the row is what the erasure hangs on.
+    erased = Erasure.select(SQL("1")).where(Erasure.person == Person.id)
     return [
         (
             Person,
@@ -160,6 +163,7 @@ def _never_confirmed(cutoff: datetime) -> list[tuple[Any, Any]]:
                 & ~fn.EXISTS(attached)
                 & ~fn.EXISTS(acted)
                 & ~fn.EXISTS(asked)
+                & ~fn.EXISTS(erased)
             ),
         )
     ]

@@ -15,6 +15,7 @@ from models import (
     Article,
     AssistantQuestion,
     Attachment,
+    AuditEntry,
     CalendarClosingDay,
     ClosingRule,
     ContactImport,
@@ -22,6 +23,8 @@ from models import (
     Deletion,
     DeletionConfirmation,
     Draft,
+    Erasure,
+    ErasureMark,
     EscalationLine,
     ExtraField,
     Feature,
@@ -191,6 +194,8 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "redaction_reasoned": [(Redaction, {"reason": ""})],
     "redaction_of_one_thing": [(Redaction, {"message": None}), (Redaction, {"attachment": 1})],
     "viewing_has_reason": [(Viewing, {"reason": ""})],
+    "erasure_way_known": [(Erasure, {"way": "forget"})],
+    "erasure_mark_record_known": [(ErasureMark, {"record": "message"})],
 }
 
 
@@ -283,6 +288,10 @@ def rows(world: Any) -> None:
         started_at=NOW,
         until=NOW + timedelta(minutes=30),
     )
+    erased = Erasure.create(
+        person=world.charlie, uid="0" * 32, way="erase", erased_at=NOW, entry=AuditEntry.get().id
+    )  # fmt: skip
+    ErasureMark.create(erasure=erased, record="audit_entry", row=1, stays="0" * 64)
 
 
 def test_every_rule_of_the_database_is_broken_below(world: Any) -> None:

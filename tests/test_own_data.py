@@ -28,6 +28,7 @@ NOT_IN_THE_FILE = {
     "Article": "of the vendor; its owner stands there as staff",
     "ArticleVersion": "of the vendor",
     "Deletion": "in the history of its request",
+    "Erasure": "only of somebody who has no account any more",
     "HeldForm": "what a form held while a session ended, for a day, in that browser",
     "IdeaMove": "of the vendor",
     "IncidentAnswer": "of the vendor; each answer is a message of its request",

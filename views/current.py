@@ -68,3 +68,8 @@ def held() -> dict[str, list[str]] | None:
 def store() -> Any:
     """Where files are kept."""
     return current_app.extensions["guichet_files"]
+
+
+def ledger() -> Any:
+    """The ledger of what was taken out for good."""
+    return current_app.extensions["guichet_ledger"]

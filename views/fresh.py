@@ -73,6 +73,7 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "viewing.start": POST,
     "own_data.show": POST,
     "own_data.of_person": POST,
+    "erasure.of_person": POST,
     "admin_retention.index": POST,
     # What the team cannot undo
     "deletion.call": POST,

@@ -25,11 +25,11 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import own_data, privacy
+from domain import own_data, privacy, settings
 from domain.refusals import Invalid
 from forms.desk import whole_number
 from forms.own_data import OwnDataForm
-from models import Person
+from models import Person, RequestForm
 from views import current
 
 blueprint = Blueprint("own_data", __name__)
@@ -93,11 +93,23 @@ def show() -> ResponseReturnValue:
     return render_template(
         "account/data.html",
         per_day=own_data.PER_DAY,
+        contact=settings.get("privacy_contact"),
+        asks_by=_form_to_ask_by(),
         consents=consents,
         older=older,
         before=before,
         form_names=presenters.form_names(),
     )
+
+
+def _form_to_ask_by() -> str:
+    """The form with which the reader can ask the team anything; empty for who opens no requests, or without one."""
+    if not current.viewer().may_open_requests:
+        return ""
+    found = RequestForm.select(RequestForm.slug).where(
+        (RequestForm.slug == "question") & (RequestForm.is_active == True)  # noqa: E712
+    )
+    return str(found.scalar() or "")
 
 
 @blueprint.route("/account/data/consents/<int:key>", methods=["GET", "POST"])

@@ -47,6 +47,7 @@ def show(number: str) -> ResponseReturnValue:
             viewer,
             current.now(),
             store=current.store(),
+            to=current.ledger(),
             origin=current.origin(),
         )
     except Invalid as fault:

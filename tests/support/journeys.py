@@ -191,6 +191,13 @@ JOURNEYS = [
     Journey("a consent is taken back", "alice", "/account/data/consents/{consent}", (
         ("press", "main .btn-danger"), ("see", "[role=status] .callout"),
     )),
+    Journey("an admin erases somebody", "root", "/admin/people/{leaver}/erasure", (
+        ("press", "#erasure .btn-danger"), ("refused", "#erasure"),
+        ("pick", "#erasure [name=way]", "anonymise"), ("pick", "#erasure [name=heir]", "{heir}"),
+        ("put", "#erasure [name=reason]", "SUP-2041, rappelé."),
+        ("put", "#erasure [name=typed]", "charlie@globex.example"), ("tick", "#erasure [name=for_good]"),
+        ("press", "#erasure .btn-danger"), ("see", "[role=status] .callout"),
+    )),
     Journey("a team is renamed", "root", "/admin/team/edit/?id={team}", (
         ("put", "[name=name_fr]", ""), ("press", "main form:has([name=name_fr]) .btn-primary"),
         ("refused", "main form:has([name=name_fr])"), ("put", "[name=name_fr]", "Comptes"),

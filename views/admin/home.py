@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from peewee import fn
 
-from domain import contact_reviews, notifications
+from domain import contact_reviews, erasure, notifications
 from models import ContactReview, JobRun, LicenceRequest, Person, Table
 from presenters import when
 from views import current
@@ -126,6 +126,20 @@ def care(runs: list[JobRun]) -> list[dict[str, Any]]:
                 ),
                 "url": url_for("admin_contactreview.index_view", flt_state="late"),
             }
+        )
+    undone = len(erasure.pending(current.ledger()))
+    if undone:
+        found.insert(
+            0,
+            {
+                "icon": "person-x",
+                "words": ngettext(
+                    "%(num)s erasure is not in this database: it was restored. Run: flask --app app privacy reapply",
+                    "%(num)s erasures are not in this database: it was restored. Run: flask --app app privacy reapply",
+                    undone,
+                ),
+                "url": url_for("admin_auditentry.index_view", flt_kind="person:erased"),
+            },
         )
     broken = [run for run in runs if run.outcome == "failed"]
     if broken:

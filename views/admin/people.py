@@ -17,7 +17,7 @@ from wtforms import BooleanField
 from wtforms.validators import InputRequired, Length
 
 import presenters
-from domain import accounts, factors, viewing
+from domain import accounts, erasure, factors, viewing
 from domain.refusals import NotNow
 from models import Membership, Organisation, Person
 from views import current
@@ -216,6 +216,9 @@ class PersonView(Rows):
             links.append({"url": url, "icon": "eye", "label": _("See the portal as this person")})
         data = url_for("own_data.of_person", key=row.id)
         why = url_for("explaining.show", person=row.email)
+        if row.id != current.viewer().id and not erasure.is_erased(row.id):
+            url = url_for("erasure.of_person", key=row.id)
+            links.append({"url": url, "icon": "person-x", "label": _("Erase this person")})
         return [
             *links,
             {"url": data, "icon": "download", "label": _("Data as a file")},
@@ -252,6 +255,8 @@ class PersonView(Rows):
         row = self.locked(model.id)
         if form.seen.data != stamp(row):
             raise NotNow("row-changed")
+        if erasure.is_erased(row.id):
+            raise NotNow("account-erased")
         before = plain(row)
         self._fill(form, row)
         row.staff_role = form.staff_role.data or None
