@@ -154,6 +154,7 @@ def zephyrine(world: SimpleNamespace, store: DiskStore) -> SimpleNamespace:
         audit.record_event(ticket, "ticket:moved", see(world.sam), NOW, reason=f"dit par {NAME}")
     theirs = send(world, by=world.alice, cc=[EMAIL], summary="Une autre demande")
     answer(theirs, world.alice, f"{NAME} sait pourquoi : écrivez à {EMAIL}.")
+    answer(theirs, world.sam, f"{NAME.upper()} ET {NAME.title().replace(' ', chr(10))} : vu.")
     answer(theirs, person, f"Je confirme, {TEXT}.")
     everywhere(world, person, ticket, theirs)
     put_in(ticket, "closed")
@@ -468,11 +469,9 @@ def test_requests_under_way_go_to_the_colleague_who_was_chosen(
 
 def test_somebody_whom_a_running_deletion_names_waits(world: Any, her: SimpleNamespace, erase: Any) -> None:
     ticket = send(world)
-    models.NamedPerson.create(ticket=ticket.id, full_name=NAME.upper(), employee_number="1")
+    models.NamedPerson.create(ticket=ticket.id, full_name="Émilie Éléonore", employee_number="1")
+    Person.update(full_name="Émilie Éléonore").where(Person.id == her.person.id).execute()
     models.Deletion.create(ticket=ticket.id, people_hash="0" * 64, announced_at=NOW)
-    if is_sqlite():
-        # SQLite knows no capital É: the name as it is written is what is compared.
-        models.NamedPerson.update(full_name=NAME).where(models.NamedPerson.ticket == ticket.id).execute()
     with pytest.raises(NotNow) as refused:
         erase(her.person)
     assert (refused.value.code, refused.value.data["numbers"]) == ("erase-named", ticket.number)
