@@ -163,7 +163,7 @@ def is_erased(person_id: int) -> bool:
 
 
 def look(person_id: int, by: Viewer) -> Preview:
-    """What there is of a person, what would go and what would stay (STAFF-7). The same number of queries, however much it is.
+    """What there is of a person, what would go and what would stay (STAFF-7). A fixed number of queries.
 
     Raises NotAllowed("erase-not-yours") for anybody who is no admin, Missing.
     """

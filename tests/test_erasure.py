@@ -99,6 +99,26 @@ KEPT: dict[str, str] = {
 }
 
 
+# Tables whose rows name a person by key and stay, with the reason.
+STAY: dict[str, str] = {
+    **dict.fromkeys(
+        ("Ticket", "TicketBlock", "Message", "Attachment", "Redaction", "TicketEvent", "Deletion", "JoinedRequest",
+         "DeletionConfirmation", "PriorityContest", "Satisfaction", "Membership", "ContactReview"),
+        "the record of the organisation, under the mark",
+    ),
+    **dict.fromkeys(
+        ("Article", "ArticleVersion", "ServiceIncident", "IncidentUpdate", "IncidentAnswer", "IdeaMove"),
+        "of the vendor, under the mark",
+    ),
+    **dict.fromkeys(("ArticleVote", "IdeaVote", "Idea", "IdeaComment"), "counted by others, under the mark"),
+    "Organisation": "whose account manager the person was: nobody from then on",
+    "ContactImport": "what an admin brought in, under the mark",
+    "Consent": "proves what was lawful, under the mark",
+    "AuditEntry": "the record, under the mark",
+    "Erasure": "the erasure itself",
+}  # fmt: skip
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> DiskStore:
     return DiskStore(tmp_path / "files")
@@ -301,6 +321,16 @@ def test_each_column_of_text_is_looked_at_or_has_a_reason() -> None:
         if any(isinstance(one, CharField | TextField | JSONField) for one in table._meta.sorted_fields)
     }
     assert texts - own - looked == set(KEPT)
+
+
+def test_each_table_that_names_a_person_goes_or_has_a_reason() -> None:
+    naming = {
+        table.__name__
+        for table in models.TABLES
+        if any(getattr(field, "rel_model", None) is Person for field in table._meta.sorted_fields)
+    }
+    own = {table.__name__ for tables in erasure.OWN_ROWS.values() for table, _owner in tables}
+    assert naming == own | set(STAY) and not own & set(STAY)
 
 
 @pytest.mark.parametrize("way", erasure.WAYS)
