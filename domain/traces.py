@@ -179,7 +179,11 @@ def has_namesake(person: Person) -> bool:
     """Somebody else bears the very same name: nobody can say whom a text means."""
     wanted = {name.casefold() for name in names_of(person)}
     same = Person.select(Person.full_name).where(
-        (fn.LOWER(Person.full_name) == str(person.full_name).lower()) & (Person.id != person.id)
+        (
+            (Person.full_name == person.full_name)
+            | (fn.LOWER(Person.full_name) == str(person.full_name).lower())
+        )
+        & (Person.id != person.id)
     )
     return any(str(name).casefold() in wanted for (name,) in same.tuples())
 
@@ -211,10 +215,14 @@ def identity_of(person: Person) -> Identity:
 
 
 def _patterns(names: Iterable[str], as_json: bool) -> list[str]:
-    """What a row is looked for with: roughly, in the cases that the database does not see as the same."""
+    """What a row is looked for with: roughly, in the cases that the database does not see as the same.
+
+    SQLite, and PostgreSQL in some locales, take a small and a capital letter for the same without accents alone.
+    """
     found: dict[str, None] = {}
     for name in names:
-        for form in (name, name.lower(), name.upper(), name.title()):
+        forms = (name,) if name.isascii() else (name, name.lower(), name.upper(), name.title())
+        for form in forms:
             for word in {form, json.dumps(form)[1:-1]} if as_json else {form}:
                 escaped = word.replace("!", "!!").replace("%", "!%").replace("_", "!_")
                 # Blanks of any kind, and any number of them.
