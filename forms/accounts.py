@@ -44,6 +44,18 @@ class Secret(PasswordField):
             self.data = valuelist[0]
 
 
+class SignInNameForm(FlaskForm):
+    """Who signs in: the first of two steps (ACC-17). `email` takes a user name as well."""
+
+    email = Line(
+        _l("Address or user name"),
+        _l("Give your address or your user name."),
+        most=ADDRESS_MAX,
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    next = HiddenField()
+
+
 class SignInForm(FlaskForm):
     """Name and password. `email` takes a user name as well."""
 

@@ -48,6 +48,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Signing in and out
     ("session.login", "GET", "/login", {}, "200 303 303 303 303 303 303 303"),
     ("session.login", "POST", "/login", {"email": "alice@acme.example", "password": "faux"}, "422 422 422 422 422 422 422 422"),
+    ("session.login_password", "GET", "/login/password", {}, "303 303 303 303 303 303 303 303"),
+    ("session.login_password", "POST", "/login/password", {"email": "alice@acme.example", "password": "faux"}, "422 422 422 422 422 422 422 422"),
     ("session.logout", "POST", "/logout", {}, "303 303 303 303 303 303 303 303"),
     ("session.register", "GET", "/register", {}, "200 303 303 303 303 303 303 303"),
     ("session.register", "POST", "/register", {"full_name": "Zoé Neuve", "email": "zoe@acme.example", "organisation": "Acme"},

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 import presenters
-from domain import accounts, factors, second_step, sso
+from domain import accounts, factors, second_step, settings, sso
 from domain.refusals import Invalid, Locked, Missing, NotNow
 from forms.factors import AgainForm, CodeForm
 from models import PendingSignIn
@@ -137,6 +137,7 @@ def _page(pending: PendingSignIn, form: CodeForm, lock: Any = None) -> str:
         masked=presenters.masked(pending.person.email),
         may_send=pending.codes_sent < second_step.CODES_SENT,
         target=form.next.data,
+        by_steps=settings.get("sign_in_by_steps"),
     )
 
 

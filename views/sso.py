@@ -17,7 +17,7 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 
 import presenters
-from domain import accounts, sso
+from domain import accounts, settings, sso
 from domain.refusals import Locked, Missing, NotAllowed, NotNow, Refusal
 from models import IdentityProvider
 from views import current, fresh
@@ -50,7 +50,12 @@ def _refused(
     """A page that says why nobody was signed in, and leads to the password."""
     words = presenters.refusal(Refusal(code, **data))
     name = presenters.localized(provider, "name") if provider is not None else ""
-    return render_template("session/sso_refused.html", why=words, code=code, name=name), status
+    # With steps, the name alone would lead to the provider again.
+    by_steps = settings.get("sign_in_by_steps")
+    password_url = url_for("session.login_password", means="password") if by_steps else url_for("session.login")
+    return render_template(
+        "session/sso_refused.html", why=words, code=code, name=name, password_url=password_url
+    ), status
 
 
 def _away(provider: IdentityProvider, purpose: str, target: str) -> ResponseReturnValue:
