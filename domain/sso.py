@@ -101,7 +101,7 @@ def listed() -> list[IdentityProvider]:
 
 
 def providers_for(name: str) -> list[IdentityProvider]:
-    """Where the organisation of a typed address signs in: the active providers bound to whoever owns its domain (ACC-17).
+    """Where the organisation of a typed address signs in: active providers bound to the owner of its domain (ACC-17).
 
     It goes by the domain alone: nobody learns whether an account exists. Empty for a user name. One query.
     """

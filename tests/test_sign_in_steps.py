@@ -22,7 +22,9 @@ def steps(client: PortalClient, clock: Any) -> PortalClient:
     return client
 
 
-def bind(world: SimpleNamespace, slug: str = "acme", organisation: str = "acme", **more: Any) -> IdentityProvider:
+def bind(
+    world: SimpleNamespace, slug: str = "acme", organisation: str = "acme", **more: Any
+) -> IdentityProvider:
     """A provider bound to an organisation, whose domain it signs in; without a button on the page."""
     row = Organisation.get(Organisation.slug == organisation)
     return IdentityProvider.create(
@@ -43,7 +45,7 @@ def test_the_name_comes_first_and_then_the_password(steps: PortalClient) -> None
     answer = steps.submit("/login", email=ALICE)
     assert (answer.status_code, answer.location) == (303, "/login/password")
     second = steps.get("/login/password").text
-    assert f"<strong class=\"text-break\">{ALICE}</strong>" in second
+    assert f'<strong class="text-break">{ALICE}</strong>' in second
     assert 'href="/login?change=1"' in second
     # The page leads to the password, and a password manager finds the name.
     assert "autofocus" in second and 'autocomplete="username"' in second and "readonly" in second
@@ -76,7 +78,9 @@ def test_next_leads_nowhere_else(steps: PortalClient) -> None:
     assert steps.submit("/login/password?next=//evil.example", password=PASSWORD).location == "/"
 
 
-def test_a_name_that_is_missing_is_asked_again_and_the_second_step_leads_to_the_first(steps: PortalClient) -> None:
+def test_a_name_that_is_missing_is_asked_again_and_the_second_step_leads_to_the_first(
+    steps: PortalClient,
+) -> None:
     answer = steps.submit("/login", email=" ")
     assert answer.status_code == 422 and "error-summary" in answer.text
     assert steps.get("/login/password?next=/tickets").location == "/login?next=/tickets"
@@ -141,9 +145,19 @@ def test_an_address_of_a_bound_organisation_is_led_to_its_provider_whoever_has_i
 
 
 @pytest.mark.parametrize(
-    "name", ["erin@globex.example", "alice", "x@sub.acme.example", "x@notacme.example", "acme.example", "@acme.example"]
+    "name",
+    [
+        "erin@globex.example",
+        "alice",
+        "x@sub.acme.example",
+        "x@notacme.example",
+        "acme.example",
+        "@acme.example",
+    ],
 )
-def test_every_other_name_is_asked_for_its_password(steps: PortalClient, world: SimpleNamespace, name: str) -> None:
+def test_every_other_name_is_asked_for_its_password(
+    steps: PortalClient, world: SimpleNamespace, name: str
+) -> None:
     bind(world)
     page = steps.get(steps.submit("/login", email=name).location).text
     assert 'name="password"' in page and "/login/with/" not in page
@@ -157,7 +171,9 @@ def test_what_rests_leads_nowhere(steps: PortalClient, world: SimpleNamespace, h
     assert 'name="password"' in steps.get(steps.submit("/login", email=ALICE).location).text
 
 
-def test_a_provider_of_everybody_has_its_button_in_both_steps(steps: PortalClient, world: SimpleNamespace) -> None:
+def test_a_provider_of_everybody_has_its_button_in_both_steps(
+    steps: PortalClient, world: SimpleNamespace
+) -> None:
     IdentityProvider.create(
         slug="all", name_fr="Initech Paie", name_en="Initech Pay", issuer="https://all.example", client_id="p",
         is_active=True,
@@ -167,7 +183,9 @@ def test_a_provider_of_everybody_has_its_button_in_both_steps(steps: PortalClien
     assert "/login/with/all" in page and 'name="password"' in page
 
 
-def test_after_a_refusal_of_the_provider_the_password_is_asked(steps: PortalClient, world: SimpleNamespace) -> None:
+def test_after_a_refusal_of_the_provider_the_password_is_asked(
+    steps: PortalClient, world: SimpleNamespace
+) -> None:
     bind(world)
     steps.submit("/login", email=ALICE)
     refused = steps.get("/login/with/nothing")
@@ -196,14 +214,20 @@ def test_both_steps_are_the_same_for_every_kind_of_account(
         answers.append(browser.get("/login/password?means=password"))
         for _ in range(6):
             answers.append(
-                browser.submit("/login/password?means=password", form="/login/password", password="mauvais mot de passe")
+                browser.submit(
+                    "/login/password?means=password", form="/login/password", password="mauvais mot de passe"
+                )
             )
         SignInFailure.delete().execute()
         seen[name] = [
             (
                 answer.status_code,
                 normal(answer.text, name),
-                sorted((k, v) for k, v in answer.headers if k not in ("Set-Cookie", "Content-Security-Policy", "Content-Length")),
+                sorted(
+                    (k, v)
+                    for k, v in answer.headers
+                    if k not in ("Set-Cookie", "Content-Security-Policy", "Content-Length")
+                ),
             )
             for answer in answers
         ]

@@ -18,7 +18,7 @@ from forms.factors import AgainForm, CodeForm
 from models import PendingSignIn
 from views import current, fresh
 from views.redirects import local_path
-from views.session import begin_signed_in, lock_words
+from views.session import begin_signed_in, landing, lock_words
 
 blueprint = Blueprint("second_step", __name__)
 
@@ -103,7 +103,7 @@ def verify() -> ResponseReturnValue:
     if entered.how == "recovery":
         left = factors.held(entered.person.id).codes_left
         flash(presenters.recovery_used(left), "warning")
-    response = redirect(target, 303)
+    response = redirect(landing(entered.person, target), 303)
     if entered.browser is not None:
         response.set_cookie(
             BROWSER_COOKIE,

@@ -12,7 +12,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 import presenters
-from domain import accounts, factors, settings, sso
+from domain import accounts, factors, profile_questions, settings, sso
 from domain.refusals import Invalid, Missing, NotAllowed
 from forms.accounts import (
     ADDRESS_MAX,
@@ -50,6 +50,13 @@ def begin_signed_in(token: str, person: Person) -> None:
         session["urge"] = not factors.has_factor(person.id)
 
 
+def landing(person: Person, target: str) -> str:
+    """Where a sign-in leads: to the home page by way of questions that wait (ACC-17), elsewhere straight."""
+    if target == "/" and profile_questions.waiting(person):
+        return url_for("profile_questions.show")
+    return target
+
+
 def half_way(half: str, target: str) -> Response:
     """The first step was right: this browser holds half a sign-in, which opens the second step alone."""
     _leave_present_session()
@@ -84,7 +91,7 @@ def _remember_name(response: Response, name: str | None) -> None:
 
 @blueprint.route("/login", methods=["GET", "POST"])
 def login() -> ResponseReturnValue:
-    """Sign in with a user name or an address and a password, or give the name where steps are chosen (ACC-8, ACC-17)."""
+    """Sign in with name and password, or give the name alone where steps are chosen (ACC-8, ACC-16, ACC-17)."""
     target = local_path(request.values.get("next"))
     if request.method in ("GET", "HEAD") and current_user.is_authenticated:
         return redirect(target, 303)
@@ -182,7 +189,7 @@ def _sign_in(form: SignInForm, target: str) -> ResponseReturnValue:
         form.form_errors.append(presenters.refusal(fault))
         return _login_page(form), 422
     begin_signed_in(token, person)
-    response = redirect(target, 303)
+    response = redirect(landing(person, target), 303)
     _remember_name(response, person.username if form.remember.data else None)
     return response
 
@@ -372,7 +379,7 @@ def password(token: str) -> ResponseReturnValue:
         flash(_("Your new password is kept. Your other sessions are closed."), "success")
     else:
         flash(_("Welcome: your account is open."), "success")
-    return redirect(url_for("home.index"), 303)
+    return redirect(landing(person, url_for("home.index")), 303)
 
 
 def _password_page(
