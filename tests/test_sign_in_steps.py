@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from domain import accounts, settings
-from models import IdentityProvider, Organisation, Person, SignInFailure, UserSession
+from domain.policies import load_viewer
+from models import AuditEntry, IdentityProvider, Organisation, Person, SignInFailure, UserSession
 from tests.support.client import PASSWORD, PortalClient, choose_form, values_of
+from tests.support.keys import SoftKey, add_key
 from tests.support.scene import normal
 
 ALICE = "alice@acme.example"
@@ -255,3 +260,120 @@ def test_the_box_leads_to_registration_where_it_is_open_and_says_whom_to_ask_whe
 def test_forgotten_password_knows_the_name_that_was_given(steps: PortalClient) -> None:
     steps.submit("/login", email=ALICE)
     assert f'value="{ALICE}"' in steps.get("/password/forgotten").text
+
+
+# ---- A passkey instead of a password --------------------------------------------------------------------
+
+
+@pytest.fixture
+def secure(make_app: Any, world: SimpleNamespace, clock: Any) -> PortalClient:
+    """A browser on a portal with steps, at an address where keys work."""
+    settings.put("sign_in_by_steps", True, by=None, now=clock.now)
+    browser: PortalClient = make_app(
+        BASE_URL="https://support.example.org", SMTP_URL="smtp://127.0.0.1:1"
+    ).test_client()
+    return browser
+
+
+def question_of(browser: PortalClient) -> tuple[Any, str]:
+    """The second step after Alice's name, and the question that it has for a passkey."""
+    browser.submit("/login", email=ALICE)
+    page = browser.get("/login/password")
+    found = re.search(r'data-options="([^"]+)"', page.text)
+    assert found is not None
+    return page, html.unescape(found[1])
+
+
+def answer_with(browser: PortalClient, page: Any, credential: str) -> Any:
+    token = values_of(choose_form(page.text, "key", "/login/password"))["csrf_token"]
+    return browser.post(
+        "/login/password",
+        data={"credential": credential, "csrf_token": token},
+        headers={"Referer": "https://support.example.org/login/password"},
+    )
+
+
+@pytest.mark.both_databases
+def test_a_passkey_that_knew_its_owner_signs_in_alone_and_once(
+    secure: PortalClient, world: SimpleNamespace, clock: Any
+) -> None:
+    key = add_key(load_viewer(world.alice.id), clock.now)
+    page, question = question_of(secure)
+    asked = json.loads(question)
+    # No key and no account is named, and the key has to know its owner.
+    assert not asked.get("allowCredentials") and asked["userVerification"] == "required"
+    credential = key.use(question)
+    answer = answer_with(secure, page, credential)
+    assert (answer.status_code, answer.location) == (303, "/")
+    entry = (
+        AuditEntry.select().where(AuditEntry.kind == "session:started").order_by(AuditEntry.id.desc()).get()
+    )
+    assert entry.data == {"how": "key"} and entry.target == f"person:{world.alice.id}"
+    with secure.session_transaction() as session:
+        assert "entry" not in session and "name" not in session
+    secure.sign_out()
+    page, _question = question_of(secure)
+    assert answer_with(secure, page, credential).status_code == 422
+    assert UserSession.select().count() == 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    "fault",
+    ["only touched", "other site", "other browser", "too late", "nobody's", "no json", "disabled", "locked"],
+)
+def test_any_other_answer_signs_nobody_in_and_says_the_same(
+    secure: PortalClient, make_app: Any, world: SimpleNamespace, clock: Any, fault: str
+) -> None:
+    key = add_key(load_viewer(world.alice.id), clock.now)
+    page, question = question_of(secure)
+    more: dict[str, Any] = {}
+    if fault == "only touched":
+        more["flags"] = 0x01
+    if fault == "other site":
+        more["origin"] = "https://evil.example"
+    if fault == "other browser":
+        _page, question = question_of(secure.application.test_client())
+    if fault == "nobody's":
+        key = SoftKey()
+    credential = "{" if fault == "no json" else key.use(question, **more)
+    if fault == "too late":
+        clock.advance(minutes=30)
+    if fault == "disabled":
+        Person.update(is_active=False).where(Person.id == world.alice.id).execute()
+    if fault == "locked":
+        Person.update(locked_at=clock.now).where(Person.id == world.alice.id).execute()
+    answer = answer_with(secure, page, credential)
+    assert answer.status_code == 422
+    assert "Cette clé a été refusée" in answer.text and ALICE in answer.text
+    assert UserSession.select().count() == 0
+
+
+def test_a_lock_of_the_name_holds_for_its_passkey_too_and_failed_keys_lock_nobody(
+    secure: PortalClient, world: SimpleNamespace, clock: Any
+) -> None:
+    key = add_key(load_viewer(world.alice.id), clock.now)
+    page, question = question_of(secure)
+    for _ in range(6):
+        assert answer_with(secure, page, key.use(question, flags=0x01)).status_code == 422
+    # Failed keys count for the origin alone: the right one still signs in.
+    page, question = question_of(secure)
+    assert answer_with(secure, page, key.use(question)).status_code == 303
+    secure.sign_out()
+    for _ in range(5):
+        page, question = question_of(secure)
+        secure.send(page, form="/login/password", password="mauvais mot de passe")
+    locked = answer_with(secure, page, key.use(question))
+    assert locked.status_code == 429 and "Connexion suspendue" in locked.text
+    SignInFailure.delete().execute()
+    for _ in range(accounts.ORIGIN_FAILURES):
+        SignInFailure.create(account_key="x", origin="127.0.0.1", at=clock.now)
+    assert answer_with(secure, page, key.use(question)).status_code == 429
+
+
+def test_no_passkey_is_asked_where_keys_cannot_work_or_steps_are_not_chosen(
+    steps: PortalClient, secure: PortalClient, clock: Any
+) -> None:
+    assert "data-key" not in steps.get(steps.submit("/login", email=ALICE).location).text
+    settings.put("sign_in_by_steps", False, by=None, now=clock.now)
+    assert "data-key" not in secure.get("/login").text

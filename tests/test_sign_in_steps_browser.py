@@ -23,7 +23,10 @@ def portal(live_server: Any, world: Any, clock: Any) -> Any:
         slug="acme", name_fr="Annuaire Acme", name_en="Acme directory", issuer="https://acme.example",
         client_id="portal", organisation=world.organisations["acme"].id, is_active=True, is_listed=False,
     )  # fmt: skip
-    options = [{"value": "pay", "fr": "La paie", "en": "Payroll"}, {"value": "time", "fr": "Les heures", "en": "Time"}]
+    options = [
+        {"value": "pay", "fr": "La paie", "en": "Payroll"},
+        {"value": "time", "fr": "Les heures", "en": "Time"},
+    ]
     ProfileQuestion.create(slug="job", name_fr="Votre fonction", name_en="Your job", position=1)
     ProfileQuestion.create(
         slug="use", name_fr="Vous gérez", name_en="You manage", answer="choice", options=options, position=2
@@ -41,7 +44,9 @@ def test_charlie_gives_a_name_changes_it_goes_back_signs_in_and_skips_the_questi
     axe(page)
     # The box stands beside the card where there is room, and under it where there is none.
     card, box = page.locator(".door > .panel").bounding_box(), page.locator(".door > aside").bounding_box()
-    assert (box["x"] >= card["x"] + card["width"]) if size is DESK else (box["y"] >= card["y"] + card["height"])
+    assert (
+        (box["x"] >= card["x"] + card["width"]) if size is DESK else (box["y"] >= card["y"] + card["height"])
+    )
     page.locator("[name=email]").fill("charlei@globex.example")
     page.keyboard.press("Enter")
     page.wait_for_url("**/login/password")

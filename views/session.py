@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from domain.refusals import Invalid, Missing, NotAllowed
 from forms.accounts import (
     ADDRESS_MAX,
     ForgottenForm,
+    KeyEntryForm,
     LostUsernameForm,
     NewPasswordForm,
     RegisterForm,
@@ -114,6 +116,8 @@ def login_password() -> ResponseReturnValue:
     if request.method in ("GET", "HEAD") and current_user.is_authenticated:
         return redirect(target, 303)
     form = _sign_in_form(target)
+    if form.is_submitted() and _by_steps() and request.form.get("credential"):
+        return _by_key(form, target)
     if form.is_submitted():
         return _sign_in(form, target)
     form.email.data = _typed_name()
@@ -194,6 +198,41 @@ def _sign_in(form: SignInForm, target: str) -> ResponseReturnValue:
     return response
 
 
+def _by_key(form: SignInForm, target: str) -> ResponseReturnValue:
+    """Look at the answer of a passkey, and start the session of its owner, whatever the name that was typed."""
+    form.email.data = _typed_name()
+    try:
+        token, person = accounts.sign_in_by_key(
+            request.form["credential"],
+            site=factors.site_of(current.settings().base_url),
+            bound_to=_asking_browser(),
+            origin=current.origin(),
+            now=current.now(),
+            user_agent=request.user_agent.string,
+        )
+    except accounts.Locked as lock:
+        return _locked(form, lock)
+    except Invalid as fault:
+        form.form_errors.append(presenters.refusal(fault))
+        return (_login_page(form) if form.email.data else _name_page(_name_form(form))), 422
+    begin_signed_in(token, person)
+    return redirect(landing(person, target), 303)
+
+
+def _asking_browser() -> str:
+    """The mark of this browser to which the question for a passkey is bound: no other may answer."""
+    if not session.get("entry"):
+        session["entry"] = secrets.token_urlsafe(16)
+    return f"entry:{session['entry']}"
+
+
+def _key_question() -> str | None:
+    """What asks the browser for a passkey, as JSON; None where keys cannot work."""
+    return factors.key_to_enter(
+        factors.site_of(current.settings().base_url), _asking_browser(), current.now()
+    )
+
+
 def _buttons(rows: list[IdentityProvider], target: str | None) -> list[tuple[str, str]]:
     """The name of each provider, and the address that leads to it."""
     return [
@@ -216,6 +255,8 @@ def _login_page(form: SignInForm, lock: accounts.Locked | None = None) -> str:
     steps = _by_steps()
     own = sso.providers_for(form.email.data or "") if steps else []
     known = {row.id for row in own}
+    key_form = KeyEntryForm(formdata=None)
+    key_form.next.data = form.next.data
     return render_template(
         "session/step.html" if steps else "session/login.html",
         form=form,
@@ -227,6 +268,8 @@ def _login_page(form: SignInForm, lock: accounts.Locked | None = None) -> str:
         or bool(form.form_errors or lock)
         or form.is_submitted()
         or request.values.get("means") == "password",
+        key=_key_question() if steps else None,
+        key_entry=key_form,
         change_url=url_for("session.login", change=1, next=target),
         password_url=url_for("session.login_password", means="password", next=target),
     )
