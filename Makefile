@@ -49,7 +49,7 @@ messages: ## say what is still to be translated into French
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/messages.py extract
 
-sabotage: ## plant fifteen faults one at a time, and say whether the tests notice them
+sabotage: ## plant faults one at a time, and say whether the tests notice them
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/sabotage.py $(ARGS)
 

@@ -2116,6 +2116,42 @@ class ErasureMark(Table):
         constraints = [Check("record IN ('audit_entry', 'ticket_event')", "erasure_mark_record_known")]
 
 
+# ---- What customers are asked about themselves ----------------------------------------------------------
+
+
+class ProfileQuestion(Table):
+    """A question to customers about themselves, which they may skip (ACC-17)."""
+
+    slug = CharField(max_length=40, unique=True)
+    name_fr = CharField(max_length=200)
+    name_en = CharField(max_length=200)
+    help_fr = CharField(max_length=300, default="")
+    help_en = CharField(max_length=300, default="")
+    # One line, or one of `options`: {"value": ..., "fr": ..., "en": ...}.
+    answer = CharField(max_length=10, default="line")
+    options = JSONField(default=list)
+    position = IntegerField(default=0)
+    is_active = BooleanField(default=True)
+
+    class Meta:
+        constraints = [Check("answer IN ('line', 'choice')", "profile_question_answer_known")]
+
+
+class ProfileAnswer(Table):
+    """What somebody answered, or an empty value: skipped, and not asked again."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    question = ForeignKeyField(ProfileQuestion, on_delete="CASCADE")
+    # What was typed, or the value of an option; beside it the words of that day.
+    value = CharField(max_length=200, default="")
+    text_fr = CharField(max_length=200, default="")
+    text_en = CharField(max_length=200, default="")
+    answered_at = UtcField()
+
+    class Meta:
+        indexes = ((("person", "question"), True),)
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession, Viewing,
@@ -2135,4 +2171,5 @@ TABLES: list[type[Table]] = [
     AddressChange, IdentityProvider, ExternalIdentity, LinkingApplication,
     ContactImport, ContactImportLine, ContactReview,
     Erasure, ErasureMark,
+    ProfileQuestion, ProfileAnswer,
 ]  # fmt: skip

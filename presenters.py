@@ -3276,6 +3276,9 @@ REFUSALS |= {
         key=d.get("key", ""),
     ),
     "extra-options": lambda d: _("A choice needs two answers or more."),
+    "profile-option-long": lambda d: _("An answer has at most %(limit)s characters.", limit=d["limit"]),
+    "profile-answer-long": lambda d: _("At most %(limit)s characters.", limit=d["limit"]),
+    "profile-answer-unknown": lambda d: _("Choose one of the answers of the list."),
     "extra-options-many": lambda d: _("At most %(most)s answers.", most=d.get("most", 0)),
 }
 

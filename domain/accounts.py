@@ -315,6 +315,53 @@ def sign_in_proven(
     return token, person
 
 
+def sign_in_by_key(
+    credential: str,
+    *,
+    site: factors.Site | None,
+    bound_to: str,
+    origin: str,
+    now: datetime,
+    user_agent: str = "",
+) -> tuple[str, Person]:
+    """Start a session for the owner of a passkey that answered factors.key_to_enter(): nothing else is asked (ACC-17).
+
+    Arguments: credential, what the browser answered, as JSON; bound_to as there; the rest as sign_in(). Raises
+    Invalid("key-refused"), the same for a key that nobody has and for an account that is closed; Locked.
+    """
+    origin = _origin(origin)
+    _check_origin(origin, now)
+    key = factors.entered_by(credential, site, bound_to, origin=origin, now=now)
+    if key is not None:
+        try:
+            return sign_in_proven(
+                key.person, how="key", skip_second=True, origin=origin, now=now, user_agent=user_agent
+            )
+        except NotAllowed:
+            pass
+    # A key cannot be guessed, but tries are counted for the origin all the same (ACC-16); they lock no account.
+    with db.atomic():
+        SignInFailure.create(account_key=_digest("key:" + origin), origin=origin, at=now)
+        target = f"person:{key.person_id}" if key is not None else ""
+        audit.record("session:failed", by=None, now=now, target=target, origin=origin, how="key")
+    raise Invalid("key-refused", field="credential")
+
+
+def _check_origin(origin: str, now: datetime) -> None:
+    """Raise Locked while too many tries came from this origin, whatever the names."""
+    recent = [
+        row.at
+        for row in SignInFailure.select(SignInFailure.at)
+        .where(
+            (SignInFailure.origin == origin) & (SignInFailure.at > now - timedelta(minutes=ORIGIN_MINUTES))
+        )
+        .order_by(SignInFailure.at.desc())
+        .limit(ORIGIN_FAILURES)
+    ]
+    if len(recent) >= ORIGIN_FAILURES:
+        raise _locked("origin", recent[-1] + timedelta(minutes=ORIGIN_MINUTES), now, ORIGIN_FAILURES)
+
+
 def _check_lock(key: str, origin: str, now: datetime) -> None:
     """Raise Locked while sign-in by this name is suspended from this origin; nothing is counted."""
     limit = settings.get("lock_after")
@@ -342,18 +389,7 @@ def _reserve(key: str, origin: str, now: datetime) -> tuple[int, int]:
     if not forever:
         mine &= SignInFailure.origin == origin
     with one_at_a_time(origin, key):
-        recent = [
-            row.at
-            for row in SignInFailure.select(SignInFailure.at)
-            .where(
-                (SignInFailure.origin == origin)
-                & (SignInFailure.at > now - timedelta(minutes=ORIGIN_MINUTES))
-            )
-            .order_by(SignInFailure.at.desc())
-            .limit(ORIGIN_FAILURES)
-        ]
-        if len(recent) >= ORIGIN_FAILURES:
-            raise _locked("origin", recent[-1] + timedelta(minutes=ORIGIN_MINUTES), now, ORIGIN_FAILURES)
+        _check_origin(origin, now)
         times = [
             row.at for row in SignInFailure.select(SignInFailure.at).where(mine).order_by(SignInFailure.at)
         ]

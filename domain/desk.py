@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain import lists
+from domain import lists, profile_questions
 from domain.policies import Viewer
-from models import Membership, Organisation, Person, Team, Ticket
+from models import Membership, Organisation, Person, ProfileAnswer, ProfileQuestion, Team, Ticket
 
 # The requester and colleagues that stand beside a request; more would push the facts out of sight.
 PEOPLE_SHOWN = 6
@@ -22,6 +22,8 @@ class Facts:
     people: list[tuple[Person, str]]
     organisation_slug: str
     open_requests: int
+    # What the requester answered about themselves (ACC-17): (question, answer).
+    about: list[tuple[ProfileQuestion, ProfileAnswer]]
 
 
 def agents() -> list[tuple[int, str]]:
@@ -46,7 +48,7 @@ def organisation_name(slug: str) -> str | None:
 
 
 def facts(viewer: Viewer, ticket: Ticket) -> Facts:
-    """What stands beside a request at the desk. Four queries, whatever the request."""
+    """What stands beside a request at the desk. Five queries, whatever the request."""
     members = list(
         Membership.select(Membership, Person)
         .join(Person, on=(Membership.person == Person.id))
@@ -71,4 +73,5 @@ def facts(viewer: Viewer, ticket: Ticket) -> Facts:
         people=people,
         organisation_slug=str(ticket.organisation.slug),
         open_requests=lists.open_of_organisation(viewer, ticket.organisation_id),
+        about=profile_questions.said_by(ticket.requester_id),
     )

@@ -628,8 +628,11 @@ def key_to_add(viewer: Viewer, site: Site, bound_to: str, now: datetime) -> str:
             challenge=_challenge("add", bound_to, now),
             timeout=CHALLENGE_MINUTES * 60_000,
             authenticator_selection=AuthenticatorSelectionCriteria(
-                # A second factor is asked by its name: it need not take one of the few places of a key.
-                resident_key=ResidentKeyRequirement.DISCOURAGED,
+                # A second factor is asked by its name: it need not take one of the few places of a key. Where keys
+                # sign in by themselves, they have to be found without it.
+                resident_key=ResidentKeyRequirement.PREFERRED
+                if settings.get("sign_in_by_steps")
+                else ResidentKeyRequirement.DISCOURAGED,
                 user_verification=UserVerificationRequirement.PREFERRED,
             ),
             exclude_credentials=_descriptors(keys),
@@ -650,6 +653,37 @@ def key_to_use(keys: list[SecurityKey], site: Site | None, bound_to: str, now: d
             user_verification=UserVerificationRequirement.PREFERRED,
         )
     )
+
+
+def key_to_enter(site: Site | None, bound_to: str, now: datetime) -> str | None:
+    """What the browser needs to ask for a passkey of anybody, as JSON; None where keys cannot work (ACC-17).
+
+    It names no key and no account, so that it says the same to everybody. The key has to know its owner, by a finger, a
+    face or a code: it stands for the password and for the second factor. Writes nothing.
+    """
+    if site is None:
+        return None
+    return webauthn.options_to_json(
+        webauthn.generate_authentication_options(
+            rp_id=site.host,
+            challenge=_challenge("enter", bound_to, now),
+            timeout=CHALLENGE_MINUTES * 60_000,
+            user_verification=UserVerificationRequirement.REQUIRED,
+        )
+    )
+
+
+def entered_by(
+    credential: str, site: Site | None, bound_to: str, *, origin: str, now: datetime
+) -> SecurityKey | None:
+    """The key that answered key_to_enter() and knew its owner, once; None for any other answer."""
+    read = _read_credential(credential)
+    if read is None:
+        return None
+    key = SecurityKey.get_or_none(SecurityKey.credential_id == str(read[0].get("id"))[:1400])
+    if key is None:
+        return None
+    return _answers(key.person_id, credential, site, bound_to, origin, now, purpose="enter")
 
 
 def _read_credential(text: str) -> tuple[dict[str, Any], bytes] | None:
@@ -753,7 +787,13 @@ def prove_key(
 
 
 def _answers(
-    person_id: int, credential: str, site: Site | None, bound_to: str, origin: str, now: datetime
+    person_id: int,
+    credential: str,
+    site: Site | None,
+    bound_to: str,
+    origin: str,
+    now: datetime,
+    purpose: str = "use",
 ) -> SecurityKey | None:
     read = _read_credential(credential)
     if site is None or read is None:
@@ -762,10 +802,12 @@ def _answers(
     key: SecurityKey | None = SecurityKey.get_or_none(
         (SecurityKey.credential_id == str(answer.get("id"))[:1400]) & (SecurityKey.person == person_id)
     )
-    if key is None or not _spend(challenge, "use", bound_to, now):
+    if key is None or not _spend(challenge, purpose, bound_to, now):
         return None
     try:
         done = webauthn.verify_authentication_response(
+            # Behind a password, to have the key is enough; alone, it has to know its owner.
+            require_user_verification=purpose == "enter",
             credential=answer,
             expected_challenge=challenge,
             expected_rp_id=site.host,

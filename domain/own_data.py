@@ -53,6 +53,8 @@ from models import (
     Person,
     PriorityContest,
     Product,
+    ProfileAnswer,
+    ProfileQuestion,
     RecoveryCode,
     Redaction,
     Satisfaction,
@@ -161,6 +163,18 @@ def small_parts(person: Person) -> dict[str, Iterable[dict[str, Any]]]:
             },
         ),
         "address_changes": _of(AddressChange, AddressChange.person, key, "email", "created_at", "expires_at"),
+        "profile_answers": _records(
+            ProfileAnswer.select().join(ProfileQuestion).where(ProfileAnswer.person == key),
+            ProfileAnswer.id,
+            {
+                "question": ProfileQuestion.slug,
+                "question_fr": ProfileQuestion.name_fr,
+                "question_en": ProfileQuestion.name_en,
+                "answer_fr": ProfileAnswer.text_fr,
+                "answer_en": ProfileAnswer.text_en,
+                "answered_at": ProfileAnswer.answered_at,
+            },
+        ),
         "confirmed_lists": _records(
             ContactReview.select().join(Organisation).where(ContactReview.confirmed_by == key),
             ContactReview.id,

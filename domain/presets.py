@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import Field, IntegrityError
 
-from domain import audit, catalogue, closing, guidance, guided, knowledge, rule_texts, settings, telephone
+from domain import (
+    audit,
+    catalogue,
+    closing,
+    guidance,
+    guided,
+    knowledge,
+    profile_questions,
+    rule_texts,
+    settings,
+    telephone,
+)
 from domain.closing_rules import ClosingRule as CheckedClosingRule
 from domain.lifecycle import STATUSES
 from domain.refusals import Invalid, Missing
@@ -37,6 +48,7 @@ from models import (
     Portal,
     Product,
     ProductKind,
+    ProfileQuestion,
     RequestForm,
     RoutingRule,
     Scale,
@@ -115,6 +127,9 @@ ESCALATION_LINE = (
 HIGHLIGHT = (
     "slug", "icon", "title_fr", "title_en", "sentence_fr", "sentence_en", "link", "audience", "is_active",
 )  # fmt: skip
+PROFILE_QUESTION = (
+    "slug", "answer", "name_fr", "name_en", "help_fr", "help_en", "options", "is_active",
+)  # fmt: skip
 ARTICLE = ("slug", "kind", "topic", "audience", "state", "position", *knowledge.WRITTEN)
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -137,6 +152,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "help_lines": HELP_LINE,
     "escalation_lines": ESCALATION_LINE,
     "highlights": HIGHLIGHT,
+    "profile_questions": PROFILE_QUESTION,
 }
 # What a file may say in one language only.
 ONE_LANGUAGE = ("articles",)
@@ -194,7 +210,7 @@ def apply(name: str, by: Viewer | None, now: datetime) -> None:
             audit.record("preset:applied", by=by, now=now, target=f"preset:{Path(name).stem}")
     except IntegrityError as error:
         raise Invalid("preset-malformed", where=name, why=str(error)) from error
-    for module in (catalogue, settings, knowledge, telephone, guidance):
+    for module in (catalogue, settings, knowledge, telephone, guidance, profile_questions):
         module.forget()
     # Requests that wait get the dates of the rules as they are now.
     closing.reschedule_all(now)
@@ -332,6 +348,8 @@ def _write(document: Mapping[str, Any], by: Viewer | None, now: datetime) -> Non
     knowledge.write_all(document.get("articles", ()), now)
     for position, row in _placed(document, "extra_fields"):
         _write_extra_field(row, position)
+    for position, row in _placed(document, "profile_questions"):
+        _write_profile_question(row, position)
     for position, row in _placed(document, "help_lines"):
         calendar = _calendar(row.get("calendar"), calendars, f"help_lines {row['slug']}")
         columns = {"is_active": True, **row, "calendar": calendar, "position": position}
@@ -406,6 +424,18 @@ def _write_extra_field(row: Mapping[str, Any], position: int) -> None:
     }
     columns = {"is_active": True, "is_required": False, **row, **about, "position": position}
     _upsert(ExtraField, (ExtraField.key,), columns)
+
+
+def _write_profile_question(row: Mapping[str, Any], position: int) -> None:
+    answer, options = row.get("answer", "line"), row.get("options", [])
+    where = f"profile_questions {row['slug']}"
+    if answer not in profile_questions.ANSWERS or any({"value", "fr", "en"} - set(one) for one in options):
+        raise Invalid("preset-malformed", where=where, why="unknown answer or option")
+    try:
+        profile_questions.check_question(answer, options)
+    except Invalid as fault:
+        raise Invalid("preset-malformed", where=where, why=fault.code) from fault
+    _upsert(ProfileQuestion, (ProfileQuestion.slug,), {"is_active": True, **row, "position": position})
 
 
 def _write_calendar(row: Mapping[str, Any]) -> int:
@@ -607,6 +637,11 @@ def _present() -> dict[str, list[dict[str, Any]]]:
             form=slug_of("form"),
         ),
         "highlights": plain(Highlight.select().order_by(Highlight.position, Highlight.id), HIGHLIGHT),
+        "profile_questions": plain(
+            ProfileQuestion.select().order_by(ProfileQuestion.position, ProfileQuestion.id),
+            PROFILE_QUESTION,
+            **{name: text_of(name) for name in ("help_fr", "help_en")},
+        ),
     }
 
 

@@ -47,6 +47,11 @@ DEFAULTS: dict[str, Choice] = {
     ),
     "portal_name": Choice("Initech", str, "The name shown after the word Guichet"),
     "registration": Choice("open", ("open", "invitation"), "Who can make an account"),
+    "sign_in_by_steps": Choice(
+        False,
+        bool,
+        "Sign-in asks for the name first, then for what goes with it: password, or single sign-on",
+    ),
     "who_may_open": Choice("approved", ("anybody", "members", "approved"), "Who may open requests"),
     "contacts_see_all": Choice(True, bool, "Approved contacts read all the requests of their organisation"),
     "members_see_all": Choice(False, bool, "Every member reads all the requests of the organisation"),

@@ -29,6 +29,7 @@ from models import (
     ExternalIdentity,
     IdentityProvider,
     LinkingApplication,
+    Organisation,
     Person,
     SpentChallenge,
     UserSession,
@@ -97,6 +98,24 @@ def listed() -> list[IdentityProvider]:
         .where((IdentityProvider.is_active == True) & (IdentityProvider.is_listed == True))  # noqa: E712
         .order_by(IdentityProvider.position, IdentityProvider.id)
     )
+
+
+def providers_for(name: str) -> list[IdentityProvider]:
+    """Where the organisation of a typed address signs in: active providers bound to the owner of its domain (ACC-17).
+
+    It goes by the domain alone: nobody learns whether an account exists. Empty for a user name. One query.
+    """
+    try:
+        domain = accounts.address(name).rpartition("@")[2]
+    except Invalid:
+        domain = ""
+    rows = (
+        IdentityProvider.select(IdentityProvider, Organisation)
+        .join(Organisation)
+        .where((IdentityProvider.is_active == True) & (Organisation.is_active == True))  # noqa: E712
+        .order_by(IdentityProvider.position, IdentityProvider.id)
+    )
+    return [row for row in rows if domain in {str(own).lower() for own in row.organisation.domains}]
 
 
 def provider_of(slug: str) -> IdentityProvider:

@@ -12,6 +12,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField
 from wtforms.validators import ValidationError
 
+from forms.factors import Answer
 from forms.fields import Line, Lines, Needed, OneOf, Tick
 
 _l = lazy_gettext
@@ -44,6 +45,18 @@ class Secret(PasswordField):
             self.data = valuelist[0]
 
 
+class SignInNameForm(FlaskForm):
+    """Who signs in: the first of two steps (ACC-17). `email` takes a user name as well."""
+
+    email = Line(
+        _l("Address or user name"),
+        _l("Give your address or your user name."),
+        most=ADDRESS_MAX,
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    next = HiddenField()
+
+
 class SignInForm(FlaskForm):
     """Name and password. `email` takes a user name as well."""
 
@@ -55,6 +68,13 @@ class SignInForm(FlaskForm):
     )
     password = Secret(_l("Password"), _l("Give your password."), autocomplete="current-password")
     remember = Tick(_l("Remember my user name on this device"), says_optional=False)
+    next = HiddenField()
+
+
+class KeyEntryForm(FlaskForm):
+    """What a passkey answered, which signs in by itself (ACC-17)."""
+
+    credential = Answer()
     next = HiddenField()
 
 

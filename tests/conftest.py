@@ -148,13 +148,15 @@ def remember_longer(patch: pytest.MonkeyPatch) -> None:
         factors,
         guidance,
         knowledge,
+        profile_questions,
         settings,
         status_page,
         telephone,
     )
 
     for module in (
-        announcements, catalogue, closing, columns, factors, guidance, knowledge, settings, status_page, telephone,
+        announcements, catalogue, closing, columns, factors, guidance, knowledge, profile_questions, settings, status_page,
+        telephone,
     ):  # fmt: skip
         patch.setattr(module, "CACHE_SECONDS", 1000.0)
 

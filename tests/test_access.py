@@ -24,6 +24,7 @@ from domain import (
     lifecycle,
     mail_actions,
     mail_choices,
+    profile_questions,
     status_page,
 )
 from tests.support.scene import CANARY, NOTE_CANARY, Crowd, Scene, fingerprint, normal, nothing_kept, token_of
@@ -48,6 +49,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     # Signing in and out
     ("session.login", "GET", "/login", {}, "200 303 303 303 303 303 303 303"),
     ("session.login", "POST", "/login", {"email": "alice@acme.example", "password": "faux"}, "422 422 422 422 422 422 422 422"),
+    ("session.login_password", "GET", "/login/password", {}, "303 303 303 303 303 303 303 303"),
+    ("session.login_password", "POST", "/login/password", {"email": "alice@acme.example", "password": "faux"}, "422 422 422 422 422 422 422 422"),
     ("session.logout", "POST", "/logout", {}, "303 303 303 303 303 303 303 303"),
     ("session.register", "GET", "/register", {}, "200 303 303 303 303 303 303 303"),
     ("session.register", "POST", "/register", {"full_name": "Zoé Neuve", "email": "zoe@acme.example", "organisation": "Acme"},
@@ -96,6 +99,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("account.show", "GET", "/account", {}, "303 200 200 200 200 200 200 200"),
     ("account.show", "POST", "/account", {"full_name": "Un Nom", "language": "fr", "time_zone": "Europe/Paris"},
      "303 303 303 303 303 303 303 303"),
+    ("profile_questions.show", "GET", "/account/questions", {}, "303 200 200 200 200 303 303 303"),
+    ("profile_questions.show", "POST", "/account/questions", {}, "303 303 303 303 303 303 303 303"),
     ("account.address", "GET", "/account/address", {}, "303 200 200 200 200 200 200 200"),
     ("account.address", "POST", "/account/address", {"email": "ailleurs@neuf.example"}, "303 303 303 303 303 303 303 303"),
     ("account.cancel_address", "POST", "/account/address/cancel", {}, "303 303 303 303 303 303 303 303"),
@@ -535,6 +540,7 @@ ADMIN_TABLES: dict[str, str] = {
     "announcement": "list details new edit delete",
     "idea": "list details edit delete",
     "ideacomment": "list details",
+    "profilequestion": "list details new edit delete",
     "helpline": "list details new edit delete",
     "escalationline": "list details new edit delete",
     "highlight": "list details new edit delete",
@@ -631,6 +637,8 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
         client_id="x",
         is_active=True,
     )
+    models.ProfileQuestion.create(slug="job", name_fr="Votre fonction", name_en="Your job")
+    profile_questions.forget()
     models.LinkingApplication.create(slug="elsewhere", name_fr="Ailleurs", name_en="Elsewhere")
     key = models.SecurityKey.create(
         person=world.alice, name="Porte-clés", credential_id="x", public_key="x", created_at=now

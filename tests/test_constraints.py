@@ -56,6 +56,8 @@ from models import (
     PriorityContest,
     Product,
     ProductKind,
+    ProfileAnswer,
+    ProfileQuestion,
     ReadMark,
     Redaction,
     Satisfaction,
@@ -130,6 +132,7 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "draft_kind_known": [(Draft, {"kind": "sms", "ticket": A_TICKET, "organisation": None})],
     "draft_has_its_place": [(Draft, {"ticket": A_TICKET})],
     "draft_form_for_organisation": [(Draft, {"organisation": None})],
+    "profile_question_answer_known": [(ProfileQuestion, {"answer": "song"})],
     "extra_field_answer_known": [(ExtraField, {"answer": "song"})],
     "service_incident_impact_known": [(ServiceIncident, {"impact": "terrible"})],
     "service_incident_state_known": [(ServiceIncident, {"impact": "major", "state": "lost"})],
@@ -262,6 +265,8 @@ def rows(world: Any) -> None:
         created_at=NOW,
         expires_at=NOW + timedelta(days=7),
     )
+    asked = ProfileQuestion.create(slug="job", name_fr="Fonction", name_en="Job")
+    ProfileAnswer.create(person=world.alice, question=asked, answered_at=NOW)
     SecurityKey.create(person=world.alice, name="Clé", credential_id="x", public_key="x", created_at=NOW)
     PendingSignIn.create(
         token_hash="0" * 64,
@@ -349,6 +354,8 @@ ONCE: list[tuple[type[Table], tuple[str, ...]]] = [
     (Article, ("slug",)),
     (Feature, ("slug",)),
     (ExtraField, ("key",)),
+    (ProfileQuestion, ("slug",)),
+    (ProfileAnswer, ("person", "question")),
     (ProductKind, ("product", "kind")),
     (Idea, ("idempotency_key",)),
     (IdeaComment, ("idempotency_key",)),

@@ -11,6 +11,7 @@ import pytest
 import segno
 from playwright.sync_api import expect
 
+from domain import settings
 from models import AuditEntry, SecurityKey
 from tests.support.browser_pages import be, sign_in_by_page
 from tests.support.browsing import DESK, PHONE
@@ -107,6 +108,32 @@ def test_a_key_is_added_signs_in_and_proves_it_again(
         AuditEntry.select().where(AuditEntry.kind == "session:started").order_by(AuditEntry.id.desc()).first()
     )
     assert started.data == {"second": "key"}
+
+
+def test_a_passkey_signs_in_by_itself_where_sign_in_goes_by_steps(
+    browser_context: Any, live_server: Any, world: SimpleNamespace, clock: Any, axe: Any
+) -> None:
+    settings.put("sign_in_by_steps", True, by=None, now=clock.now)
+    context = be(browser_context(viewport=PHONE, color_scheme="dark"), live_server, world.alice)
+    page = context.new_page()
+    with_key(context, page, "internal")
+    page.goto("/account/security/keys")
+    page.locator("[name=name]").fill("Téléphone")
+    page.locator("[data-key-button]").click()
+    page.wait_for_url("**/account/security/codes")
+    context.clear_cookies()
+    page.goto("/login?next=/tickets")
+    page.locator("main [name=email]").fill("alice@acme.example")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/login/password?**")
+    axe(page)
+    page.get_by_role("button", name="Utiliser une clé d’accès").click()
+    # No password and no second step: the passkey knew her, and had itself.
+    page.wait_for_url(f"{live_server.url}/tickets")
+    started = (
+        AuditEntry.select().where(AuditEntry.kind == "session:started").order_by(AuditEntry.id.desc()).get()
+    )
+    assert started.data == {"how": "key"}
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["1280", "390"])

@@ -46,7 +46,7 @@ NOT_IN_THE_FILE = {
 IN_THE_FILE = {
     "AddressChange", "ContactReview", "ExternalIdentity", "Viewing", "AnnouncementDismissal", "ArticleVote", "AssistantQuestion", "Attachment", "AuditEntry", "Authenticator",
     "ColumnChoice", "Consent", "DeletionConfirmation", "Draft", "Idea", "IdeaComment", "IdeaFollow", "IdeaVote",
-    "KnownBrowser", "MailChoice", "Membership", "Message", "OutboxMessage", "Participant", "PriorityContest",
+    "KnownBrowser", "MailChoice", "Membership", "Message", "OutboxMessage", "Participant", "PriorityContest", "ProfileAnswer",
     "RecoveryCode", "Satisfaction", "SecurityKey", "TeamMember", "Ticket", "TicketEvent", "TopicFollow", "UserSession",
 }  # fmt: skip
 

@@ -72,7 +72,7 @@ DESK = {
     "/desk/incidents/new": 3,
 }
 ADMIN = {
-    "/admin/": 51,
+    "/admin/": 52,
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
-from domain import accounts, addresses, factors, second_step, settings, sso
+from domain import accounts, addresses, factors, profile_questions, second_step, settings, sso
 from domain.refusals import Invalid, Missing, NotNow
 from forms.accounts import AddressForm, ChangePasswordForm, ProfileForm
 from models import Person
@@ -50,8 +50,15 @@ def show() -> ResponseReturnValue:
 
 
 def _profile_page(form: ProfileForm) -> str:
+    viewer = current.viewer()
     return render_template(
-        "account/show.html", form=form, waiting=addresses.pending(current.viewer(), current.now())
+        "account/show.html",
+        form=form,
+        waiting=addresses.pending(viewer, current.now()),
+        about=[
+            (presenters.localized(question, "name"), presenters.localized(given, "text") if given else "")
+            for question, given in profile_questions.asked_of(viewer)
+        ],
     )
 
 

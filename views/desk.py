@@ -403,6 +403,10 @@ def page(
             answers=[tickets.answer_words(answer) for answer in ticket.answers],
             close_reason=presenters.close_reason_at_desk(ticket) if ticket.status == "closed" else "",
             people=_people(ticket, facts, now),
+            about=[
+                (presenters.localized(question, "name"), presenters.localized(answer, "text"))
+                for question, answer in facts.about
+            ],
             open_count=presenters.capped_count(facts.open_requests, lists.QUEUE_COUNT_CAP),
             open_more=facts.open_requests > 1,
             organisation_url=_address(

@@ -12,13 +12,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 import presenters
-from domain import accounts, factors, second_step, sso
+from domain import accounts, factors, second_step, settings, sso
 from domain.refusals import Invalid, Locked, Missing, NotNow
 from forms.factors import AgainForm, CodeForm
 from models import PendingSignIn
 from views import current, fresh
 from views.redirects import local_path
-from views.session import begin_signed_in, lock_words
+from views.session import begin_signed_in, landing, lock_words
 
 blueprint = Blueprint("second_step", __name__)
 
@@ -103,7 +103,7 @@ def verify() -> ResponseReturnValue:
     if entered.how == "recovery":
         left = factors.held(entered.person.id).codes_left
         flash(presenters.recovery_used(left), "warning")
-    response = redirect(target, 303)
+    response = redirect(landing(entered.person, target), 303)
     if entered.browser is not None:
         response.set_cookie(
             BROWSER_COOKIE,
@@ -137,6 +137,7 @@ def _page(pending: PendingSignIn, form: CodeForm, lock: Any = None) -> str:
         masked=presenters.masked(pending.person.email),
         may_send=pending.codes_sent < second_step.CODES_SENT,
         target=form.next.data,
+        by_steps=settings.get("sign_in_by_steps"),
     )
 
 

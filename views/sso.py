@@ -17,12 +17,12 @@ from flask_login import current_user
 from flask_wtf import FlaskForm
 
 import presenters
-from domain import accounts, sso
+from domain import accounts, settings, sso
 from domain.refusals import Locked, Missing, NotAllowed, NotNow, Refusal
 from models import IdentityProvider
 from views import current, fresh
 from views.redirects import local_path
-from views.session import begin_signed_in, half_way, sign_in_page
+from views.session import begin_signed_in, half_way, landing, sign_in_page
 
 blueprint = Blueprint("sso", __name__)
 
@@ -50,7 +50,14 @@ def _refused(
     """A page that says why nobody was signed in, and leads to the password."""
     words = presenters.refusal(Refusal(code, **data))
     name = presenters.localized(provider, "name") if provider is not None else ""
-    return render_template("session/sso_refused.html", why=words, code=code, name=name), status
+    # With steps, the name alone would lead to the provider again.
+    by_steps = settings.get("sign_in_by_steps")
+    password_url = (
+        url_for("session.login_password", means="password") if by_steps else url_for("session.login")
+    )
+    return render_template(
+        "session/sso_refused.html", why=words, code=code, name=name, password_url=password_url
+    ), status
 
 
 def _away(provider: IdentityProvider, purpose: str, target: str) -> ResponseReturnValue:
@@ -228,7 +235,7 @@ def _enter(provider: IdentityProvider, said: sso.Said, target: str) -> ResponseR
     except NotAllowed as fault:
         return _refused(fault.code, 403, provider, **fault.data)
     begin_signed_in(token, person)
-    return redirect(target, 303)
+    return redirect(landing(person, target), 303)
 
 
 def _act(
@@ -297,4 +304,4 @@ def signed() -> ResponseReturnValue:
     except NotAllowed as fault:
         return _refused(fault.code, 403, **fault.data)
     begin_signed_in(token, person)
-    return redirect(target, 303)
+    return redirect(landing(person, target), 303)

@@ -68,10 +68,11 @@ class SoftKey:
         origin: str | None = None,
         host: str | None = None,
         signature: bytes | None = None,
+        flags: int = 0x05,
     ) -> str:
         """The answer to factors.key_to_use(); the arguments say what a dishonest one has instead."""
         self.count += self.counts
-        data = self._head(host, 0x05)
+        data = self._head(host, flags)
         said = self._said("webauthn.get", question, challenge, origin)
         signed = self.pair.sign(data + hashlib.sha256(said).digest(), ec.ECDSA(hashes.SHA256()))
         response = {

@@ -277,7 +277,7 @@ class Crowd:
 
 def normal(page: str, *numbers: str) -> str:
     """A page without what differs each time it is made: nonces, tokens, keys, and the numbers given."""
-    page = re.sub(r'nonce="[^"]*"', 'nonce=""', page)
+    page = re.sub(r'(nonce|data-options)="[^"]*"', r'\1=""', page)
     page = re.sub(r'(name="(?:csrf_token|idempotency_key)"[^>]*value=")[^"]*', r"\1", page)
     for number in numbers:
         page = page.replace(number, "N")

@@ -270,6 +270,7 @@ TEAM_PAGES = [
     State("incidents' services", "/admin/service/", "r"),
     State("features of the guided path", "/admin/feature/", "r"),
     State("telephone lines", "/admin/helpline/", "r"),
+    State("profile question, new", "/admin/profilequestion/new/", "r"),
     State("seeing as somebody else, to begin", "/viewing/{alice}", "r"),
     State("seeing as somebody else, refused", "/viewing/{alice}", "r", act=refused("#viewing")),
     State("who sees what", "/desk/access?person=alice@acme.example&number={request}", "r"),

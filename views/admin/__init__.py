@@ -35,6 +35,7 @@ from views.admin.imports import ContactImportView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
+from views.admin.questions import ProfileQuestionView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
 from views.admin.retention import RetentionView
 from views.admin.reviews import ContactReviewView
@@ -48,6 +49,7 @@ VIEWS = (
     OrganisationView,
     MembershipView,
     PersonView,
+    ProfileQuestionView,
     IdentityProviderView,
     LinkingApplicationView,
     ContactImportView,

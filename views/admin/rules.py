@@ -125,7 +125,7 @@ SETTING_GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (
         _l("Sign-in"),
         (
-            "factor_required", "factor_required_administrators", "new_browser_code",
+            "sign_in_by_steps", "factor_required", "factor_required_administrators", "new_browser_code",
             "password_min", "lock_policy", "lock_after", "lock_minutes", "session_idle_minutes_customer",
             "session_hours_customer", "session_idle_minutes_staff", "session_hours_staff", "reset_minutes",
             "invitation_days",
@@ -150,6 +150,9 @@ SETTING_WORDS: dict[str, Any] = {
     "accent": _l("The colour of links and buttons"),
     "portal_name": _l("The name shown after the word Guichet"),
     "registration": _l("Who can make an account"),
+    "sign_in_by_steps": _l(
+        "Sign-in asks for the name first, then for what goes with it: password, or single sign-on"
+    ),
     "who_may_open": _l("Who may open requests"),
     "contacts_see_all": _l("Approved contacts read all the requests of their organisation"),
     "members_see_all": _l("Every member reads all the requests of the organisation"),
