@@ -30,6 +30,10 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "factors.keys": BOTH,
     "factors.remove_key": POST,
     "factors.codes": POST,
+    # Where codes go
+    "mobiles.offer": POST,
+    "mobiles.show": POST,
+    "mobiles.remove": POST,
     # Who else opens the account
     "sso.link": GET,
     "sso.unlink": POST,

@@ -35,7 +35,7 @@ from views.admin.imports import ContactImportView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
-from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
+from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView, TextMessageView
 from views.admin.retention import RetentionView
 from views.admin.reviews import ContactReviewView
 from views.admin.rules import RoutingRuleView, SettingsView
@@ -89,6 +89,7 @@ VIEWS = (
     RetentionView,
     PortalView,
     OutboxMessageView,
+    TextMessageView,
     JobRunView,
     AuditEntryView,
 )
