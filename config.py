@@ -177,7 +177,9 @@ def _text_gateway(env: Mapping[str, str]) -> TextGateway | None:
             "GUICHET_SMS_URL must be a whole https address; a user and a password go into GUICHET_SMS_HEADERS"
         )
     if parts.scheme == "http" and host not in LOOPBACK:
-        raise BadSettings("GUICHET_SMS_URL must begin with https:// unless the gateway is on this very machine")
+        raise BadSettings(
+            "GUICHET_SMS_URL must begin with https:// unless the gateway is on this very machine"
+        )
     if any(place in parts.netloc + parts.path for place in (*NUMBER_PLACES, TEXT_PLACE, TOKEN_PLACE)):
         raise BadSettings("GUICHET_SMS_URL: placeholders stand in values of the query only")
     method = (env.get("GUICHET_SMS_METHOD") or "POST").upper()

@@ -2059,7 +2059,9 @@ class TextMessage(Table):
 
     class Meta:
         constraints = [
-            Check("status IN ('waiting', 'sending', 'sent', 'failed', 'skipped')", "text_message_status_known"),
+            Check(
+                "status IN ('waiting', 'sending', 'sent', 'failed', 'skipped')", "text_message_status_known"
+            ),
             Check("kind IN ('sign-in', 'number')", "text_message_kind_known"),
             Check("substr(number, 1, 1) = '+'", "text_message_international"),
         ]
@@ -2070,7 +2072,9 @@ TextMessage.add_index(TextMessage.index(TextMessage.created_at, name="text_messa
 # Few rows among many: those that the next delivery looks at.
 TextMessage.add_index(
     TextMessage.index(
-        TextMessage.id, where=TextMessage.status << [SQL("'waiting'"), SQL("'sending'")], name="text_message_open"
+        TextMessage.id,
+        where=TextMessage.status << [SQL("'waiting'"), SQL("'sending'")],
+        name="text_message_open",
     )
 )
 

@@ -668,7 +668,9 @@ def sign_out_everywhere(
     with db.atomic():
         end_all(viewer.id, viewer, now, except_id=except_id, origin=origin)
         second_step.void(viewer.id, now)
-        forgotten = second_step.distrust_all(viewer.id, except_token=browser if except_id is not None else None)
+        forgotten = second_step.distrust_all(
+            viewer.id, except_token=browser if except_id is not None else None
+        )
         if forgotten:
             audit.record(
                 "browser:forgotten",

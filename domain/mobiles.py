@@ -226,7 +226,9 @@ def confirm(viewer: Viewer, code: str, *, origin: str, now: datetime) -> None:
     # Counted before it is looked at, and on its own: fifty at once are never more than the limit.
     counted = (
         MobileNumber.update(tries=MobileNumber.tries + 1)
-        .where((MobileNumber.id == row.id) & MobileNumber.confirmed_at.is_null() & (MobileNumber.tries < TRIES))
+        .where(
+            (MobileNumber.id == row.id) & MobileNumber.confirmed_at.is_null() & (MobileNumber.tries < TRIES)
+        )
         .execute()
     )
     if not counted:

@@ -35,7 +35,18 @@ GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_INSTEAD = {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "œ": "oe"}
+_INSTEAD = {
+    "’": "'",
+    "‘": "'",
+    "“": '"',
+    "”": '"',
+    "«": '"',
+    "»": '"',
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "œ": "oe",
+}
 
 
 class Away(Exception):
@@ -254,7 +265,9 @@ def _claim(row_id: int, at: datetime) -> TextMessage | None:
     )
     if not claimed:
         return None
-    row: TextMessage = TextMessage.select(TextMessage, Person).join(Person).where(TextMessage.id == row_id).get()
+    row: TextMessage = (
+        TextMessage.select(TextMessage, Person).join(Person).where(TextMessage.id == row_id).get()
+    )
     return row
 
 

@@ -154,7 +154,9 @@ class OutboxMessageView(NewestFirst):
 class TextMessageView(NewestFirst):
     table = TextMessage
     title = _l("Text messages")
-    lead = _l("Codes that were sent to mobile numbers, and those that were mailed instead because sending failed.")
+    lead = _l(
+        "Codes that were sent to mobile numbers, and those that were mailed instead because sending failed."
+    )
     section = PORTAL
     icon = "phone"
     list_joins = (TextMessage.person,)
