@@ -44,6 +44,7 @@ from models import (
     MailHold,
     Membership,
     Message,
+    MobileNumber,
     Organisation,
     OutboxMessage,
     Participant,
@@ -61,6 +62,7 @@ from models import (
     ServiceIncident,
     Table,
     TeamMember,
+    TextMessage,
     Ticket,
     TicketBlock,
     TicketRead,
@@ -191,6 +193,10 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "redaction_reasoned": [(Redaction, {"reason": ""})],
     "redaction_of_one_thing": [(Redaction, {"message": None}), (Redaction, {"attachment": 1})],
     "viewing_has_reason": [(Viewing, {"reason": ""})],
+    "mobile_number_international": [(MobileNumber, {"number": "0612345678"}), (MobileNumber, {"number": ""})],
+    "text_message_kind_known": [(TextMessage, {"kind": "news"})],
+    "text_message_status_known": [(TextMessage, {"status": "lost"})],
+    "text_message_international": [(TextMessage, {"number": "0612345678"})],
 }
 
 
@@ -282,6 +288,15 @@ def rows(world: Any) -> None:
         reason="Un appel.",
         started_at=NOW,
         until=NOW + timedelta(minutes=30),
+    )
+    MobileNumber.create(person=world.alice, number="+33612345678", created_at=NOW, confirmed_at=NOW)
+    TextMessage.create(
+        source="number:1",
+        kind="number",
+        person=world.alice,
+        number="+33612345678",
+        expires_at=NOW,
+        created_at=NOW,
     )
 
 

@@ -169,6 +169,7 @@ def test_signing_out_everywhere_forgets_the_browsers_too(
     client: PortalClient, alice: Person, app: Any, clock: Any
 ) -> None:
     settings.put("new_browser_code", True, by=None, now=clock.now)
+    KnownBrowser.delete().execute()
 
     def enter() -> None:
         client.sign_in_by_page(ALICE)

@@ -112,6 +112,7 @@ ADMIN = {
     "/admin/assistantquestion/": 5,
     "/admin/portal/": 5,
     "/admin/outboxmessage/": 5,
+    "/admin/textmessage/": 5,
     "/admin/jobrun/": 5,
     "/admin/auditentry/": 5,
     "/admin/ticket/?search=lise": 10,

@@ -72,6 +72,7 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "admin_deletion.export": GET,
     "admin_articlevote.export": GET,
     "admin_outboxmessage.export": GET,
+    "admin_textmessage.export": GET,
     "admin_auditentry.export": GET,
     # The eyes of somebody else
     "viewing.start": POST,

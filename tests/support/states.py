@@ -241,6 +241,8 @@ ACCOUNT = [
     State("notifications", "/account/notifications"),
     State("address", "/account/address"),
     State("address, refused", "/account/address", act=refused("main form")),
+    State("mobile number, no gateway", "/account/mobile"),
+    State("text messages, administration", "/admin/textmessage/", "r"),
     State("security", "/account/security"),
     State("sign-in by nobody's provider", "/login/with/nothing", EVERYBODY, status=404),
     State("signed link of nobody", "/login/signed", EVERYBODY, status=404),

@@ -175,7 +175,6 @@ class TextMessageView(NewestFirst):
             [(key, words) for key, words, _tone, _icon in TEXT_STATUSES],
         ),
     )
-    can_export = False
 
     def show_status(self, row: Any) -> Badge:
         """Where the message is."""
