@@ -1299,7 +1299,7 @@ class Kept(NamedTuple):
 def kept_kinds() -> dict[str, str]:
     """The kinds of data that have a period, by their name in domain/retention.py (STAFF-7)."""
     return {
-        "sign_ins": _("Ended sessions, dead links and failed sign-ins"),
+        "sign_ins": _("Ended sessions, dead links, failed sign-ins and text messages"),
         "held_forms": _("Texts typed while the session ended"),
         "drafts": _("Drafts that nobody touches"),
         "drafts_of_closed": _("Answers never sent on a request that is closed"),

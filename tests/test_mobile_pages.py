@@ -220,14 +220,14 @@ def test_a_number_is_whole_for_its_owner_alone(
     client: PortalClient, app: Any, gateway: TextGateway, world: Any
 ) -> None:
     # Another one than the example of the form.
-    with_number(client, app, gateway, "+33 6 39 98 01 78")
+    with_number(client, app, gateway, "+32 470 98 01 78")
     client.sign_in(world.root)
     pages = ["/admin/textmessage/", "/admin/textmessage/export/csv/", "/admin/outboxmessage/", "/admin/auditentry/", "/account", "/account/mobile",
              f"/admin/person/details/?id={world.alice.id}", f"/admin/person/edit/?id={world.alice.id}"]  # fmt: skip
     for path in pages:
         answer = client.get(path)
         assert answer.status_code == 200
-        assert "639980178" not in answer.text.replace(" ", ""), path
+        assert "470980178" not in answer.text.replace(" ", ""), path
     # Seen as alice: her account is closed.
     assert load_viewer(world.alice.id) is not None
     client.submit(f"/viewing/{world.alice.id}", reason="Un appel.")
