@@ -34,7 +34,8 @@ CUSTOMER = {
     # One of them: who can see it.
     "/tickets/{n}": 13,
     "/tickets/{n}/mails": 4,
-    "/account": 3,
+    "/account": 4,
+    "/account/mobile": 5,
     "/account/notifications": 3,
     "/account/sessions": 4,
     "/help": 4,
@@ -72,7 +73,7 @@ DESK = {
     "/desk/incidents/new": 3,
 }
 ADMIN = {
-    "/admin/": 52,
+    "/admin/": 54,
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
