@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domain import blocking
-from models import Membership, Organisation, Person
+from models import Membership, Organisation, Person, TextMessage
 from tests.support.scene import Scene
 
 # A busy machine takes longer for a page than a process remembers what it keeps for seconds.
@@ -174,6 +174,10 @@ def solo(client: Any, world: SimpleNamespace, clock: Any) -> SimpleNamespace:
                 "lise", form=forms[at % 4], attachment_keys=[sent.key], cc=["paie@solo.example"]
             )
             scene.reply(ticket, "sam", "Bonjour.", move_to=statuses[at % 4])
+            TextMessage.create(
+                source=f"number:{clock.now:%f%S%M%H%d}:{at}", kind="number", person=person, number="+33612345678",
+                expires_at=clock.now, created_at=clock.now,
+            )  # fmt: skip
             clock.advance(seconds=30)
         return ticket
 
