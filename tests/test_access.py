@@ -642,6 +642,14 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     key = models.SecurityKey.create(
         person=world.alice, name="Porte-clés", credential_id="x", public_key="x", created_at=now
     )
+    models.TextMessage.create(
+        source="number:1",
+        kind="number",
+        person=world.alice,
+        number="+33612345678",
+        expires_at=now,
+        created_at=now,
+    )
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     sam = maker.viewer("sam")
     troubles = [
