@@ -172,7 +172,14 @@ def _text_gateway(env: Mapping[str, str]) -> TextGateway | None:
         host, _port = parts.hostname, parts.port
     except ValueError:
         raise BadSettings("GUICHET_SMS_URL is not a whole address") from None
-    if not host or parts.scheme not in {"http", "https"} or parts.fragment or parts.username is not None:
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if (
+        not plain
+        or not host
+        or parts.scheme not in {"http", "https"}
+        or parts.fragment
+        or parts.username is not None
+    ):
         raise BadSettings(
             "GUICHET_SMS_URL must be a whole https address; a user and a password go into GUICHET_SMS_HEADERS"
         )

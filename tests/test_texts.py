@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -440,6 +441,22 @@ def test_fifty_at_once_never_cost_more_than_the_limit(viewer: Viewer, clock: Any
     assert MobileNumber.select().count() == 1
 
 
+def test_sign_ins_and_new_numbers_at_the_same_time_block_nobody(
+    new_browsers: None, viewer: Viewer, world: Any, clock: Any
+) -> None:
+    record(viewer, clock)
+    bob, turns = load_viewer(world.bob.id), count()
+
+    def act() -> Any:
+        if next(turns) % 2:
+            return mobiles.ask(bob, "+32 470 12 34 56", origin="198.51.100.1", now=clock.now)
+        return half(ALICE, clock)
+
+    got = fifty(act)
+    assert sum(isinstance(answer, str) for answer in got) == 25
+    assert TextMessage.select().count() == 2 * texts.MOST_TO_PERSON
+
+
 def test_a_number_an_origin_and_the_whole_portal_have_limits_too(
     world: Any, clock: Any, database: Any
 ) -> None:
@@ -602,6 +619,7 @@ def test_a_gateway_that_hangs_drips_or_is_away_ends_in_time(gateway: TextGateway
         ({"GUICHET_SMS_URL": "http://sms.example/send"}, "https"),
         ({"GUICHET_SMS_URL": "ftp://sms.example/send"}, "https"),
         ({"GUICHET_SMS_URL": "https://user:word@sms.example/send"}, "HEADERS"),
+        ({"GUICHET_SMS_URL": "https://sms.example/é nvoi"}, "whole https address"),
         ({"GUICHET_SMS_URL": "https://sms.example/{number}/{text}"}, "query"),
         ({"GUICHET_SMS_URL": "https://sms.example/", "GUICHET_SMS_METHOD": "DELETE"}, "METHOD"),
         ({"GUICHET_SMS_URL": "https://sms.example/", "GUICHET_SMS_METHOD": "GET"}, "{number}"),
