@@ -40,7 +40,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 import presenters
 import views
 from config import VERSION, Settings
-from domain import accounts, factors, files, guidance, second_step, status_page, telephone, unread
+from domain import accounts, factors, files, guidance, second_step, status_page, telephone, texts, unread
 from domain import settings as choices
 from domain.policies import Viewer
 from domain.refusals import Refusal
@@ -101,6 +101,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     _configure(app, settings)
     db.initialize(make_database(settings.database_url))
     accounts.use_secret(settings.secret_key)
+    chosen = settings.texts
+    texts.use_gateway(texts.Gateway(chosen.most, chosen.countries, chosen.host) if chosen else None)
     _connections(app)
     _own_forms_only(app)
     app.before_request(viewing.gate)

@@ -456,5 +456,6 @@ def register(app: Flask) -> None:
         seed,
         jobs.jobs_cli,
         jobs.mail_cli,
+        jobs.texts_cli,
     ):
         app.cli.add_command(command)

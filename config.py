@@ -6,13 +6,16 @@ What a support team may want to change while running is not here: it is a row wi
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 VERSION = "1.0.0"
 
@@ -28,6 +31,31 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 class BadSettings(RuntimeError):
     """The environment asks for something that cannot be served safely; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class TextGateway:
+    """How text messages leave (ACC-10): the request that the operator's gateway expects, its placeholders unfilled.
+
+    url and body hold {number} (+33612345678) or {digits} (33612345678), and {text}; any part may hold {token}. body is
+    what JSON says, pairs of a form, or None; most: messages of the whole portal in an hour; countries: two letters
+    each, empty for all.
+    """
+
+    url: str
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()
+    kind: str = "json"
+    body: Any = None
+    token: str = field(default="", repr=False)
+    timeout_seconds: int = 10
+    most: int = 200
+    countries: frozenset[str] = frozenset()
+
+    @property
+    def host(self) -> str:
+        """What may be shown of it."""
+        return urlsplit(self.url).hostname or ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +78,8 @@ class Settings:
     sso_http_on_loopback: bool = False
     # Reverse proxies whose X-Forwarded-For is believed: without them every visitor has the proxy's address.
     trusted_proxies: tuple[Network, ...] = ()
+    # None: the portal sends no text messages, and asks nobody for a mobile number.
+    texts: TextGateway | None = field(default=None, repr=False)
 
     @property
     def production(self) -> bool:
@@ -107,6 +137,7 @@ class Settings:
             threads=threads,
             sso_http_on_loopback=(env.get("GUICHET_SSO_HTTP_ON_LOOPBACK") or "") == "1",
             trusted_proxies=_networks(env.get("TRUSTED_PROXY") or ""),
+            texts=_text_gateway(env),
         )
 
 
@@ -123,6 +154,114 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise BadSettings(
             "TRUSTED_PROXY must be addresses or networks of your own proxies, such as 127.0.0.1 or 10.0.0.0/8"
         ) from None
+
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# Pieces of a request that the portal fills in; they stand in values, never in names.
+NUMBER_PLACES, TEXT_PLACE, TOKEN_PLACE = ("{number}", "{digits}"), "{text}", "{token}"
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}")
+
+
+def _text_gateway(env: Mapping[str, str]) -> TextGateway | None:
+    """The gateway for text messages, or None without GUICHET_SMS_URL. Raises BadSettings."""
+    url = (env.get("GUICHET_SMS_URL") or "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise BadSettings("GUICHET_SMS_URL is not a whole address") from None
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if (
+        not plain
+        or not host
+        or parts.scheme not in {"http", "https"}
+        or parts.fragment
+        or parts.username is not None
+    ):
+        raise BadSettings(
+            "GUICHET_SMS_URL must be a whole https address; a user and a password go into GUICHET_SMS_HEADERS"
+        )
+    if parts.scheme == "http" and host not in LOOPBACK:
+        raise BadSettings(
+            "GUICHET_SMS_URL must begin with https:// unless the gateway is on this very machine"
+        )
+    if any(place in parts.netloc + parts.path for place in (*NUMBER_PLACES, TEXT_PLACE, TOKEN_PLACE)):
+        raise BadSettings("GUICHET_SMS_URL: placeholders stand in values of the query only")
+    method = (env.get("GUICHET_SMS_METHOD") or "POST").upper()
+    if method not in {"POST", "PUT", "GET"}:
+        raise BadSettings("GUICHET_SMS_METHOD must be POST, PUT or GET")
+    kind = (env.get("GUICHET_SMS_TYPE") or "json").lower()
+    if kind not in {"json", "form"}:
+        raise BadSettings("GUICHET_SMS_TYPE must be json or form")
+    token = env.get("GUICHET_SMS_TOKEN") or ""
+    if not token.isascii() or not token.isprintable():
+        raise BadSettings("GUICHET_SMS_TOKEN holds a character that no header can carry")
+    body = None if method == "GET" else _text_body(env.get("GUICHET_SMS_BODY"), kind)
+    filled = _values(body) + [value for _name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    if not any(place in value for value in filled for place in NUMBER_PLACES):
+        raise BadSettings("GUICHET_SMS_BODY or GUICHET_SMS_URL must say where {number} or {digits} goes")
+    if not any(TEXT_PLACE in value for value in filled):
+        raise BadSettings("GUICHET_SMS_BODY or GUICHET_SMS_URL must say where {text} goes")
+    countries = frozenset((env.get("GUICHET_SMS_COUNTRIES") or "").upper().replace(",", " ").split())
+    if any(not re.fullmatch("[A-Z]{2}", country) for country in countries):
+        raise BadSettings("GUICHET_SMS_COUNTRIES must be codes of two letters, such as FR,BE,CH")
+    return TextGateway(
+        url=url,
+        method=method,
+        headers=_text_headers(env.get("GUICHET_SMS_HEADERS"), token),
+        kind=kind,
+        body=body,
+        token=token,
+        timeout_seconds=_whole_number(env.get("GUICHET_SMS_TIMEOUT") or "10", "GUICHET_SMS_TIMEOUT", 1, 60),
+        most=_whole_number(env.get("GUICHET_SMS_PER_HOUR") or "200", "GUICHET_SMS_PER_HOUR", 1, 100_000),
+        countries=countries,
+    )
+
+
+def _text_body(given: str | None, kind: str) -> Any:
+    if kind == "form":
+        return tuple(parse_qsl(given or "to={number}&text={text}", keep_blank_values=True))
+    try:
+        body = json.loads(given or '{"to": "{number}", "text": "{text}"}')
+    except ValueError:
+        body = None
+    if not isinstance(body, dict | list):
+        raise BadSettings("GUICHET_SMS_BODY must be JSON, or GUICHET_SMS_TYPE must be form")
+    return body
+
+
+def _values(body: Any) -> list[str]:
+    """Every text in a body, wherever it stands."""
+    if isinstance(body, str):
+        return [body]
+    if isinstance(body, dict):
+        return [text for value in body.values() for text in _values(value)]
+    if isinstance(body, list | tuple):
+        return [text for value in body for text in _values(value)]
+    return []
+
+
+def _text_headers(given: str | None, token: str) -> tuple[tuple[str, str], ...]:
+    if not given:
+        return (("Authorization", "Bearer {token}"),) if token else ()
+    try:
+        read = json.loads(given)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict) or not all(
+        _HEADER_NAME.fullmatch(name)
+        and name.lower() not in {"host", "content-length", "transfer-encoding", "connection"}
+        and isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        for name, value in read.items()
+    ):
+        raise BadSettings(
+            'GUICHET_SMS_HEADERS must be JSON such as {"Authorization": "Bearer {token}"}, without Host and lengths'
+        )
+    return tuple(read.items())
 
 
 def _whole_number(text: str, name: str, least: int, most: int) -> int:

@@ -34,14 +34,17 @@ from domain import (
     drafts,
     files,
     mail_actions,
+    mobiles,
     notifications,
     retention,
     satisfaction,
+    second_step,
     settings,
     status_page,
+    texts,
 )
-from gateways import smtp
-from models import Calendar, HeldForm, JobRun, OutboxMessage, db, is_sqlite
+from gateways import sms, smtp
+from models import Calendar, HeldForm, JobRun, OutboxMessage, TextMessage, db, is_sqlite
 
 log = logging.getLogger("guichet.jobs")
 
@@ -84,6 +87,30 @@ def deliver_outbox(app: Flask, now: datetime) -> int:
         return notifications.deliver_due(send, now, limit=MAILS_IN_ONE_RUN)
     finally:
         transport.close()
+
+
+def deliver_texts(app: Flask, now: datetime) -> int:
+    """Hand the text messages that wait to the gateway (ACC-10). Returns how many left."""
+    way = sms.open_gateway(app.extensions["guichet_settings"])
+
+    def send(row: TextMessage) -> None:
+        if way is None:
+            raise texts.Refused("no gateway", everybody=True)
+        _hand_over(way, row.number, mailer.text_message(row))
+
+    return texts.deliver_due(send, now, wanted=second_step.text_wanted, failed=second_step.text_failed)
+
+
+def _hand_over(way: sms.HttpGateway, number: str, text: str) -> None:
+    try:
+        way.send(number, text)
+    except way.Away as failure:
+        raise texts.Away(str(failure), everybody=not str(failure).startswith("answer")) from None
+    except way.Unknown as failure:
+        # It may have left: sending it again could charge twice.
+        raise texts.Refused(str(failure), everybody=True) from None
+    except way.Refused as failure:
+        raise texts.Refused(str(failure)) from None
 
 
 def gather_digests(app: Flask, now: datetime) -> int:
@@ -179,6 +206,7 @@ JOBS: tuple[Job, ...] = (
         write_incident_answers,
         "go on writing answers to everybody who is affected by an incident",
     ),
+    Job("texts", 2, deliver_texts, "hand codes by text message to the gateway, or mail them instead"),
     Job("uploads", 3600, sweep_uploads, "delete uploaded files of requests that were never sent"),
     Job(
         "sessions",
@@ -471,6 +499,7 @@ def start(app: Flask) -> Runner:
 
 jobs_cli = AppGroup("jobs", help="What runs by itself.")
 mail_cli = AppGroup("mail", help="The mails that leave.")
+texts_cli = AppGroup("texts", help="Codes by text message.")
 
 
 def parse_moment(text: str) -> datetime:
@@ -569,3 +598,42 @@ def mail_retry(ids: tuple[int, ...], everything: bool) -> None:
     with _connection():
         count = notifications.retry("all" if everything else ids, _clock(current_app))  # type: ignore[arg-type]
     click.echo(f"{count} put back")
+
+
+@texts_cli.command("try")
+@click.argument("number")
+@click.option("--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
+@with_appcontext
+def texts_try(number: str, language: str) -> None:
+    """Send one text message to NUMBER, such as +33612345678, to see that the gateway is set well."""
+    from domain.refusals import Refusal
+
+    way = sms.open_gateway(current_app.extensions["guichet_settings"])
+    if way is None:
+        raise click.ClickException("No gateway is set: GUICHET_SMS_URL is empty.")
+    try:
+        to = mobiles.parse(number)
+    except Refusal:
+        raise click.ClickException(
+            "Give a mobile number with + and the code of its country, in a country that the settings allow."
+        ) from None
+    try:
+        with _connection():
+            text = mailer.trial_text(language)
+        _hand_over(way, to, text)
+    except (texts.Away, texts.Refused) as failure:
+        raise click.ClickException(f"The gateway did not take it: {failure}.") from None
+    click.echo(f"The gateway took it: {text}")
+
+
+@texts_cli.command("list")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@with_appcontext
+def texts_list(limit: int) -> None:
+    """Show the newest text messages: to whom, and where they stand. Of numbers, the last two digits."""
+    with _connection():
+        for row in TextMessage.select().order_by(TextMessage.id.desc()).limit(limit):
+            click.echo(
+                f"{row.id:>7}  {row.created_at:%Y-%m-%d %H:%M}  {row.status:<8} {row.kind:<8} person {row.person_id}"
+                f"  ..{mobiles.ending(row.number)}" + (f"  {row.last_error}" if row.last_error else "")
+            )

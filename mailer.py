@@ -45,11 +45,13 @@ from domain import (
     lifecycle,
     mail_actions,
     mail_choices,
+    mobiles,
     policies,
     rule_texts,
     second_step,
     settings,
     telephone,
+    texts,
 )
 from domain.closing_rules import STATUSES_WITH_CLOSING
 from domain.notifications import PermanentFailure, Skipped
@@ -73,6 +75,7 @@ from models import (
     Scale,
     ScaleLevel,
     Team,
+    TextMessage,
     Ticket,
     TicketBlock,
     TicketEvent,
@@ -1385,6 +1388,34 @@ def sign_in_code(to: Reader) -> dict[str, Any]:
         "when": presenters.when(to.row.created_at, "long"),
         "until": presenters.when(expires_at, "long"),
     }
+
+
+def text_message(row: TextMessage) -> str:
+    """What a text message says, in its reader's language: the code first, no link, at most 160 letters (ACC-10)."""
+    with flask_babel.force_locale(row.language):
+        if row.kind == "sign-in":
+            words = _(
+                "%(code)s is your code to sign in to %(portal)s. It works for 10 minutes. Give it to nobody.",
+                code=second_step.code_of(row.seed),
+                portal=_short_portal(),
+            )
+        else:
+            words = _(
+                "%(code)s is the code that confirms your number at %(portal)s. It works for 10 minutes.",
+                code=mobiles.code_of(row.seed),
+                portal=_short_portal(),
+            )
+    return texts.plain(words)
+
+
+def trial_text(language: str) -> str:
+    """What the operator's trial says."""
+    with flask_babel.force_locale(language):
+        return texts.plain(_("Text messages of %(portal)s arrive on this telephone.", portal=_short_portal()))
+
+
+def _short_portal() -> str:
+    return f"Guichet {settings.get('portal_name')}".strip()[:40]
 
 
 def address_confirm(to: Reader) -> dict[str, Any]:

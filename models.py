@@ -1995,6 +1995,90 @@ class KnownBrowser(Table):
     expires_at = UtcField()
 
 
+class MobileNumber(Table):
+    """The mobile number of a person: one that they confirmed, and at most one that waits for its code (ACC-10)."""
+
+    person = ForeignKeyField(Person, on_delete="CASCADE", index=False)
+    # E.164: +33612345678.
+    number = CharField(max_length=16)
+    code_hash = CharField(max_length=64, default="")
+    code_expires_at = UtcField(null=True)
+    codes_sent = IntegerField(default=0)
+    # Wrong codes since the last one that was sent.
+    tries = IntegerField(default=0)
+    created_at = UtcField()
+    confirmed_at = UtcField(null=True)
+
+    class Meta:
+        constraints = [Check("substr(number, 1, 1) = '+'", "mobile_number_international")]
+
+
+MobileNumber.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS mobile_number_working ON mobile_number (person_id) "
+        "WHERE confirmed_at IS NOT NULL"
+    )
+)
+MobileNumber.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS mobile_number_waiting ON mobile_number (person_id) "
+        "WHERE confirmed_at IS NULL"
+    )
+)
+
+
+class MobileRefusal(Table):
+    """Somebody who is not to be asked for a mobile number again (ACC-10)."""
+
+    person = ForeignKeyField(Person, unique=True, on_delete="CASCADE")
+    refused_at = UtcField()
+
+
+class TextMessage(Table):
+    """A text message to send: written in the transaction that asks for it, handed to the gateway after it, once."""
+
+    # What made it ("sign-in:41:2", "number:17:1"): unique.
+    source = CharField(max_length=80, unique=True)
+    kind = CharField(max_length=10)
+    person = ForeignKeyField(Person, on_delete="CASCADE")
+    number = CharField(max_length=16)
+    language = CharField(max_length=2, default="fr")
+    # What its code is made from, with the portal's secret; emptied once it is over.
+    seed = CharField(max_length=64, default="")
+    expires_at = UtcField()
+    # From where it was asked: counted, so that nobody makes others pay.
+    origin = CharField(max_length=64, default="")
+    status = CharField(max_length=10, default="waiting")
+    attempts = IntegerField(default=0)
+    created_at = UtcField()
+    next_try_at = UtcField(null=True)
+    # Claimed by a delivery that has not come back yet.
+    claimed_until = UtcField(null=True)
+    sent_at = UtcField(null=True)
+    last_error = CharField(max_length=200, default="")
+
+    class Meta:
+        constraints = [
+            Check(
+                "status IN ('waiting', 'sending', 'sent', 'failed', 'skipped')", "text_message_status_known"
+            ),
+            Check("kind IN ('sign-in', 'number')", "text_message_kind_known"),
+            Check("substr(number, 1, 1) = '+'", "text_message_international"),
+        ]
+
+
+# Serves what is counted within the hour, and the cleaning.
+TextMessage.add_index(TextMessage.index(TextMessage.created_at, name="text_message_created"))
+# Few rows among many: those that the next delivery looks at.
+TextMessage.add_index(
+    TextMessage.index(
+        TextMessage.id,
+        where=TextMessage.status << [SQL("'waiting'"), SQL("'sending'")],
+        name="text_message_open",
+    )
+)
+
+
 class FactorRequirement(Table):
     """An organisation whose people need a second factor, from a day on."""
 
@@ -2168,6 +2252,7 @@ TABLES: list[type[Table]] = [
     MailChoice, MailHold, MailCopy, Satisfaction,
     ColumnChoice, TicketRead, ReadMark,
     Authenticator, SecurityKey, RecoveryCode, SpentChallenge, PendingSignIn, KnownBrowser, FactorRequirement,
+    MobileNumber, MobileRefusal, TextMessage,
     AddressChange, IdentityProvider, ExternalIdentity, LinkingApplication,
     ContactImport, ContactImportLine, ContactReview,
     Erasure, ErasureMark,

@@ -1329,7 +1329,7 @@ class Kept(NamedTuple):
 def kept_kinds() -> dict[str, str]:
     """The kinds of data that have a period, by their name in domain/retention.py (STAFF-7)."""
     return {
-        "sign_ins": _("Ended sessions, dead links and failed sign-ins"),
+        "sign_ins": _("Ended sessions, dead links, failed sign-ins and text messages"),
         "held_forms": _("Texts typed while the session ended"),
         "drafts": _("Drafts that nobody touches"),
         "drafts_of_closed": _("Answers never sent on a request that is closed"),
@@ -1378,6 +1378,9 @@ def data_lists() -> dict[str, str]:
         "recovery_codes": _("Recovery codes, without the codes"),
         "known_browsers": _("Browsers you trust"),
         "linked_identities": _("Other ways to sign in"),
+        "mobile_numbers": _("Mobile number"),
+        "mobile_refusals": _("Mobile number: not to be asked again"),
+        "text_messages": _("Text messages to you"),
         "address_changes": _("Change of address under way"),
         "confirmed_lists": _("Lists of contacts you confirmed"),
         "seen_as_you": _("Times an admin saw the portal as you do"),
@@ -1410,11 +1413,13 @@ def erasure_lines(lines: Iterable[Any]) -> list[SimpleNamespace]:
         "browsers": _("Trusted browsers"),
         "factors": _("Second factors"),
         "links": _("Links that were mailed"),
+        "mobiles": _("Mobile number and text messages"),
         "identities": _("Links to identity providers"),
         "drafts": _("Drafts"),
         "mails": _("Mails to this person, with their kept texts"),
         "copies": _("Requests followed or read by name"),
         "choices": _("Choices, and what was read"),
+        "profile": _("Answers about themselves"),
         "questions": _("Questions to customer success"),
         "viewings": _("Times an admin saw the portal as this person"),
         "teams": _("Places in a team"),
@@ -2171,6 +2176,18 @@ SECURITY_NOTICES: dict[str, Callable[[], tuple[str, str]]] = {
         _("A way to sign in was removed"),
         _("Your account is no longer opened through another system."),
     ),
+    "mobile-added": lambda: (
+        _("A mobile number was added"),
+        _("A mobile number was confirmed for your account. Codes for new browsers can be sent to it."),
+    ),
+    "mobile-changed": lambda: (
+        _("Your mobile number was changed"),
+        _("Another mobile number was confirmed for your account. Codes for new browsers can be sent to it."),
+    ),
+    "mobile-removed": lambda: (
+        _("Your mobile number was removed"),
+        _("The mobile number of your account was removed. Codes for new browsers are mailed to you."),
+    ),
     "codes-made": lambda: (
         _("New recovery codes were made"),
         _("New recovery codes were made for your account. Those of before no longer work."),
@@ -2191,6 +2208,27 @@ SECURITY_NOTICES: dict[str, Callable[[], tuple[str, str]]] = {
 
 
 REFUSALS["desk-only"] = lambda d: _("The desk is for the agents of the support team.")
+
+
+REFUSALS |= {
+    "mobile-empty": lambda d: _("Give your mobile number."),
+    "mobile-international": lambda d: _(
+        "Begin with + and the code of the country. Example: +33 6 12 34 56 78."
+    ),
+    "mobile-bad": lambda d: _("This is not a whole telephone number. Example: +33 6 12 34 56 78."),
+    "mobile-kind": lambda d: _("This number takes no text messages: give the number of a mobile telephone."),
+    "mobile-country": lambda d: _("We send no text messages to that country. Your codes come by mail."),
+    "mobile-same": lambda d: _("This is your number already."),
+    "mobile-not-begun": lambda d: _("No number waits for a code: give it again."),
+    "mobile-code-dead": lambda d: _("Five tries did not succeed: this code is dead. Have another one sent."),
+    "texts-off": lambda d: _("This portal sends no text messages: codes are mailed."),
+    "texts-enough": lambda d: _("Enough text messages were sent for now. Try again in an hour."),
+    "code-just-sent": lambda d: ngettext(
+        "A code left a moment ago. Wait %(num)s second before asking for another.",
+        "A code left a moment ago. Wait %(num)s seconds before asking for another.",
+        d.get("seconds", 1),
+    ),
+}
 
 
 REFUSALS |= {

@@ -259,7 +259,7 @@ def finish_sign_in(
         raise Missing("second-step-over")
     person = pending.person
     if pending.needs == "mail":
-        how = "mail"
+        how = "text" if second_step.texted_to(pending) else "mail"
         second_step.prove_mailed(pending, code or "", origin=origin, now=now)
     elif credential:
         how = "key"
@@ -280,7 +280,7 @@ def finish_sign_in(
             second=how,
         )
         browser = None
-        if how == "mail" and trust:
+        if pending.needs == "mail" and trust:
             browser = second_step.trust(person.id, origin=origin, user_agent=_agent(user_agent), now=now)
     return Entered(token, person, how, browser)
 
@@ -689,6 +689,35 @@ def end_all(
                 sessions=ended,
             )
     return int(ended)
+
+
+def sign_out_everywhere(
+    viewer: Viewer,
+    now: datetime,
+    *,
+    origin: str,
+    except_id: int | None = None,
+    browser: str | None = None,
+) -> None:
+    """End one's sessions and trust no browser any longer (ACC-13): a new sign-in types a code again.
+
+    Arguments: except_id, the session that asks, when it is to go on; browser, its mark, then trusted as before.
+    """
+    with db.atomic():
+        end_all(viewer.id, viewer, now, except_id=except_id, origin=origin)
+        second_step.void(viewer.id, now)
+        forgotten = second_step.distrust_all(
+            viewer.id, except_token=browser if except_id is not None else None
+        )
+        if forgotten:
+            audit.record(
+                "browser:forgotten",
+                by=viewer,
+                now=now,
+                target=f"person:{viewer.id}",
+                origin=_origin(origin),
+                browsers=forgotten,
+            )
 
 
 # ---- Passwords ---------------------------------------------------------------------------------------

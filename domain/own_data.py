@@ -47,6 +47,8 @@ from models import (
     MailCopy,
     Membership,
     Message,
+    MobileNumber,
+    MobileRefusal,
     Organisation,
     OutboxMessage,
     Participant,
@@ -61,6 +63,7 @@ from models import (
     SecurityKey,
     Team,
     TeamMember,
+    TextMessage,
     Ticket,
     TicketEvent,
     Topic,
@@ -151,6 +154,12 @@ def small_parts(person: Person) -> dict[str, Iterable[dict[str, Any]]]:
         "recovery_codes": _of(RecoveryCode, RecoveryCode.person, key, "created_at", "used_at"),
         "known_browsers": _of(
             KnownBrowser, KnownBrowser.person, key, "created_at", "last_used_at", "expires_at", "user_agent"
+        ),
+        "mobile_numbers": _of(MobileNumber, MobileNumber.person, key, "number", "created_at", "confirmed_at"),
+        "mobile_refusals": _of(MobileRefusal, MobileRefusal.person, key, "refused_at"),
+        "text_messages": _of(
+            TextMessage, TextMessage.person, key,
+            "kind", "number", "language", "origin", "status", "created_at", "sent_at",
         ),
         "linked_identities": _records(
             ExternalIdentity.select().join(IdentityProvider).where(ExternalIdentity.person == key),

@@ -30,6 +30,7 @@ from models import (
     Person,
     SearchMiss,
     SignInFailure,
+    TextMessage,
     Ticket,
     UserSession,
     db,
@@ -72,7 +73,7 @@ def _mails(cutoff: datetime) -> list[tuple[Any, Any]]:
 
 
 def _sign_ins(cutoff: datetime) -> list[tuple[Any, Any]]:
-    """Sessions that ended, links that died, tries, half sign-ins: all that tells of signing in but the record."""
+    """Sessions that ended, links that died, tries, half sign-ins, text messages: all that tells of signing in."""
     return [
         (
             UserSession,
@@ -87,6 +88,7 @@ def _sign_ins(cutoff: datetime) -> list[tuple[Any, Any]]:
             ),
         ),
         (SignInFailure, SignInFailure.select(SignInFailure.id).where(SignInFailure.at < cutoff)),
+        (TextMessage, TextMessage.select(TextMessage.id).where(TextMessage.created_at < cutoff)),
         (PendingSignIn, PendingSignIn.select(PendingSignIn.id).where(PendingSignIn.expires_at < cutoff)),
         (MailAction, MailAction.select(MailAction.id).where(MailAction.expires_at < cutoff)),
     ]

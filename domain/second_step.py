@@ -1,7 +1,8 @@
 """The second step of a sign-in, between the right password and the session (ACC-9, ACC-10).
 
 What waits here opens nothing: it is not a session. A factor is asked of who has one; else, where the setting says so,
-a code is mailed when the browser is not known: that verifies the address and is no factor.
+a code is mailed when the browser is not known, or sent by text message to a number that the person has confirmed: that
+verifies the address or the number, and is no factor.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from domain import audit, factors, notifications, settings
+from domain import audit, factors, mobiles, notifications, settings, texts
 from domain.policies import load_viewer
 from domain.refusals import Missing, NotNow
 from domain.turns import one_at_a_time
-from models import KnownBrowser, PendingSignIn, Person
+from models import KnownBrowser, MobileNumber, PendingSignIn, Person, TextMessage
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -66,7 +67,7 @@ def begin(person: Person, needs: str, *, origin: str, user_agent: str, now: date
         expires_at=now + timedelta(minutes=PENDING_MINUTES),
     )
     if needs == "mail":
-        _mail_code(row, person, now)
+        _send_code(row, person, now, origin=origin)
     return token
 
 
@@ -128,14 +129,37 @@ def _bound_hash(pending: PendingSignIn, code: str) -> str:
     return hmac.new(factors.key_for("code of a sign-in"), said, hashlib.sha256).hexdigest()
 
 
-def _mail_code(pending: PendingSignIn, person: Person, now: datetime) -> None:
-    """A new code for this sign-in, in the caller's transaction; the one before no longer works."""
+def _send_code(
+    pending: PendingSignIn, person: Person, now: datetime, *, origin: str, by_text: bool = True
+) -> None:
+    """A new code for this sign-in, in the caller's transaction; the one before no longer works.
+
+    It goes by text message to a number that the person confirmed, where that may be; else by mail.
+    """
     seed = secrets.token_urlsafe(32)
     until = now + timedelta(minutes=MAILED_MINUTES)
     sent = pending.codes_sent + 1
     PendingSignIn.update(
         code_hash=_bound_hash(pending, code_of(seed)), code_expires_at=until, codes_sent=sent
     ).where(PendingSignIn.id == pending.id).execute()
+    mobile = mobiles.confirmed(person.id) if by_text and texts.gateway() is not None else None
+    if mobile is not None and texts.enqueue(
+        "sign-in",
+        source=_text_source(pending, sent),
+        person=person,
+        number=mobile.number,
+        seed=seed,
+        expires_at=until,
+        origin=origin,
+        now=now,
+    ):
+        return
+    _mail_code(pending, person, seed, sent, until, now)
+
+
+def _mail_code(
+    pending: PendingSignIn, person: Person, seed: str, sent: int, until: datetime, now: datetime
+) -> None:
     notifications.enqueue(
         "sign-in-code",
         source=f"account:{person.id}:sign-in:{pending.id}:{sent}",
@@ -147,8 +171,67 @@ def _mail_code(pending: PendingSignIn, person: Person, now: datetime) -> None:
     )
 
 
-def send_again(pending: PendingSignIn, now: datetime) -> None:
-    """Mail another code. Raises NotNow("mailed-enough") after three for one sign-in, Missing where none is asked."""
+def _text_source(pending: PendingSignIn, sent: int) -> str:
+    # Not its key: the key of a deleted row may be given again, this never is.
+    return f"sign-in:{pending.token_hash[:40]}:{sent}"
+
+
+def texted_to(pending: PendingSignIn) -> str | None:
+    """The number to which the newest code of this sign-in goes; None when it goes by mail. One query."""
+    row = TextMessage.get_or_none(TextMessage.source == _text_source(pending, pending.codes_sent))
+    return str(row.number) if row is not None and row.status not in ("failed", "skipped") else None
+
+
+def _of_text(row: TextMessage, now: datetime) -> PendingSignIn | None:
+    """The sign-in that still waits for the code of this text message, or None."""
+    _kind, begins, sent = row.source.split(":")
+    found: PendingSignIn | None = (
+        PendingSignIn.select(PendingSignIn, Person)
+        .join(Person)
+        .where(
+            (PendingSignIn.person == row.person_id)
+            & PendingSignIn.token_hash.startswith(begins)
+            & (PendingSignIn.codes_sent == int(sent))
+            & PendingSignIn.used_at.is_null()
+            & (PendingSignIn.expires_at > now)
+        )
+        .first()
+    )
+    return found
+
+
+def text_wanted(row: TextMessage, now: datetime) -> bool:
+    """Whether somebody still waits for this text message: the sign-in or the number is as it was."""
+    if row.kind == "sign-in":
+        return _of_text(row, now) is not None
+    return bool(
+        MobileNumber.select()
+        .where(
+            (MobileNumber.person == row.person_id)
+            & (MobileNumber.number == row.number)
+            & MobileNumber.confirmed_at.is_null()
+            & (MobileNumber.code_expires_at == row.expires_at)
+        )
+        .exists()
+    )
+
+
+def text_failed(row: TextMessage, now: datetime) -> None:
+    """A text message will not arrive: the same code goes by mail, inside the caller's transaction.
+
+    Nobody is mailed the code of a number: that would prove nothing about the number.
+    """
+    pending = _of_text(row, now) if row.kind == "sign-in" else None
+    if pending is not None:
+        _mail_code(pending, pending.person, row.seed, pending.codes_sent, row.expires_at, now)
+
+
+def send_again(pending: PendingSignIn, now: datetime, *, origin: str, by_mail: bool = False) -> None:
+    """Send another code, the same way as the last one, or by mail instead of by text message.
+
+    Raises NotNow("mailed-enough") after three for one sign-in, NotNow("code-just-sent") with `seconds` to wait while
+    the last one is on its way, Missing where none is asked.
+    """
     with one_at_a_time(f"pending:{pending.id}"):
         row = PendingSignIn.get_or_none(
             (PendingSignIn.id == pending.id)
@@ -159,11 +242,15 @@ def send_again(pending: PendingSignIn, now: datetime) -> None:
             raise Missing("second-step-over")
         if row.codes_sent >= CODES_SENT:
             raise NotNow("mailed-enough")
+        by_text = texted_to(row) is not None
+        # Another way has no wait: who chooses it has no use for the one before.
+        if row.code_expires_at is not None and not (by_text and by_mail):
+            mobiles.check_wait(row.code_expires_at - timedelta(minutes=MAILED_MINUTES), now)
         # The sign-in lives as long as its newest code.
         PendingSignIn.update(expires_at=now + timedelta(minutes=PENDING_MINUTES)).where(
             PendingSignIn.id == row.id
         ).execute()
-        _mail_code(row, row.person, now)
+        _send_code(row, row.person, now, origin=origin, by_text=by_text and not by_mail)
 
 
 def prove_mailed(pending: PendingSignIn, code: str, *, origin: str, now: datetime) -> None:
@@ -259,9 +346,15 @@ def distrust(browser_id: int, by: Viewer, now: datetime, *, origin: str = "") ->
         )
 
 
-def distrust_all(person_id: int) -> None:
-    """Trust none of a person's browsers any longer, inside the caller's transaction."""
-    KnownBrowser.delete().where(KnownBrowser.person == person_id).execute()
+def distrust_all(person_id: int, *, except_token: str | None = None) -> int:
+    """Trust none of a person's browsers any longer, inside the caller's transaction. Returns how many were.
+
+    Arguments: except_token, the mark of the browser that asks, to be trusted as before.
+    """
+    which = KnownBrowser.person == person_id
+    if isinstance(except_token, str) and _TOKEN.fullmatch(except_token):
+        which &= KnownBrowser.token_hash != _hash(except_token)
+    return int(KnownBrowser.delete().where(which).execute())
 
 
 def void(person_id: int, now: datetime) -> None:
@@ -272,12 +365,14 @@ def void(person_id: int, now: datetime) -> None:
 
 
 def sweep(now: datetime) -> int:
-    """Delete half sign-ins that ended longer ago than the setting says, and browsers whose time is over.
+    """Delete half sign-ins and text messages older than the setting says, and browsers and numbers whose time is over.
 
     Returns how many.
     """
     long_ago, gone = settings.cutoff("keep_sign_ins_days", now), 0
     if long_ago is not None:
-        gone = PendingSignIn.delete().where(PendingSignIn.expires_at < long_ago).execute()
+        gone = TextMessage.delete().where(TextMessage.created_at < long_ago).execute()
+        gone += PendingSignIn.delete().where(PendingSignIn.expires_at < long_ago).execute()
+    gone += mobiles.sweep(now)
     gone += KnownBrowser.delete().where(KnownBrowser.expires_at < now).execute()
     return int(gone)

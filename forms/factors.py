@@ -9,6 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField
 
 from domain.factors import KEY_NAME_MAX
+from domain.mobiles import TYPED_MAX_CHARACTERS
 from forms.fields import Line, Tick
 
 _l = lazy_gettext
@@ -45,6 +46,26 @@ class FirstCodeForm(FlaskForm):
     """The first code of an app that is being set up."""
 
     code = _code(_l("Code shown by the app"), _l("Type the six digits that the app shows."))
+
+
+class MobileForm(FlaskForm):
+    """A mobile number for codes by text message."""
+
+    number = Line(
+        _l("Mobile number"),
+        _l("Give your mobile number."),
+        most=TYPED_MAX_CHARACTERS,
+        description=_l("With + and the code of the country. Example: +33 6 12 34 56 78."),
+        render_kw={"autocomplete": "tel", "inputmode": "tel"},
+    )
+    next = HiddenField()
+
+
+class TextedForm(FlaskForm):
+    """The code that was sent to a number."""
+
+    code = _code(_l("Code of the text message"), _l("Type the six digits of the text message."))
+    next = HiddenField()
 
 
 class KeyForm(FlaskForm):

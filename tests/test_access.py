@@ -96,6 +96,18 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("factors.codes", "POST", "/account/security/codes", {}, "303 409 200 409 409 409 409 409"),
     ("factors.later", "POST", "/account/security/later", {}, "303 303 303 303 303 303 303 303"),
     # One's own account
+    # No gateway for text messages here: nobody is offered one, and nobody has a number
+    ("mobiles.show", "GET", "/account/mobile", {}, "303 200 200 200 200 200 200 200"),
+    ("mobiles.show", "POST", "/account/mobile", {"number": "+33612345678"}, "303 409 409 409 409 409 409 409"),
+    ("mobiles.show", "POST", "/account/mobile", {}, "303 422 422 422 422 422 422 422"),
+    ("mobiles.offer", "GET", "/account/mobile/offer", {}, "303 303 303 303 303 303 303 303"),
+    ("mobiles.offer", "POST", "/account/mobile/offer", {"number": "06"}, "303 409 409 409 409 409 409 409"),
+    ("mobiles.confirm", "GET", "/account/mobile/confirm", {}, "303 303 303 303 303 303 303 303"),
+    ("mobiles.confirm", "POST", "/account/mobile/confirm", {"code": "123456"}, "303 303 303 303 303 303 303 303"),
+    ("mobiles.resend", "POST", "/account/mobile/confirm/code", {}, "303 303 303 303 303 303 303 303"),
+    ("mobiles.cancel", "POST", "/account/mobile/cancel", {}, "303 303 303 303 303 303 303 303"),
+    ("mobiles.remove", "POST", "/account/mobile/removal", {}, "303 404 404 404 404 404 404 404"),
+    ("mobiles.never", "POST", "/account/mobile/never", {}, "303 303 303 303 303 303 303 303"),
     ("account.show", "GET", "/account", {}, "303 200 200 200 200 200 200 200"),
     ("account.show", "POST", "/account", {"full_name": "Un Nom", "language": "fr", "time_zone": "Europe/Paris"},
      "303 303 303 303 303 303 303 303"),
@@ -546,6 +558,7 @@ ADMIN_TABLES: dict[str, str] = {
     "highlight": "list details new edit delete",
     "assistantquestion": "list details",
     "outboxmessage": "list details",
+    "textmessage": "list details",
     "jobrun": "list details",
     "auditentry": "list details",
 }
@@ -642,6 +655,14 @@ def stage(app: Any, world: SimpleNamespace) -> SimpleNamespace:
     models.LinkingApplication.create(slug="elsewhere", name_fr="Ailleurs", name_en="Elsewhere")
     key = models.SecurityKey.create(
         person=world.alice, name="Porte-clés", credential_id="x", public_key="x", created_at=now
+    )
+    models.TextMessage.create(
+        source="number:1",
+        kind="number",
+        person=world.alice,
+        number="+33612345678",
+        expires_at=now,
+        created_at=now,
     )
     button = mail_actions.offer(solved, world.alice.id, ["works"], "a mail of the tests", now)["works"]
     sam = maker.viewer("sam")

@@ -47,6 +47,7 @@ from models import (
     MailHold,
     Membership,
     Message,
+    MobileNumber,
     Organisation,
     OutboxMessage,
     Participant,
@@ -66,6 +67,7 @@ from models import (
     ServiceIncident,
     Table,
     TeamMember,
+    TextMessage,
     Ticket,
     TicketBlock,
     TicketRead,
@@ -199,6 +201,10 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "viewing_has_reason": [(Viewing, {"reason": ""})],
     "erasure_way_known": [(Erasure, {"way": "forget"})],
     "erasure_mark_record_known": [(ErasureMark, {"record": "message"})],
+    "mobile_number_international": [(MobileNumber, {"number": "0612345678"}), (MobileNumber, {"number": ""})],
+    "text_message_kind_known": [(TextMessage, {"kind": "news"})],
+    "text_message_status_known": [(TextMessage, {"status": "lost"})],
+    "text_message_international": [(TextMessage, {"number": "0612345678"})],
 }
 
 
@@ -297,6 +303,15 @@ def rows(world: Any) -> None:
         person=world.charlie, uid="0" * 32, way="erase", erased_at=NOW, entry=AuditEntry.get().id
     )  # fmt: skip
     ErasureMark.create(erasure=erased, record="audit_entry", row=1, stays="0" * 64)
+    MobileNumber.create(person=world.alice, number="+33612345678", created_at=NOW, confirmed_at=NOW)
+    TextMessage.create(
+        source="number:1",
+        kind="number",
+        person=world.alice,
+        number="+33612345678",
+        expires_at=NOW,
+        created_at=NOW,
+    )
 
 
 def test_every_rule_of_the_database_is_broken_below(world: Any) -> None:

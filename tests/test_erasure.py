@@ -66,6 +66,7 @@ KEPT: dict[str, str] = {
     "CalendarClosingDay": "words of the vendor",
     "Team": "words of the vendor",
     "Product": "words of the vendor",
+    "ProfileQuestion": "words of the vendor",
     "Kind": "words of the vendor",
     "Scale": "words of the vendor",
     "ScaleLevel": "words of the vendor",

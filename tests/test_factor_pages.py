@@ -138,6 +138,10 @@ def test_a_new_browser_types_the_code_of_the_mail_and_is_trusted(
     page = client.get("/login/verify")
     assert "a***@acme.example" in page.text and ALICE not in page.text
     first = OutboxMessage.select().where(OutboxMessage.template == "sign-in-code").get()
+    client.submit("/login/verify", form="/login/verify/code")
+    assert OutboxMessage.select().where(OutboxMessage.template == "sign-in-code").count() == 1
+    assert "Attendez 30 secondes" in client.get("/login/verify").text
+    clock.advance(seconds=30)
     assert client.submit("/login/verify", form="/login/verify/code").location == "/login/verify"
     row = OutboxMessage.select().order_by(OutboxMessage.id.desc()).get()
     with app.app_context():
@@ -159,6 +163,40 @@ def test_a_new_browser_types_the_code_of_the_mail_and_is_trusted(
         assert client.post("/account/sessions", data=data).status_code == 404
     client.submit("/account", form="/logout")
     assert client.submit("/login", email=ALICE, password=PASSWORD).location == "/login/verify"
+
+
+def test_signing_out_everywhere_forgets_the_browsers_too(
+    client: PortalClient, alice: Person, app: Any, clock: Any
+) -> None:
+    settings.put("new_browser_code", True, by=None, now=clock.now)
+    KnownBrowser.delete().execute()
+
+    def enter() -> None:
+        client.sign_in_by_page(ALICE)
+        row = OutboxMessage.select().where(OutboxMessage.template == "sign-in-code")
+        with app.app_context():
+            code = second_step.code_of(row.order_by(OutboxMessage.id.desc()).get().context["seed"])
+        assert client.submit("/login/verify", code=code, trust="y").status_code == 303
+
+    def trusted() -> int:
+        return KnownBrowser.select().where(KnownBrowser.person == alice.id).count()
+
+    def other_browser() -> None:
+        with app.app_context():
+            second_step.trust(alice.id, origin="203.0.113.9", user_agent="Firefox", now=clock.now)
+
+    enter()
+    other_browser()
+    assert trusted() == 2
+    # Everywhere else: this browser stays as it was.
+    assert client.submit("/account/sessions", button="everywhere=others").status_code == 303
+    assert trusted() == 1
+    assert client.get("/account").status_code == 200
+    other_browser()
+    assert client.submit("/account/sessions", button="everywhere=all").location == "/login"
+    assert trusted() == 0
+    assert client.submit("/login", email=ALICE, password=PASSWORD).location == "/login/verify"
+    assert AuditEntry.select().where(AuditEntry.kind == "browser:forgotten").count() == 2
 
 
 def test_a_half_sign_in_ends_after_ten_minutes_and_says_so(

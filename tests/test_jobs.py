@@ -43,6 +43,7 @@ def test_the_table_names_each_job_once_with_what_it_is_for():
         "dates",
         "deletion",
         "incident-answers",
+        "texts",
         "uploads",
         "sessions",
         "imports",

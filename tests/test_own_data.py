@@ -46,8 +46,8 @@ NOT_IN_THE_FILE = {
 IN_THE_FILE = {
     "AddressChange", "ContactReview", "ExternalIdentity", "Viewing", "AnnouncementDismissal", "ArticleVote", "AssistantQuestion", "Attachment", "AuditEntry", "Authenticator",
     "ColumnChoice", "Consent", "DeletionConfirmation", "Draft", "Idea", "IdeaComment", "IdeaFollow", "IdeaVote",
-    "KnownBrowser", "MailChoice", "Membership", "Message", "OutboxMessage", "Participant", "PriorityContest", "ProfileAnswer",
-    "RecoveryCode", "Satisfaction", "SecurityKey", "TeamMember", "Ticket", "TicketEvent", "TopicFollow", "UserSession",
+    "KnownBrowser", "MailChoice", "Membership", "Message", "MobileNumber", "MobileRefusal", "OutboxMessage", "Participant", "PriorityContest", "ProfileAnswer",
+    "RecoveryCode", "Satisfaction", "SecurityKey", "TeamMember", "TextMessage", "Ticket", "TicketEvent", "TopicFollow", "UserSession",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domain import blocking
-from models import Membership, Organisation, Person
+from models import Membership, Organisation, Person, TextMessage
 from tests.support.scene import Scene
 
 # A busy machine takes longer for a page than a process remembers what it keeps for seconds.
@@ -34,7 +34,8 @@ CUSTOMER = {
     # One of them: who can see it.
     "/tickets/{n}": 13,
     "/tickets/{n}/mails": 4,
-    "/account": 3,
+    "/account": 4,
+    "/account/mobile": 5,
     "/account/notifications": 3,
     "/account/sessions": 4,
     "/help": 4,
@@ -72,7 +73,7 @@ DESK = {
     "/desk/incidents/new": 3,
 }
 ADMIN = {
-    "/admin/": 52,
+    "/admin/": 54,
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
@@ -112,6 +113,7 @@ ADMIN = {
     "/admin/assistantquestion/": 5,
     "/admin/portal/": 5,
     "/admin/outboxmessage/": 5,
+    "/admin/textmessage/": 5,
     "/admin/jobrun/": 5,
     "/admin/auditentry/": 5,
     "/admin/ticket/?search=lise": 10,
@@ -172,6 +174,10 @@ def solo(client: Any, world: SimpleNamespace, clock: Any) -> SimpleNamespace:
                 "lise", form=forms[at % 4], attachment_keys=[sent.key], cc=["paie@solo.example"]
             )
             scene.reply(ticket, "sam", "Bonjour.", move_to=statuses[at % 4])
+            TextMessage.create(
+                source=f"number:{clock.now:%f%S%M%H%d}:{at}", kind="number", person=person, number="+33612345678",
+                expires_at=clock.now, created_at=clock.now,
+            )  # fmt: skip
             clock.advance(seconds=30)
         return ticket
 

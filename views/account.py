@@ -11,12 +11,13 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
-from domain import accounts, addresses, factors, profile_questions, second_step, settings, sso
+from domain import accounts, addresses, factors, mobiles, profile_questions, second_step, settings, sso, texts
 from domain.refusals import Invalid, Missing, NotNow
 from forms.accounts import AddressForm, ChangePasswordForm, ProfileForm
 from models import Person
 from views import current
 from views.redirects import local_path
+from views.second_step import BROWSER_COOKIE
 from views.session import lock_words, password_rules, start
 
 blueprint = Blueprint("account", __name__)
@@ -59,6 +60,9 @@ def _profile_page(form: ProfileForm) -> str:
             (presenters.localized(question, "name"), presenters.localized(given, "text") if given else "")
             for question, given in profile_questions.asked_of(viewer)
         ],
+        mobile=mobiles.confirmed(viewer.id),
+        texts=texts.gateway() is not None and settings.get("new_browser_code"),
+        ending=mobiles.ending,
     )
 
 
@@ -174,16 +178,18 @@ def sessions() -> ResponseReturnValue:
         if not _KEY.fullmatch(key):
             raise Missing("session-missing")
         second_step.distrust(int(key), viewer, now, origin=origin)
-        flash(_("That browser is no longer trusted: a code is mailed at its next sign-in."), "success")
+        flash(_("That browser is no longer trusted: a code is asked at its next sign-in."), "success")
         return redirect(url_for("account.sessions"), 303)
     which = request.form.get("everywhere")
     if which == "all":
-        accounts.end_all(viewer.id, viewer, now, origin=origin)
+        accounts.sign_out_everywhere(viewer, now, origin=origin)
         session.clear()
         flash(_("You are signed out everywhere."), "success")
         return redirect(url_for("session.login"), 303)
     if which == "others":
-        accounts.end_all(viewer.id, viewer, now, except_id=g.session_id, origin=origin)
+        accounts.sign_out_everywhere(
+            viewer, now, origin=origin, except_id=g.session_id, browser=request.cookies.get(BROWSER_COOKIE)
+        )
         flash(_("You are signed out everywhere else."), "success")
     else:
         key = request.form.get("session", "")

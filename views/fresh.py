@@ -30,6 +30,10 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "factors.keys": BOTH,
     "factors.remove_key": POST,
     "factors.codes": POST,
+    # Where codes go
+    "mobiles.offer": POST,
+    "mobiles.show": POST,
+    "mobiles.remove": POST,
     # Who else opens the account
     "sso.link": GET,
     "sso.unlink": POST,
@@ -68,6 +72,7 @@ FRESH_ENDPOINTS: dict[str, frozenset[str]] = {
     "admin_deletion.export": GET,
     "admin_articlevote.export": GET,
     "admin_outboxmessage.export": GET,
+    "admin_textmessage.export": GET,
     "admin_auditentry.export": GET,
     # The eyes of somebody else
     "viewing.start": POST,

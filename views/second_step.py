@@ -13,10 +13,11 @@ from werkzeug.wrappers import Response
 
 import presenters
 from domain import accounts, factors, second_step, settings, sso
+from domain.mobiles import ending
 from domain.refusals import Invalid, Locked, Missing, NotNow
 from forms.factors import AgainForm, CodeForm
 from models import PendingSignIn
-from views import current, fresh
+from views import current, fresh, mobiles
 from views.redirects import local_path
 from views.session import begin_signed_in, landing, lock_words
 
@@ -103,7 +104,8 @@ def verify() -> ResponseReturnValue:
     if entered.how == "recovery":
         left = factors.held(entered.person.id).codes_left
         flash(presenters.recovery_used(left), "warning")
-    response = redirect(landing(entered.person, target), 303)
+    target = landing(entered.person, target)
+    response = redirect(mobiles.offer_then(entered.person.id, entered.how, target), 303)
     if entered.browser is not None:
         response.set_cookie(
             BROWSER_COOKIE,
@@ -119,13 +121,15 @@ def verify() -> ResponseReturnValue:
 def _page(pending: PendingSignIn, form: CodeForm, lock: Any = None) -> str:
     held = factors.held(pending.person_id) if pending.needs == "factor" else None
     means = request.args.get("means")
-    key = None
+    key, number = None, None
     if held is not None:
         key = factors.key_to_use(held.keys, site(), second_step.bound_to(pending), current.now())
         if held.app is None and means != "recovery":
             means = "key"
         elif means != "recovery":
             means = "app"
+    else:
+        number = second_step.texted_to(pending)
     return render_template(
         "session/verify.html",
         form=form,
@@ -135,6 +139,7 @@ def _page(pending: PendingSignIn, form: CodeForm, lock: Any = None) -> str:
         key=key,
         keys_work=site() is not None,
         masked=presenters.masked(pending.person.email),
+        ending=ending(number) if number else None,
         may_send=pending.codes_sent < second_step.CODES_SENT,
         target=form.next.data,
         by_steps=settings.get("sign_in_by_steps"),
@@ -143,12 +148,14 @@ def _page(pending: PendingSignIn, form: CodeForm, lock: Any = None) -> str:
 
 @blueprint.post("/login/verify/code")
 def resend() -> ResponseReturnValue:
-    """Mail another code for the sign-in that waits."""
+    """Send another code for the sign-in that waits; with `by` = mail, by mail instead of by text message."""
     pending = _waiting()
     if pending is None:
         return _over()
     try:
-        second_step.send_again(pending, current.now())
+        second_step.send_again(
+            pending, current.now(), origin=current.origin(), by_mail=request.form.get("by") == "mail"
+        )
         flash(_("Another code is on its way: the one before no longer works."), "success")
     except Missing:
         return _over()

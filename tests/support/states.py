@@ -244,6 +244,8 @@ ACCOUNT = [
     State("notifications", "/account/notifications"),
     State("address", "/account/address"),
     State("address, refused", "/account/address", act=refused("main form")),
+    State("mobile number, no gateway", "/account/mobile"),
+    State("text messages, administration", "/admin/textmessage/", "r"),
     State("security", "/account/security"),
     State("sign-in by nobody's provider", "/login/with/nothing", EVERYBODY, status=404),
     State("signed link of nobody", "/login/signed", EVERYBODY, status=404),
@@ -322,7 +324,17 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         redaction,
         status_page,
     )
-    from models import Consent, ContactReview, Membership, Organisation, Person, Service, Team, Ticket
+    from models import (
+        Consent,
+        ContactReview,
+        Membership,
+        Organisation,
+        Person,
+        Service,
+        Team,
+        TextMessage,
+        Ticket,
+    )
 
     made = scene.in_each_status()
     sent = scene.upload("alice", f"{LONG}.png")
@@ -418,6 +430,16 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         batch = contact_import.prepare(file, "contacts.csv", contact_import.Options(), None, scene.now)
         stage[name] = batch.id
     contact_import.begin(batch.id, None, scene.now)
+    TextMessage.create(
+        source="number:1",
+        kind="number",
+        person=world.alice,
+        number="+33612345678",
+        expires_at=scene.now,
+        created_at=scene.now,
+        status="failed",
+        last_error="answer 503",
+    )
     ContactReview.create(
         organisation=Organisation.get(Organisation.slug == "acme"),
         asked_at=scene.now - timedelta(days=40),

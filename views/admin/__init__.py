@@ -36,7 +36,7 @@ from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
 from views.admin.people import PersonView
 from views.admin.questions import ProfileQuestionView
-from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView
+from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView, TextMessageView
 from views.admin.retention import RetentionView
 from views.admin.reviews import ContactReviewView
 from views.admin.rules import RoutingRuleView, SettingsView
@@ -91,6 +91,7 @@ VIEWS = (
     RetentionView,
     PortalView,
     OutboxMessageView,
+    TextMessageView,
     JobRunView,
     AuditEntryView,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import url_for
@@ -11,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from peewee import fn
 
-from domain import contact_reviews, erasure, notifications
+from domain import contact_reviews, erasure, notifications, texts
 from models import ContactReview, JobRun, LicenceRequest, Person, Table
 from presenters import when
 from views import current
@@ -89,6 +90,19 @@ def care(runs: list[JobRun]) -> list[dict[str, Any]]:
                     "%(num)s mail could not be sent", "%(num)s mails could not be sent", failed
                 ),
                 "url": url_for("admin_outboxmessage.index_view", flt_status="failed"),
+            }
+        )
+    silent = texts.failed_since(current.now() - timedelta(days=1))
+    if silent:
+        found.append(
+            {
+                "icon": "phone",
+                "words": ngettext(
+                    "%(num)s text message could not be sent since yesterday",
+                    "%(num)s text messages could not be sent since yesterday",
+                    silent,
+                ),
+                "url": url_for("admin_textmessage.index_view", flt_status="failed"),
             }
         )
     licences = (

@@ -11,9 +11,9 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 
 import presenters
-from domain import audit, notifications
+from domain import audit, mobiles, notifications
 from domain.refusals import NotNow
-from models import AuditEntry, JobRun, OutboxMessage
+from models import AuditEntry, JobRun, OutboxMessage, TextMessage
 from views import current
 from views.admin import filters
 from views.admin.base import Act, Badge, ReadOnly, when_day
@@ -32,8 +32,15 @@ RUN_OUTCOMES: tuple[tuple[str, Any, str, str], ...] = (
     ("ok", _l("Done"), "done", "check-circle"),
     ("failed", _l("Failed"), "stuck", "exclamation-triangle-fill"),
 )
+TEXT_STATUSES: tuple[tuple[str, Any, str, str], ...] = (
+    MAIL_STATUSES[0],
+    ("sending", _l("On its way"), "ours", "arrow-repeat"),
+    *MAIL_STATUSES[1:],
+)
+TEXT_KINDS = {"sign-in": _l("Code for a new browser"), "number": _l("Code that confirms a number")}
 JOB_NAMES: dict[str, Any] = {
     "outbox": _l("Sending of mails"),
+    "texts": _l("Sending of text messages"),
     "contact-reviews": _l("Lists of contacts to confirm"),
     "imports": _l("Imports of contacts"),
     "digest": _l("News gathered in one mail"),
@@ -142,6 +149,48 @@ class OutboxMessageView(NewestFirst):
         if done:
             self.record("mail:retried", self.target(row))
         return bool(done)
+
+
+class TextMessageView(NewestFirst):
+    table = TextMessage
+    title = _l("Text messages")
+    lead = _l(
+        "Codes that were sent to mobile numbers, and those that were mailed instead because sending failed."
+    )
+    section = PORTAL
+    icon = "phone"
+    list_joins = (TextMessage.person,)
+    column_list = ("created_at", "kind", "person", "number", "status", "attempts", "sent_at", "last_error")
+    # What a code is made from is never shown; of a number, its end.
+    column_details_list = (
+        "created_at", "kind", "person", "number", "language", "status", "attempts", "next_try_at", "sent_at",
+        "expires_at", "origin", "last_error",
+    )  # fmt: skip
+    column_sortable_list = (("created_at", TextMessage.id),)
+    column_filters = (
+        filters.OneOf(
+            "status",
+            TextMessage.status,
+            _l("Status"),
+            [(key, words) for key, words, _tone, _icon in TEXT_STATUSES],
+        ),
+    )
+
+    def show_status(self, row: Any) -> Badge:
+        """Where the message is."""
+        return badge(TEXT_STATUSES, row.status)
+
+    def show_kind(self, row: Any) -> str:
+        """What its code was for."""
+        return str(TEXT_KINDS.get(row.kind, row.kind))
+
+    def show_number(self, row: Any) -> str:
+        """The last two digits: the whole number is its owner's."""
+        return f"•• {mobiles.ending(row.number)}"
+
+    def row_label(self, row: Any) -> str:
+        """What it was for, and the end of the number."""
+        return f"{self.show_kind(row)} · {self.show_number(row)}"
 
 
 class JobRunView(NewestFirst):

@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from domain import catalogue, columns, settings
+from domain import catalogue, columns, settings, texts
 from domain.refusals import Refusal
 from models import (
     Category,
@@ -341,6 +341,18 @@ def settings_form() -> type[FlaskForm]:
     return type("SettingsForm", (FlaskForm,), attributes)
 
 
+def gateway_words() -> str:
+    """Whether codes can go by text message here, which the operator decides (ACC-10)."""
+    gateway = texts.gateway()
+    if gateway is None:
+        return _("No gateway for text messages is set by the operator: these codes go by mail alone.")
+    return _(
+        "Who confirmed a mobile number gets it by text message, through %(host)s: at most %(most)s in an hour.",
+        host=gateway.host,
+        most=gateway.most,
+    )
+
+
 class SettingsView(Screen):
     """All the choices of the support team on one page."""
 
@@ -364,6 +376,7 @@ class SettingsView(Screen):
             status = 422
         else:
             give_back(form)
+        form.new_browser_code.description = gateway_words()
         return self.render("admin/settings.html", form=form, groups=SETTING_GROUPS), status
 
     def save(self, form: Any) -> bool:

@@ -55,6 +55,7 @@ LABELS: dict[str, Any] = {
     "example": _l("Example"),
     "example_en": _l("Example in English"),
     "example_fr": _l("Example in French"),
+    "expires_at": _l("Works until"),
     "feature": _l("Feature"),
     "final_status": _l("Ends as"),
     "first_response_at": _l("First answer"),
