@@ -35,6 +35,7 @@ from domain import (
     files,
     mail_actions,
     notifications,
+    partners,
     retention,
     satisfaction,
     settings,
@@ -153,6 +154,11 @@ def ask_reviews(app: Flask, now: datetime) -> int:
     return contact_reviews.sweep(now)
 
 
+def end_partners(app: Flask, now: datetime) -> int:
+    """Say of links between organisations that their last day is over (ACC-18). Returns how many ended."""
+    return partners.sweep(now)
+
+
 class Job(NamedTuple):
     """One scheduled job: its name, every how many seconds it runs, what it calls, and what it is for."""
 
@@ -199,6 +205,7 @@ JOBS: tuple[Job, ...] = (
         ask_reviews,
         "ask administrators to confirm their list of contacts, once a year",
     ),
+    Job("partners", 300, end_partners, "tell both sides that the last day of a link between organisations is over"),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )

@@ -35,6 +35,7 @@ RUN_OUTCOMES: tuple[tuple[str, Any, str, str], ...] = (
 JOB_NAMES: dict[str, Any] = {
     "outbox": _l("Sending of mails"),
     "contact-reviews": _l("Lists of contacts to confirm"),
+    "partners": _l("Ends of links between organisations"),
     "imports": _l("Imports of contacts"),
     "digest": _l("News gathered in one mail"),
     "satisfaction": _l("Questions on how it went"),
