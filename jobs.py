@@ -205,7 +205,12 @@ JOBS: tuple[Job, ...] = (
         ask_reviews,
         "ask administrators to confirm their list of contacts, once a year",
     ),
-    Job("partners", 300, end_partners, "tell both sides that the last day of a link between organisations is over"),
+    Job(
+        "partners",
+        300,
+        end_partners,
+        "tell both sides that the last day of a link between organisations is over",
+    ),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),
 )

@@ -1332,7 +1332,7 @@ def contacts_review(to: Reader) -> dict[str, Any]:
 
 
 def partner_link(to: Reader) -> dict[str, Any]:
-    """To the administrators of both organisations: one acts for the other, otherwise than before, or no longer (ACC-18).
+    """To the administrators of both organisations: one acts for the other, or no longer (ACC-18).
 
     Raises Skipped for those who administer neither any more.
     """

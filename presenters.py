@@ -3780,7 +3780,9 @@ def partner_line(link: Any) -> str:
     """A link in one sentence, for the team: who acts for this customer, and what for."""
     name = link.partner.name
     if link.may_open and link.reads == "all":
-        return _("%(partner)s opens requests for it and reads all that is open to the organisation.", partner=name)
+        return _(
+            "%(partner)s opens requests for it and reads all that is open to the organisation.", partner=name
+        )
     if link.may_open:
         return _("%(partner)s opens requests for it and reads those.", partner=name)
     if link.reads == "all":
@@ -3792,14 +3794,16 @@ def partner_first(what: str, partner: str, client: str) -> str:
     """What a mail about a link says first. Arguments: what, "set", "changed" or "ended"; the names of both."""
     if what == "ended":
         return _(
-            "%(partner)s no longer acts for %(client)s. Its people see none of the requests of %(client)s any more; all "
-            "of them stay with %(client)s.",
+            "%(partner)s no longer acts for %(client)s. Its people see none of the requests of %(client)s any more; "
+            "all of them stay with %(client)s.",
             partner=partner,
             client=client,
         )
     if what == "changed":
         return _(
-            "Our team has changed what %(partner)s may do for %(client)s. It is now:", partner=partner, client=client
+            "Our team has changed what %(partner)s may do for %(client)s. It is now:",
+            partner=partner,
+            client=client,
         )
     return _("Our team has let %(partner)s act for %(client)s:", partner=partner, client=client)
 
@@ -3891,7 +3895,10 @@ def _fact_words(person: Viewer, ticket: Any) -> dict[str, tuple[str, str]]:
             ),
         ),
         "acts_for": (
-            _("It came through an organisation of theirs that acts for %(organisation)s.", organisation=organisation),
+            _(
+                "It came through an organisation of theirs that acts for %(organisation)s.",
+                organisation=organisation,
+            ),
             _(
                 "It did not come through an organisation of theirs that acts for %(organisation)s now.",
                 organisation=organisation,

@@ -31,7 +31,8 @@ OFFERED = 200
 LISTED = 200
 # Why somebody sees a request, in the order in which it is said: the first reason that holds.
 REASONS = (
-    "requester", "administrator", "collaborator", "cc", "reader", "contact", "member", "partner", "account_manager", "mails",
+    "requester", "administrator", "collaborator", "cc", "reader", "contact", "member", "partner",
+    "account_manager", "mails",
 )  # fmt: skip
 
 
@@ -214,7 +215,9 @@ def _partner_people(ticket: Ticket, limit: int) -> list[tuple[int, str, int, str
         if not policies.stands(starts_at, until):
             continue
         all_of_partner = role == "administrator" or members_do or (sees_all and contacts_do)
-        opened = ticket.audience == "organisation" and all_of_partner and (reads == "all" or opening is not None)
+        opened = (
+            ticket.audience == "organisation" and all_of_partner and (reads == "all" or opening is not None)
+        )
         if opened or (opening is not None and key == ticket.requester_id):
             found.append((key, name, partner_id, partner))
     return found

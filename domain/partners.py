@@ -1,7 +1,7 @@
 """Organisations that act for client organisations (ACC-18): a reseller opens requests for its customers.
 
-Staff set the link and end it; both organisations see it. What it opens is decided by policies.py, at each request. A link
-is not passed on: a partner of a partner gets nothing.
+Staff set the link and end it; both organisations see it. What it opens is decided by policies.py, at each request. A
+link is not passed on: a partner of a partner gets nothing.
 """
 
 from __future__ import annotations
@@ -191,8 +191,8 @@ def change(
 def end(link_id: int, by: Viewer | None, now: datetime, *, reason: str) -> PartnerLink:
     """End a link: the partner's people lose access at their next request, and all requests stay with the client.
 
-    Arguments: reason, kept in the record. Ending it twice is no fault. Raises Missing, NotAllowed("partners-not-yours"),
-    Invalid("reason-empty").
+    Arguments: reason, kept in the record. Ending it twice is no fault.
+    Raises Missing, NotAllowed("partners-not-yours"), Invalid("reason-empty").
     """
     _staff(by)
     reason = _text(reason, "reason")

@@ -299,7 +299,8 @@ def visible_tickets(viewer: Viewer | None) -> ModelSelect:
 
     Agents see all. An account manager sees what was shared, in the organisations managed. A customer sees
     own requests, those with an audience that includes them, those where they are in CC, collaborator or
-    named reader, and those of the clients of their organisation as far as the link allows (ACC-18). "Only me" hides from colleagues, never from the organisation's administrators.
+    named reader, and those of the clients of their organisation as far as the link allows (ACC-18).
+    "Only me" hides from colleagues, never from the organisation's administrators.
     """
     query = Ticket.select()
     if viewer is None or not viewer.is_active:
@@ -377,7 +378,9 @@ def _in_read(viewer: Viewer) -> Any:
 
 def _opened_by(partner_ids: list[int]) -> Any:
     """The condition that a request was opened by the people of one of these partners."""
-    return Ticket.id.in_(PartnerOpening.select(PartnerOpening.ticket).where(PartnerOpening.partner.in_(partner_ids)))
+    return Ticket.id.in_(
+        PartnerOpening.select(PartnerOpening.ticket).where(PartnerOpening.partner.in_(partner_ids))
+    )
 
 
 def _opened_for(clients: list[Client]) -> Any:

@@ -176,7 +176,9 @@ def index_ticket(ticket_id: int) -> None:
         .where((Participant.ticket == ticket_id) & Participant.person.is_null(False))
         .tuples()
     )
-    partners = PartnerOpening.select(PartnerOpening.partner).where(PartnerOpening.ticket == ticket_id).tuples()
+    partners = (
+        PartnerOpening.select(PartnerOpening.partner).where(PartnerOpening.ticket == ticket_id).tuples()
+    )
     belongs = [
         f"o{organisation_id}",
         f"r{requester_id}",

@@ -35,6 +35,7 @@ CUSTOMER = {
     "/tickets/{n}": 13,
     "/tickets/{n}/mails": 4,
     "/account": 3,
+    "/organisation/partners": 3,
     "/account/notifications": 3,
     "/account/sessions": 4,
     "/help": 4,
@@ -72,10 +73,11 @@ DESK = {
     "/desk/incidents/new": 3,
 }
 ADMIN = {
-    "/admin/": 52,
+    "/admin/": 53,
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
+    "/admin/partnerlink/": 4,
     "/admin/person/": 5,
     "/admin/contactimport/": 4,
     "/admin/contactreview/": 4,

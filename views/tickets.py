@@ -159,7 +159,9 @@ def index() -> ResponseReturnValue:
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
         selects=(selects := _selects(wanted, viewer, forms, kinds, categories)),
-        narrowed=_narrowed(wanted, forms, kinds, presenters.statuses(viewer.is_staff), selects[0]["options"], _places(viewer)),
+        narrowed=_narrowed(
+            wanted, forms, kinds, presenters.statuses(viewer.is_staff), selects[0]["options"], _places(viewer)
+        ),
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),

@@ -53,9 +53,7 @@ def _allows() -> dict[str, Any]:
             description=_l("Empty: until somebody ends it."),
             validators=[Optional()],
         ),
-        "note": Line(
-            _l("Note"), description=_l("Read by both organisations."), validators=[Length(max=300)]
-        ),
+        "note": Line(_l("Note"), description=_l("Read by both organisations."), validators=[Length(max=300)]),
         "seen": HiddenField(),
     }
 
@@ -77,9 +75,7 @@ class LinkForm(FlaskForm):
         description=_l("The organisation for which it acts. Requests belong to it."),
         validators=[InputRequired(REQUIRED)],
     )
-    first_day = DayInput(
-        _l("From this day on"), description=_l("Empty: at once."), validators=[Optional()]
-    )
+    first_day = DayInput(_l("From this day on"), description=_l("Empty: at once."), validators=[Optional()])
 
 
 class AllowsForm(FlaskForm):
@@ -97,7 +93,9 @@ class LinkState(filters.OneOf):
     def apply(self, query: Any, value: Any) -> Any:
         """Only those in that state."""
         now = current.now()
-        over = PartnerLink.ended_at.is_null(False) | (PartnerLink.until.is_null(False) & (PartnerLink.until <= now))
+        over = PartnerLink.ended_at.is_null(False) | (
+            PartnerLink.until.is_null(False) & (PartnerLink.until <= now)
+        )
         return query.where(
             {
                 "over": over,
