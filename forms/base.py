@@ -206,17 +206,20 @@ class RequestFields(FlaskForm):
             for key, name in place.members
         ]
 
+    def validate_audience(self, field: OneOfFew) -> None:
+        """Nobody of a client is named by a partner, who is not told their names (ACC-18)."""
+        if field.data == "people" and self.place is not None and self.place.partner_id is not None:
+            raise ValidationError(
+                gettext("The people of a client cannot be named here. Choose another answer.")
+            )
+
     def validate_audience_people(self, field: AnyOf) -> None:
         """Somebody must be named when named people are to read it; otherwise the names do not count."""
         if self.audience.data != "people" or self.place is None:
             return
         known = {str(key) for key, _name in self.place.members}
         field.data = [key for key in field.data or () if key in known]
-        if not field.data and self.place.partner_id is not None:
-            raise ValidationError(
-                gettext("The people of a client cannot be named here: choose another answer above.")
-            )
-        if not field.data:
+        if not field.data and self.place.partner_id is None:
             raise ValidationError(gettext("Choose at least one colleague, or another answer above."))
 
     @property

@@ -43,4 +43,4 @@ def index() -> ResponseReturnValue:
         )
         for rights in viewer.memberships
     ]
-    return render_template("partners/index.html", places=places, none=not links)
+    return render_template("partners/index.html", places=places, nobody=not links)

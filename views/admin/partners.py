@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask_babel import get_timezone
 from flask_babel import gettext as _
@@ -35,7 +36,7 @@ _Partner, _Client = Organisation.alias("acting"), Organisation.alias("acted_for"
 
 def start_of(day: date) -> datetime:
     """The instant at which a day begins where the admin is."""
-    return datetime.combine(day, time(), get_timezone())
+    return datetime.combine(day, time(), ZoneInfo(str(get_timezone())))
 
 
 def _allows() -> dict[str, Any]:
