@@ -155,7 +155,7 @@ def ask_reviews(app: Flask, now: datetime) -> int:
 
 
 def end_partners(app: Flask, now: datetime) -> int:
-    """Say of links between organisations that their last day is over (ACC-18). Returns how many ended."""
+    """Begin links between organisations, and say that the last day of others is over (ACC-18). Returns how many."""
     return partners.sweep(now)
 
 
@@ -207,9 +207,9 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(
         "partners",
-        300,
+        60,
         end_partners,
-        "tell both sides that the last day of a link between organisations is over",
+        "begin links between organisations, and tell both sides when the last day of one is over",
     ),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),

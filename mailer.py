@@ -1346,7 +1346,7 @@ def partner_link(to: Reader) -> dict[str, Any]:
         raise Skipped("no-person")
     partner, client = one_line(row.partner.name), one_line(row.client.name)
     ended = what == "ended"
-    said = presenters.partner_link(row, to.now, side)
+    said = presenters.partner_link(row, side)
     return {
         "what": what,
         "partner": partner,

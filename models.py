@@ -2093,6 +2093,8 @@ class PartnerLink(Table):
     reads = CharField(max_length=10, default="opened")
     note = CharField(max_length=300, default="")
     starts_at = UtcField()
+    # Null as long as it is to come: the job that begins it may be some seconds late, never early.
+    begun_at = UtcField(null=True)
     # Null: until somebody ends it.
     until = UtcField(null=True)
     set_at = UtcField()

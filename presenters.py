@@ -3740,7 +3740,7 @@ def satisfaction_place(standing: Any) -> SatisfactionPlace | None:
 # ---- Partners and their clients (ACC-18) --------------------------------------------------------------------
 
 
-def partner_link(link: Any, now: datetime, side: str) -> SimpleNamespace:
+def partner_link(link: Any, side: str) -> SimpleNamespace:
     """A link between two organisations in words, with its rows.
 
     Arguments: side, "partner" or "client": who reads it; staff read as "client".
@@ -3760,7 +3760,7 @@ def partner_link(link: Any, now: datetime, side: str) -> SimpleNamespace:
             if link.reads == "all"
             else _("Reads the requests that it opened for you, and no others.")
         )
-    coming = link.starts_at > now
+    coming = link.begun_at is None
     first = when(link.starts_at, "day")
     if link.until is not None:
         last = when(link.until - timedelta(seconds=1), "day")

@@ -186,8 +186,6 @@ def _partner_people(ticket: Ticket, limit: int) -> list[tuple[int, str, int, str
             Membership.role,
             Membership.can_see_all,
             PartnerLink.reads,
-            PartnerLink.starts_at,
-            PartnerLink.until,
             PartnerOpening.id,
         )
         .join(Person, on=(Membership.person == Person.id))
@@ -200,7 +198,7 @@ def _partner_people(ticket: Ticket, limit: int) -> list[tuple[int, str, int, str
         )
         .where(
             (PartnerLink.client == ticket.organisation_id)
-            & PartnerLink.ended_at.is_null()
+            & policies.standing_links()
             & Membership.removed_at.is_null()
             & (Person.is_active == True)  # noqa: E712
             & Person.staff_role.is_null()
@@ -211,9 +209,7 @@ def _partner_people(ticket: Ticket, limit: int) -> list[tuple[int, str, int, str
     )
     contacts_do, members_do = policies.reading_rule()
     found = []
-    for key, name, partner_id, partner, role, sees_all, reads, starts_at, until, opening in query.tuples():
-        if not policies.stands(starts_at, until):
-            continue
+    for key, name, partner_id, partner, role, sees_all, reads, opening in query.tuples():
         all_of_partner = role == "administrator" or members_do or (sees_all and contacts_do)
         opened = (
             ticket.audience == "organisation" and all_of_partner and (reads == "all" or opening is not None)

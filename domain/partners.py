@@ -46,7 +46,7 @@ def state(link: PartnerLink, now: datetime) -> str:
     """What can be said of a link in one word: coming, standing or over. Arguments: now, aware UTC."""
     if link.ended_at is not None or (link.until is not None and link.until <= now):
         return "over"
-    return "standing" if link.starts_at <= now else "coming"
+    return "standing" if link.begun_at is not None else "coming"
 
 
 def links() -> ModelSelect:
@@ -139,6 +139,7 @@ def link(
             reads=reads,
             note=note,
             starts_at=starts_at,
+            begun_at=now if starts_at <= now else None,
             until=until,
             set_at=now,
             set_by=by.id if by else None,
@@ -207,9 +208,13 @@ def end(link_id: int, by: Viewer | None, now: datetime, *, reason: str) -> Partn
 
 
 def sweep(now: datetime) -> int:
-    """Say of the links whose last day is over that they ended: record, mails, copies. Returns how many."""
+    """Begin the links whose first day has come, and say of those whose last day is over that they ended: record, mails,
+    copies. Returns how many began or ended.
+    """
+    comes = PartnerLink.begun_at.is_null() & PartnerLink.ended_at.is_null() & (PartnerLink.starts_at <= now)
+    begun = PartnerLink.update(begun_at=now).where(comes).execute()
     over = PartnerLink.select().where(PartnerLink.ended_at.is_null() & (PartnerLink.until <= now))
-    done = 0
+    done = int(begun)
     for row in list(over.order_by(PartnerLink.id)):
         with one_at_a_time(f"partners:{row.client_id}"):
             row = _row(row.id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -210,9 +210,13 @@ _PERSON_COLUMNS = (
     _Client.name,
     PartnerLink.may_open,
     PartnerLink.reads,
-    PartnerLink.starts_at,
     PartnerLink.until,
 )
+
+
+def standing_links() -> Any:
+    """The condition of a link between organisations that has begun and was not ended (ACC-18)."""
+    return PartnerLink.begun_at.is_null(False) & PartnerLink.ended_at.is_null()
 
 
 def viewer_query() -> ModelSelect:
@@ -235,7 +239,7 @@ def viewer_query() -> ModelSelect:
         .join(
             PartnerLink,
             JOIN.LEFT_OUTER,
-            on=((PartnerLink.partner == Organisation.id) & PartnerLink.ended_at.is_null()),
+            on=((PartnerLink.partner == Organisation.id) & standing_links()),
         )
         .join(
             _Client,
@@ -249,14 +253,15 @@ def viewer_query() -> ModelSelect:
 def viewer_from_rows(rows: list[tuple[Any, ...]], now: datetime | None = None) -> Viewer | None:
     """Make a viewer of the rows of viewer_query() for one person, as tuples; None when there are none.
 
-    Arguments: now, aware UTC, by which links between organisations have begun and are not over; None: the present.
+    Arguments: now, aware UTC, at which links between organisations must not be over; without it those count that no
+    verb and no job has ended yet.
     """
     if not rows:
         return None
     first = rows[0]
     own: dict[int, Rights] = {}
     clients = []
-    moment = PartnerLink.starts_at.python_value
+    moment = PartnerLink.until.python_value
     for row in rows:
         if row[10] is None or row[11] is None:
             continue
@@ -265,7 +270,7 @@ def viewer_from_rows(rows: list[tuple[Any, ...]], now: datetime | None = None) -
         )
         if row[17] is None:
             continue
-        if stands(moment(row[20]), moment(row[21]), now):
+        if now is None or row[20] is None or now < moment(row[20]):
             clients.append(Client(row[16], row[17], bool(row[18]), row[19], rights))
     return Viewer(
         id=first[0],
@@ -283,14 +288,11 @@ def viewer_from_rows(rows: list[tuple[Any, ...]], now: datetime | None = None) -
     )
 
 
-def stands(starts_at: datetime, until: datetime | None, now: datetime | None = None) -> bool:
-    """True between the beginning of a link and its end, aware UTC. Arguments: now, None for the present."""
-    now = now or datetime.now(UTC)
-    return starts_at <= now and (until is None or now < until)
-
-
 def load_viewer(person_id: int, now: datetime | None = None) -> Viewer | None:
-    """The person with this key and their rights as they are at an instant (None: the present), or None. One query."""
+    """The person with this key and their rights as they are now, or None. One query.
+
+    Arguments: as viewer_from_rows().
+    """
     return viewer_from_rows(list(viewer_query().where(Person.id == person_id).tuples()), now)
 
 
@@ -582,8 +584,7 @@ def partner_of(ticket: Ticket, now: datetime) -> int | None:
         .where(
             (PartnerOpening.ticket == ticket.id)
             & (PartnerLink.client == ticket.organisation_id)
-            & PartnerLink.ended_at.is_null()
-            & (PartnerLink.starts_at <= now)
+            & standing_links()
             & (PartnerLink.until.is_null() | (PartnerLink.until > now))
         )
         .tuples()

@@ -108,7 +108,7 @@ def _load(viewer: Viewer) -> ModelSelect:
             fn.COALESCE(_Partner.name, "").alias("partner_name"),
             fn.EXISTS(
                 PartnerLink.select(PartnerLink.id).where(
-                    (PartnerLink.client == Ticket.organisation) & PartnerLink.ended_at.is_null()
+                    (PartnerLink.client == Ticket.organisation) & policies.standing_links()
                 )
             ).alias("has_partners"),
         )

@@ -431,9 +431,14 @@ def test_it_opens_nothing_before_its_first_day(world: Any, shop: Any) -> None:
     first = NOW + timedelta(days=3)
     made = partners.link(shop.own.id, shop.globex.id, see(world.root), NOW, starts_at=first, reads="all")
     ticket = send(world, by=world.charlie)
-    assert not policies.can_see(policies.load_viewer(shop.rene.id, first - timedelta(seconds=1)), ticket)
-    assert policies.can_see(policies.load_viewer(shop.rene.id, first), ticket)
-    assert [partners.state(made, moment) for moment in (NOW, first)] == ["coming", "standing"]
+    assert partners.state(made, NOW) == "coming" and made.id in {
+        row.id for row in partners.of_people(see(shop.rene), NOW)
+    }
+    assert partners.sweep(first - timedelta(seconds=1)) == 0
+    assert not policies.can_see(see(shop.rene), ticket)
+    assert (partners.sweep(first), partners.sweep(first)) == (1, 0)
+    assert policies.can_see(see(shop.rene), ticket)
+    assert partners.state(PartnerLink.get_by_id(made.id), first) == "standing"
 
 
 def test_somebody_removed_from_the_partner_loses_the_requests_of_clients_too(world: Any, shop: Any) -> None:

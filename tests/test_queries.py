@@ -77,7 +77,7 @@ ADMIN = {
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
-    "/admin/partnerlink/": 4,
+    "/admin/partnerlink/": 5,
     "/admin/person/": 5,
     "/admin/contactimport/": 4,
     "/admin/contactreview/": 4,

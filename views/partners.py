@@ -27,13 +27,13 @@ def index() -> ResponseReturnValue:
         SimpleNamespace(
             name=rights.organisation_name,
             partners=[
-                presenters.partner_link(link, now, "client")
+                presenters.partner_link(link, "client")
                 for link in links
                 if link.client_id == rights.organisation_id
             ],
             clients=[
                 SimpleNamespace(
-                    **vars(presenters.partner_link(link, now, "partner")),
+                    **vars(presenters.partner_link(link, "partner")),
                     open_url=url_for("catalogue.index") if link.client_id in opens else "",
                     list_url=url_for("tickets.index", list="organisation", organisation=link.client_id),
                 )

@@ -100,8 +100,8 @@ class LinkState(filters.OneOf):
         return query.where(
             {
                 "over": over,
-                "coming": ~over & (PartnerLink.starts_at > now),
-                "standing": ~over & (PartnerLink.starts_at <= now),
+                "coming": ~over & PartnerLink.begun_at.is_null(),
+                "standing": ~over & PartnerLink.begun_at.is_null(False),
             }.get(value, PartnerLink.id < 0)
         )
 
