@@ -36,6 +36,7 @@ from domain import (
     mail_actions,
     mobiles,
     notifications,
+    partners,
     retention,
     satisfaction,
     second_step,
@@ -180,6 +181,11 @@ def ask_reviews(app: Flask, now: datetime) -> int:
     return contact_reviews.sweep(now)
 
 
+def end_partners(app: Flask, now: datetime) -> int:
+    """Begin links between organisations, and say that the last day of others is over (ACC-18). Returns how many."""
+    return partners.sweep(now)
+
+
 class Job(NamedTuple):
     """One scheduled job: its name, every how many seconds it runs, what it calls, and what it is for."""
 
@@ -226,6 +232,12 @@ JOBS: tuple[Job, ...] = (
         3600,
         ask_reviews,
         "ask administrators to confirm their list of contacts, once a year",
+    ),
+    Job(
+        "partners",
+        60,
+        end_partners,
+        "begin links between organisations, and tell both sides when the last day of one is over",
     ),
     Job("digest", 60, gather_digests, "gather the mails of people who get them by the hour or once a day"),
     Job("satisfaction", 300, ask_satisfaction, "ask requesters how it went, some days after the closing"),

@@ -46,6 +46,7 @@ from domain import (
     mail_actions,
     mail_choices,
     mobiles,
+    partners,
     policies,
     rule_texts,
     second_step,
@@ -68,6 +69,7 @@ from models import (
     Organisation,
     OutboxMessage,
     Participant,
+    PartnerLink,
     Person,
     Redaction,
     RequestForm,
@@ -1332,6 +1334,35 @@ def contacts_review(to: Reader) -> dict[str, Any]:
     }
 
 
+def partner_link(to: Reader) -> dict[str, Any]:
+    """To the administrators of both organisations: one acts for the other, or no longer (ACC-18).
+
+    Raises Skipped for those who administer neither any more.
+    """
+    row = partners.links().where(PartnerLink.id == to.row.context.get("link")).first()
+    if row is None:
+        raise Skipped("no-link")
+    side, what = to.row.context.get("side"), to.row.context.get("what")
+    if to.person is None or to.person not in partners.administrators(
+        row.partner_id if side == "partner" else row.client_id
+    ):
+        raise Skipped("no-person")
+    partner, client = one_line(row.partner.name), one_line(row.client.name)
+    ended = what == "ended"
+    said = presenters.partner_link(row, side)
+    return {
+        "what": what,
+        "partner": partner,
+        "client": client,
+        "first": presenters.partner_first(what, partner, client),
+        "allowed": [] if ended else [one_line(line) for line in said.allowed],
+        "days": "" if ended else said.days,
+        "note": "" if ended else one_line(row.note),
+        "last": presenters.partner_last(what, side, partner, client),
+        "button": {"label": _("See the partners and clients"), "url": to.link("/organisation/partners")},
+    }
+
+
 def account_locked(to: Reader) -> dict[str, Any]:
     """To the internal team: an account is locked until one of them unlocks it (ACC-8)."""
     locked = Person.get_or_none(Person.id == to.row.context.get("person_id"))
@@ -1543,6 +1574,7 @@ MAILS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "account-username": account_username,
     "account-locked": account_locked,
     "contacts-review": contacts_review,
+    "partner-link": partner_link,
     "password-changed": password_changed,
     "security-notice": security_notice,
     "sign-in-code": sign_in_code,

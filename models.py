@@ -2236,6 +2236,58 @@ class ProfileAnswer(Table):
         indexes = ((("person", "question"), True),)
 
 
+# ---- Partners ------------------------------------------------------------------------------------------
+
+
+class PartnerLink(Table):
+    """An organisation that acts for a client organisation, as staff set it (ACC-18). Ended, the row stays."""
+
+    partner = ForeignKeyField(Organisation, on_delete="RESTRICT", backref="client_links")
+    client = ForeignKeyField(Organisation, on_delete="RESTRICT", backref="partner_links")
+    # What it allows: opening requests for the client; reading those that the partner opened, or all that the client
+    # left open to its organisation.
+    may_open = BooleanField(default=True)
+    reads = CharField(max_length=10, default="opened")
+    note = CharField(max_length=300, default="")
+    starts_at = UtcField()
+    # Null as long as it is to come: the job that begins it may be some seconds late, never early.
+    begun_at = UtcField(null=True)
+    # Null: until somebody ends it.
+    until = UtcField(null=True)
+    set_at = UtcField()
+    set_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", backref="set_partner_links")
+    ended_at = UtcField(null=True)
+    ended_by = ForeignKeyField(Person, null=True, on_delete="SET NULL", backref="ended_partner_links")
+    end_reason = CharField(max_length=300, default="")
+
+    class Meta:
+        constraints = [
+            Check("partner_id <> client_id", "partner_link_of_two"),
+            Check("reads IN ('opened', 'all')", "partner_link_reads_known"),
+            Check("until IS NULL OR until > starts_at", "partner_link_in_order"),
+        ]
+
+
+# One link at a time between two organisations.
+PartnerLink.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS partner_link_standing ON partner_link (partner_id, client_id) "
+        "WHERE ended_at IS NULL"
+    )
+)
+
+
+class PartnerOpening(Table):
+    """The partner through which a request was opened. The request itself belongs to the client (ACC-18)."""
+
+    ticket = ForeignKeyField(Ticket, unique=True, on_delete="CASCADE", backref="partner_openings")
+    partner = ForeignKeyField(Organisation, on_delete="RESTRICT", backref="opened_for_clients", index=False)
+
+    class Meta:
+        # Serves the visibility of what a partner opened.
+        indexes = ((("partner", "ticket"), False),)
+
+
 TABLES: list[type[Table]] = [
     PortalSetting, Portal, Calendar, CalendarClosingDay, Team, Product, Kind, Scale, ScaleLevel, Category,
     RequestForm, StatusLabel, ConsentText, Person, Organisation, Membership, TeamMember, UserSession, Viewing,
@@ -2257,4 +2309,5 @@ TABLES: list[type[Table]] = [
     ContactImport, ContactImportLine, ContactReview,
     Erasure, ErasureMark,
     ProfileQuestion, ProfileAnswer,
+    PartnerLink, PartnerOpening,
 ]  # fmt: skip

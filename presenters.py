@@ -1927,6 +1927,13 @@ REFUSALS |= {
     "import-too-many-columns": lambda d: _(
         "This file has too many columns: %(most)s at most.", most=d.get("most", "")
     ),
+    "partners-not-yours": lambda d: _("Links between organisations are set and ended by our team. Ask us."),
+    "partners-closed": lambda d: _("This page is for the people of an organisation."),
+    "partner-is-client": lambda d: _("An organisation cannot act for itself."),
+    "partner-reads": lambda d: _("Choose among the answers offered."),
+    "partner-days": lambda d: _("The last day is over already, or before the first one."),
+    "partner-linked": lambda d: _("This organisation acts for this client already: change that link."),
+    "partner-over": lambda d: _("This link is over. Set a new one."),
     "review-not-asked": lambda d: _("Nobody asks for this list now: there is nothing to confirm."),
     "review-changed": lambda d: _(
         "The list changed while you were reading it. Look at it again, then confirm it."
@@ -2997,6 +3004,7 @@ def _reader_reasons(organisation: str) -> dict[str, tuple[str, str]]:
             _("member of %(organisation)s", organisation=organisation),
             _("members of %(organisation)s", organisation=organisation),
         ),
+        "partner": (_("of a partner"), _("of a partner")),
         "account_manager": (
             _("account manager: the request is shared"),
             _("account manager: the request is shared"),
@@ -3019,14 +3027,13 @@ def reader_lines(audience: Any, viewer: Any, organisation: str, most: int | None
     """
     from domain.policies import initials
 
-    groups: dict[tuple[str, bool], list[Any]] = {}
+    groups: dict[tuple[str, bool, str], list[Any]] = {}
     for reader in audience.readers:
-        groups.setdefault((reader.reason, reader.in_copy and reader.reason == "administrator"), []).append(
-            reader
-        )
+        copied = reader.in_copy and reader.reason in ("administrator", "partner")
+        groups.setdefault((reader.reason, copied, reader.partner), []).append(reader)
     reasons = _reader_reasons(organisation)
     lines = []
-    for (reason, in_copy), people in groups.items():
+    for (reason, in_copy, partner), people in groups.items():
         people = sorted(people, key=lambda row: row.person_id != viewer.id)
         names = [_("You") if row.person_id == viewer.id else row.name for row in people]
         left = len(names) - most if most is not None and len(names) > most else 0
@@ -3041,6 +3048,10 @@ def reader_lines(audience: Any, viewer: Any, organisation: str, most: int | None
             else several(names)
         )
         words = reasons[reason][len(people) > 1]
+        if partner and reason == "partner":
+            words = _("of %(partner)s, which acts for %(client)s", partner=partner, client=organisation)
+        elif partner:
+            words = _("%(reason)s, of %(partner)s", reason=words, partner=partner)
         lines.append(
             SimpleNamespace(
                 initials=initials(people[0].name),
@@ -3622,6 +3633,7 @@ def mail_names() -> dict[str, str]:
         "account-exists": _("There is an account already"),
         "account-username": _("Lost user name"),
         "contacts-review": _("List of contacts to confirm"),
+        "partner-link": _("An organisation acts for another one"),
         "account-locked": _("An account is locked"),
         "password-changed": _("The password has changed"),
         "address-confirm": _("Link to confirm a new address"),
@@ -3840,6 +3852,92 @@ def satisfaction_place(standing: Any) -> SatisfactionPlace | None:
     )
 
 
+# ---- Partners and their clients (ACC-18) --------------------------------------------------------------------
+
+
+def partner_link(link: Any, side: str) -> SimpleNamespace:
+    """A link between two organisations in words, with its rows.
+
+    Arguments: side, "partner" or "client": who reads it; staff read as "client".
+    Returns name (of the other one), allowed (sentences), days, note, is_coming.
+    """
+    if side == "partner":
+        opens = _("You may open requests for them.") if link.may_open else _("You open no requests for them.")
+        reads = (
+            _("You read the requests that they left open to their organisation.")
+            if link.reads == "all"
+            else _("You read the requests that you opened for them.")
+        )
+    else:
+        opens = _("May open requests for you.") if link.may_open else _("Opens no requests for you.")
+        reads = (
+            _("Reads the requests that you left open to your organisation.")
+            if link.reads == "all"
+            else _("Reads the requests that it opened for you, and no others.")
+        )
+    coming = link.begun_at is None
+    first = when(link.starts_at, "day")
+    if link.until is not None:
+        last = when(link.until - timedelta(seconds=1), "day")
+        days = _("From %(first)s to %(last)s.", first=first, last=last)
+    else:
+        days = _("From %(first)s on.", first=first) if coming else _("Since %(first)s.", first=first)
+    return SimpleNamespace(
+        name=link.client.name if side == "partner" else link.partner.name,
+        allowed=[opens, reads],
+        days=days,
+        note=link.note,
+        is_coming=coming,
+    )
+
+
+def partner_line(link: Any) -> str:
+    """A link in one sentence, for the team: who acts for this customer, and what for."""
+    name = link.partner.name
+    if link.may_open and link.reads == "all":
+        return _(
+            "%(partner)s opens requests for it and reads all that is open to the organisation.", partner=name
+        )
+    if link.may_open:
+        return _("%(partner)s opens requests for it and reads those.", partner=name)
+    if link.reads == "all":
+        return _("%(partner)s reads all that is open to the organisation.", partner=name)
+    return _("%(partner)s reads the requests that it opened for it.", partner=name)
+
+
+def partner_first(what: str, partner: str, client: str) -> str:
+    """What a mail about a link says first. Arguments: what, "set", "changed" or "ended"; the names of both."""
+    if what == "ended":
+        return _(
+            "%(partner)s no longer acts for %(client)s. Its people see none of the requests of %(client)s any more; "
+            "all of them stay with %(client)s.",
+            partner=partner,
+            client=client,
+        )
+    if what == "changed":
+        return _(
+            "Our team has changed what %(partner)s may do for %(client)s. It is now:",
+            partner=partner,
+            client=client,
+        )
+    return _("Our team has let %(partner)s act for %(client)s:", partner=partner, client=client)
+
+
+def partner_last(what: str, side: str, partner: str, client: str) -> str:
+    """What such a mail says last: what each side can do."""
+    if side == "partner":
+        return (
+            _("Ask us if you think that this is a mistake.")
+            if what == "ended"
+            else _("Choose %(client)s when you open a request for it.", client=client)
+        )
+    return (
+        _("Ask us if you think that this is a mistake.")
+        if what == "ended"
+        else _("You do not agree, or it is to end? Tell us, and we end it: access stops at once.")
+    )
+
+
 # ---- Why somebody sees a request (STAFF-9) -----------------------------------------------------------------
 
 
@@ -3851,6 +3949,8 @@ def _way_names() -> dict[str, str]:
         "requester": _("As the requester"),
         "administrator": _("As an administrator of the organisation"),
         "colleague": _("As a colleague who reads the requests of the organisation"),
+        "partner_requester": _("As the requester, through a partner of the organisation"),
+        "partner": _("As somebody of a partner of the organisation"),
     }
 
 
@@ -3906,6 +4006,26 @@ def _fact_words(person: Viewer, ticket: Any) -> dict[str, tuple[str, str]]:
             _("Reads the requests of colleagues at %(organisation)s.", organisation=organisation),
             _(
                 "Does not read the requests of colleagues at %(organisation)s, by rights or by settings.",
+                organisation=organisation,
+            ),
+        ),
+        "acts_for": (
+            _(
+                "It came through an organisation of theirs that acts for %(organisation)s.",
+                organisation=organisation,
+            ),
+            _(
+                "It did not come through an organisation of theirs that acts for %(organisation)s now.",
+                organisation=organisation,
+            ),
+        ),
+        "reads_clients": (
+            _(
+                "Reads the requests of %(organisation)s for an organisation that acts for it, as the link allows.",
+                organisation=organisation,
+            ),
+            _(
+                "Reads no such request of %(organisation)s as somebody of a partner, by links, rights or settings.",
                 organisation=organisation,
             ),
         ),

@@ -38,6 +38,7 @@ from domain import (
     licences,
     lifecycle,
     mail_choices,
+    partners,
     passwords,
     pdf_pages,
     policies,
@@ -131,6 +132,14 @@ PEOPLE = (
         "marc@guichet.example", "Marc Rivière", "fr", "account manager of Acme", staff_role="account_manager"
     ),
     Somebody("root@guichet.example", "Root", "fr", "admin", staff_role="admin"),
+    Somebody(
+        "remy@relais.example",
+        "Rémy Vasseur",
+        "fr",
+        "administrator of Relais Sud, a reseller that acts for Globex",
+        "relais",
+        "administrator",
+    ),
     Somebody("claire@acme.example", "Claire Petit", "fr", "", "acme", "contact"),
     Somebody("hugo@acme.example", "Hugo Faure", "fr", "", "acme", "contact"),
     Somebody("gaspard@globex.example", "Gaspard Noël", "fr", "", "globex", "contact"),
@@ -307,6 +316,14 @@ ORGANISATIONS: dict[str, dict[str, Any]] = {
         "country": "FR",
         "note": "Pointeuses sur quatre sites. Préfère le téléphone pour les arrêts de production.",
     },
+    "relais": {
+        "name": "Relais Sud",
+        "domains": ["relais.example"],
+        "product_version": "12.3",
+        "companies": ["Relais Sud"],
+        "country": "FR",
+        "note": "Revendeur. Ouvre des demandes pour Globex.",
+    },
     "umbrella": {
         "name": "Umbrella",
         "domains": ["umbrella.example"],
@@ -446,6 +463,7 @@ def seed_demo(
         world = _World(now, store)
         sign_ins = world.make_people(password)
         world.make_rules()
+        world.link_partners()
         world.live(STORIES)
         world.read_articles()
         world.run_services()
@@ -543,6 +561,12 @@ class _World:
             user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
             now=self.now - timedelta(days=12),
         )
+
+    def link_partners(self) -> None:
+        """A reseller opens requests for a customer, since three weeks ago (ACC-18)."""
+        relais, globex = (Organisation.get(Organisation.slug == slug).id for slug in ("relais", "globex"))
+        at = self.now - timedelta(days=21)
+        partners.link(relais, globex, self.viewers["root"], at, note="Contrat de revente, site de Nantes.")
 
     def _attach(self, person: Person, organisation: Organisation, role: str, opened: datetime) -> None:
         approved = role != "member"

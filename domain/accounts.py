@@ -596,7 +596,7 @@ def load_session(token: str | None, now: datetime) -> tuple[int, Viewer] | None:
     if now >= expires:
         return None
     rows = db.execute_sql(prepared.viewer, (*prepared.viewer_values, person_id)).fetchall()
-    viewer = viewer_from_rows(rows)
+    viewer = viewer_from_rows(rows, now)
     if viewer is None or not viewer.is_active:
         return None
     idle = settings.get("session_idle_minutes_staff" if viewer.is_staff else "session_idle_minutes_customer")

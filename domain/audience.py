@@ -7,9 +7,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from peewee import JOIN
+
 from domain import audit, lifecycle, notifications, policies, search, statements
 from domain.refusals import Invalid, Missing, NotAllowed
-from models import Membership, Organisation, Participant, Person, Ticket, db
+from models import (
+    Membership,
+    Organisation,
+    Participant,
+    PartnerLink,
+    PartnerOpening,
+    Person,
+    Ticket,
+    db,
+)
 
 if TYPE_CHECKING:
     from domain.policies import Viewer
@@ -20,7 +31,8 @@ OFFERED = 200
 LISTED = 200
 # Why somebody sees a request, in the order in which it is said: the first reason that holds.
 REASONS = (
-    "requester", "administrator", "collaborator", "cc", "reader", "contact", "member", "account_manager", "mails",
+    "requester", "administrator", "collaborator", "cc", "reader", "contact", "member", "partner",
+    "account_manager", "mails",
 )  # fmt: skip
 
 
@@ -31,6 +43,9 @@ class Reader(NamedTuple):
     name: str
     reason: str
     in_copy: bool = False
+    # The organisation of somebody who sees it as one of a partner (ACC-18).
+    partner_id: int | None = None
+    partner: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,10 +72,11 @@ def may_name(viewer: Viewer, ticket: Ticket) -> bool:
 def look(
     viewer: Viewer, ticket: Ticket, participants: Sequence[Participant], limit: int = LISTED
 ) -> Audience:
-    """Who can see this request and why, as far as this person may be told. One query.
+    """Who can see this request and why, as far as this person may be told. One query, two where partners act.
 
     Arguments: ticket, from reading.load(); participants, its rows of every role; limit, most members that are read.
-    Somebody in copy from outside is told who asked, who is in copy, and how many others there are.
+    Somebody in copy from outside is told who asked, who is in copy, and how many others there are; somebody of a
+    partner their own colleagues too.
     """
     found: dict[int, Reader] = {}
     mails = []
@@ -72,6 +88,12 @@ def look(
             found[person_id] = Reader(
                 person_id, name, reason, follow.get(person_id) in ("cc", "collaborator")
             )
+    rows = _partner_people(ticket, limit + 1) if getattr(ticket, "has_partners", False) else []
+    for person_id, name, partner_id, partner in rows[:limit]:
+        if person_id not in found:
+            reason = "requester" if person_id == ticket.requester_id else "partner"
+            in_copy = follow.get(person_id) in ("cc", "collaborator")
+            found[person_id] = Reader(person_id, name, reason, in_copy, partner_id, partner)
     for row in participants:
         if row.person_id in found:
             continue
@@ -83,10 +105,15 @@ def look(
     if manager is not None and manager.is_active and manager.staff_role:
         found[manager.id] = Reader(manager.id, manager.full_name, "account_manager")
     readers = sorted([*found.values(), *mails], key=lambda row: (REASONS.index(row.reason), row.name))
-    more = len(members) > limit
+    more = len(members) > limit or len(rows) > limit
     if may_name(viewer, ticket):
         return Audience(readers, 0, more)
-    known = [row for row in readers if row.reason in ("requester", "collaborator", "cc", "mails")]
+    known = [
+        row
+        for row in readers
+        if row.reason in ("requester", "collaborator", "cc", "mails")
+        or (row.partner_id and policies.rights_in(viewer, row.partner_id))
+    ]
     return Audience(known, len(readers) - len(known), more)
 
 
@@ -146,6 +173,50 @@ def _members(ticket: Ticket, limit: int) -> list[tuple[int, str, str, bool]]:
         build,  # type: ignore[arg-type]
         {organisation: ticket.organisation_id, requester: ticket.requester_id},
     )
+
+
+def _partner_people(ticket: Ticket, limit: int) -> list[tuple[int, str, int, str]]:
+    """Those who see a request as people of a partner: key, name, and the partner with its name. One query."""
+    query = (
+        Membership.select(
+            Person.id,
+            Person.full_name,
+            Organisation.id,
+            Organisation.name,
+            Membership.role,
+            Membership.can_see_all,
+            PartnerLink.reads,
+            PartnerOpening.id,
+        )
+        .join(Person, on=(Membership.person == Person.id))
+        .join(Organisation, on=(Membership.organisation == Organisation.id))
+        .join(PartnerLink, on=(PartnerLink.partner == Organisation.id))
+        .join(
+            PartnerOpening,
+            JOIN.LEFT_OUTER,
+            on=((PartnerOpening.partner == PartnerLink.partner) & (PartnerOpening.ticket == ticket.id)),
+        )
+        .where(
+            (PartnerLink.client == ticket.organisation_id)
+            & policies.standing_links()
+            & Membership.removed_at.is_null()
+            & (Person.is_active == True)  # noqa: E712
+            & Person.staff_role.is_null()
+            & (Organisation.is_active == True)  # noqa: E712
+        )
+        .order_by(Person.full_name, Person.id)
+        .limit(limit)
+    )
+    contacts_do, members_do = policies.reading_rule()
+    found = []
+    for key, name, partner_id, partner, role, sees_all, reads, opening in query.tuples():
+        all_of_partner = role == "administrator" or members_do or (sees_all and contacts_do)
+        opened = (
+            ticket.audience == "organisation" and all_of_partner and (reads == "all" or opening is not None)
+        )
+        if opened or (opening is not None and key == ticket.requester_id):
+            found.append((key, name, partner_id, partner))
+    return found
 
 
 def colleagues(organisation_id: int, without: int | None = None) -> list[tuple[int, str]]:

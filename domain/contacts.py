@@ -11,7 +11,7 @@ from datetime import datetime
 
 from peewee import fn
 
-from domain import accounts, audit, conversation, handover, settings, statements
+from domain import accounts, audit, conversation, handover, partners, settings, statements
 from domain.policies import Viewer
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from models import Membership, Organisation, Person
@@ -273,6 +273,7 @@ def remove_approval(
         if not removed:
             return handover.Handed(left=handover.open_requests_of(row.person_id, row.organisation_id, by))
         conversation.leave_organisation(row.person_id, row.organisation_id, by, now)
+        partners.leave_clients(row.person_id, row.organisation_id, by, now)
         others = Membership.select().where(
             (Membership.person == row.person_id) & Membership.removed_at.is_null()
         )

@@ -314,10 +314,11 @@ def normal_address(address: str) -> str:
         raise Invalid("address-bad", field="cc", address=address[:120]) from None
 
 
-def check_cc(address: str, organisation_id: int, by: Viewer) -> str:
+def check_cc(address: str, organisation_id: int, by: Viewer, *, partner_id: int | None = None) -> str:
     """Whether `by` may put this address in CC of a request of this organisation (VIEW-5).
 
     Customers choose among the organisation's members and its mail domains; agents choose anybody.
+    Arguments: partner_id, the partner that opened the request, whose members may be chosen too (ACC-18).
     Returns the normal form of the address. Raises Invalid("address-bad") or Invalid("cc-outside").
     """
     from models import Membership, Organisation
@@ -332,7 +333,7 @@ def check_cc(address: str, organisation_id: int, by: Viewer) -> str:
         Membership.select()
         .join(Person, on=(Membership.person == Person.id))
         .where(
-            (Membership.organisation == organisation_id)
+            Membership.organisation.in_([organisation_id, partner_id or organisation_id])
             & Membership.removed_at.is_null()
             & (Person.email == email)
             & (Person.is_active == True)  # noqa: E712
@@ -386,7 +387,7 @@ def add_cc(ticket: Ticket, address: str, by: Viewer, now: datetime) -> Participa
             raise Missing()
         if not policies.can_change_cc(by, ticket):
             raise NotAllowed("cc-not-yours")
-        email = check_cc(address, ticket.organisation_id, by)
+        email = check_cc(address, ticket.organisation_id, by, partner_id=policies.partner_of(ticket, now))
         participant = put_in_cc(ticket, email, by, now)
         if participant is None:
             return None
@@ -441,7 +442,7 @@ def collaborate(ticket: Ticket, by: Viewer, now: datetime) -> Participant | None
         ticket = lifecycle.fresh(ticket.id)
         if not policies.can_see(by, ticket):
             raise Missing()
-        rights = policies.rights_in(by, ticket.organisation_id)
+        rights = policies.rights_on(by, ticket)
         if rights is None or not policies.completes_all(rights) or by.id == ticket.requester_id:
             raise NotAllowed("collaborate-not-yours")
         if ticket.status in ("closed", "expired"):
@@ -477,7 +478,7 @@ def adopt_copies(person_id: int, email: str) -> int:
     return len(tickets)
 
 
-def leave_organisation(person_id: int, organisation_id: int, by: Viewer, now: datetime) -> int:
+def leave_organisation(person_id: int, organisation_id: int, by: Viewer | None, now: datetime) -> int:
     """Take somebody out of every request of an organisation where they are in CC, collaborator or reader.
 
     Called when they are removed from it: access ends at once (ACC-3). Each request's history says so. Within

@@ -217,7 +217,7 @@ def _cancels_as(viewer: Viewer, ticket: Ticket, standing: Standing) -> str | Non
         return None
     if viewer.is_staff:
         return "staff" if viewer.is_agent else None
-    if policies.rights_in(viewer, ticket.organisation_id) is None:
+    if policies.rights_on(viewer, ticket) is None:
         return None
     if viewer.id in (ticket.requester_id, ticket.opened_by_id):
         return "requester"

@@ -199,6 +199,9 @@ def _newcomers(ticket: Ticket, into: Ticket) -> list[Newcomer]:
 
     if requester.id in members:
         add(requester, requester.email, role_beside(requester, True))
+    elif _reads(requester, ticket):
+        # One of the partner that opened it (ACC-18).
+        add(requester, requester.email, role_beside(requester, False))
     for row in leaving:
         person = row.person if row.person_id else None
         if row.role == "reader":

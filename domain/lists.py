@@ -128,6 +128,8 @@ class Asked:
     q: str = ""
     # Slug of a customer: the desk narrows to one.
     organisation: str = ""
+    # Key of one of the organisations that a customer reads, when there are several (ACC-14, ACC-18).
+    place: int = 0
     sort: str = DEFAULT_SORT
     # Keyset paging: rows after, or before, the request with this number.
     after: str = ""
@@ -153,6 +155,7 @@ class Asked:
             or self.kind
             or self.label
             or self.organisation
+            or self.place
             or self.status != "all"
         )
 
@@ -188,7 +191,7 @@ def _of_list(viewer: Viewer, name: str) -> ModelSelect:
     if name == "organisation":
         if viewer.is_staff:
             return query
-        return query.where(Ticket.organisation.in_([rights.organisation_id for rights in viewer.memberships]))
+        return query.where(Ticket.organisation.in_(list(places_of(viewer))))
     return query.where((Ticket.assignee if viewer.is_staff else Ticket.requester) == viewer.id)
 
 
@@ -201,8 +204,24 @@ def _tokens(viewer: Viewer, name: str) -> list[str]:
     if name == "cc":
         return [f"c{viewer.id}"]
     if name == "organisation":
-        return [f"o{rights.organisation_id}" for rights in viewer.memberships] or ["o0"]
+        return _owners(viewer) or ["o0"]
     return [f"r{viewer.id}"]
+
+
+def places_of(viewer: Viewer) -> dict[int, str]:
+    """The organisations whose requests stand in the third list, with their names: one's own, then their clients."""
+    own = {rights.organisation_id: rights.organisation_name for rights in viewer.memberships}
+    return own | {client.organisation_id: client.organisation_name for client in viewer.clients}
+
+
+def _owners(viewer: Viewer) -> list[str]:
+    """The tokens of the same: a client whose requests are not all read counts by what the partner opened."""
+    own = [f"o{rights.organisation_id}" for rights in viewer.memberships]
+    clients = [
+        f"o{client.organisation_id}" if client.reads == "all" else f"p{client.partner.organisation_id}"
+        for client in viewer.clients
+    ]
+    return list(dict.fromkeys([*own, *clients]))
 
 
 def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
@@ -220,6 +239,8 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
     if asked.organisation:
         named = Organisation.select(Organisation.id).where(Organisation.slug == asked.organisation)
         query = query.where(Ticket.organisation == named)
+    if asked.place:
+        query = query.where(Ticket.organisation == asked.place)
     if asked.q:
         tokens = _tokens(viewer, asked.list)
         ids = search.matching_ids(asked.q, belongs=tokens, with_notes=viewer.is_agent, limit=SEARCH_CAP)
@@ -302,7 +323,7 @@ def find(viewer: Viewer, asked: Asked) -> Page:
         total = _count(_narrow(_of_list(viewer, asked.list), viewer, asked).select(Ticket.id).limit(cap + 1))
         whole = _narrow(_of_list(viewer, asked.list), viewer, replace(asked, status="all"))
         return Page(*_cut_by_status(viewer, [whole], by_status, asked, size), total, cap)
-    if asked.q or asked.label or asked.organisation or asked.after or asked.before:
+    if asked.q or asked.label or asked.organisation or asked.place or asked.after or asked.before:
         query = _narrow(_of_list(viewer, asked.list), viewer, asked)
         total = _count(query.select(Ticket.id).limit(cap + 1))
         rows, newer, older = _cut(viewer, query, asked, size)
@@ -727,7 +748,7 @@ def _everywhere(viewer: Viewer) -> list[str]:
     return [
         f"r{viewer.id}",
         f"c{viewer.id}",
-        *(f"o{rights.organisation_id}" for rights in viewer.memberships),
+        *_owners(viewer),
     ]
 
 
@@ -750,7 +771,7 @@ def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
     Half of the telling words must be shared, and two at least unless the subject has only one. Three queries.
     """
     sought = search.telling(subject)
-    owners = [f"o{rights.organisation_id}" for rights in viewer.memberships]
+    owners = _owners(viewer)
     if not sought or not owners:
         return []
     ids = search.matching_ids(" ".join(sought), belongs=owners, any_word=True, limit=LOOK_ALIKES_READ)

@@ -65,6 +65,8 @@ ALWAYS = frozenset(
         "registration-waiting",
         # A question that only administrators can answer, once a year.
         "contacts-review",
+        # Who acts for an organisation is told to its administrators at once.
+        "partner-link",
         "reminder",
         "kept-open",
         "closed",

@@ -47,6 +47,9 @@ class Place:
     administrators: list[str] = field(default_factory=list)
     # (key, name) of those to whom a request can be shown by name, the viewer left out.
     members: list[tuple[int, str]] = field(default_factory=list)
+    # The organisation through which the viewer acts, for a client of it; the form names nobody of the client (ACC-18).
+    partner_id: int | None = None
+    partner_name: str = ""
 
 
 class Occasion:
@@ -118,7 +121,14 @@ def places(viewer: Viewer) -> list[Place]:
         return []
     manager = Person.alias()
     found = {
-        row.id: Place(row.id, row.name, row, row.account_manager.full_name if row.account_manager else "")
+        row.id: Place(
+            row.id,
+            row.name,
+            row,
+            row.account_manager.full_name if row.account_manager else "",
+            partner_id=rights_of[row.id].partner_id,
+            partner_name=rights_of[row.id].partner_name,
+        )
         for row in Organisation.select(Organisation, manager)
         .join(manager, JOIN.LEFT_OUTER, on=(Organisation.account_manager == manager.id))
         .where(Organisation.id.in_(list(rights_of)))
@@ -128,7 +138,7 @@ def places(viewer: Viewer) -> list[Place]:
         Membership.select(Membership, Person)
         .join(Person, on=(Membership.person == Person.id))
         .where(
-            Membership.organisation.in_(list(found)),
+            Membership.organisation.in_([key for key, place in found.items() if place.partner_id is None]),
             Membership.removed_at.is_null(),
             Person.is_active,
         )

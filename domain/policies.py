@@ -25,6 +25,8 @@ from models import (
     Membership,
     Organisation,
     Participant,
+    PartnerLink,
+    PartnerOpening,
     Person,
     Ticket,
 )
@@ -48,6 +50,35 @@ class Rights:
     can_open: bool
     can_see_all: bool
     can_answer: bool
+    # The organisation through which one acts, when these are rights in a client of it (ACC-18).
+    partner_id: int | None = None
+    partner_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An organisation for which one's own acts, by a link as it is now (ACC-18).
+
+    `partner`: one's rights in the organisation that acts. `reads`: "opened", what the partner opened, or "all".
+    """
+
+    organisation_id: int
+    organisation_name: str
+    may_open: bool
+    reads: str
+    partner: Rights
+
+    @property
+    def rights(self) -> Rights:
+        """What one may do for the client: as in the organisation that acts for it, and never more than a contact."""
+        return replace(
+            self.partner,
+            organisation_id=self.organisation_id,
+            organisation_name=self.organisation_name,
+            role="partner",
+            partner_id=self.partner.organisation_id,
+            partner_name=self.partner.organisation_name,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +109,8 @@ class Viewer:
     is_active: bool
     email_verified: bool
     memberships: tuple[Rights, ...] = ()
+    # The clients of one's own organisations: never those of a client, which is nobody's own (ACC-18).
+    clients: tuple[Client, ...] = ()
     # Set when an admin sees the portal as this person does, and once more when that has just ended, on the admin.
     viewing: Viewing | None = None
 
@@ -131,11 +164,18 @@ class Viewer:
 
     @property
     def opens_for(self) -> tuple[Rights, ...]:
-        """The organisations for which this person may open requests."""
+        """The organisations for which this person may open requests: one's own, then their clients (ACC-18)."""
         who = settings.get("who_may_open")
         if self.is_staff or not self.is_active:
             return ()
-        return tuple(rights for rights in self.memberships if who != "approved" or rights.can_open)
+        own = tuple(rights for rights in self.memberships if who != "approved" or rights.can_open)
+        if not self.clients:
+            return own
+        found = {rights.organisation_id: rights for rights in own}
+        for client in self.clients:
+            if client.may_open and (who != "approved" or client.partner.can_open):
+                found.setdefault(client.organisation_id, client.rights)
+        return tuple(found.values())
 
     @property
     def reads_charts(self) -> bool:
@@ -148,6 +188,7 @@ class Viewer:
         return tuple(rights for rights in self.memberships if rights.role == "administrator")
 
 
+_Client = Organisation.alias("client")
 _PERSON_COLUMNS = (
     Person.id,
     Person.full_name,
@@ -165,11 +206,24 @@ _PERSON_COLUMNS = (
     Membership.can_open,
     Membership.can_see_all,
     Membership.can_answer,
+    PartnerLink.client,
+    _Client.name,
+    PartnerLink.may_open,
+    PartnerLink.reads,
+    PartnerLink.until,
 )
 
 
+def standing_links() -> Any:
+    """The condition of a link between organisations that has begun and was not ended (ACC-18)."""
+    return PartnerLink.begun_at.is_null(False) & PartnerLink.ended_at.is_null()
+
+
 def viewer_query() -> ModelSelect:
-    """Persons joined with their living memberships: one row for each membership, at least one for each person."""
+    """Persons joined with their living memberships, and those with the clients of their organisations.
+
+    One row for each membership and each client of it, at least one for each person.
+    """
     return (
         Person.select(*_PERSON_COLUMNS)
         .join(
@@ -182,15 +236,42 @@ def viewer_query() -> ModelSelect:
             JOIN.LEFT_OUTER,
             on=((Organisation.id == Membership.organisation) & (Organisation.is_active == True)),  # noqa: E712
         )
-        .order_by(Membership.id)
+        .join(
+            PartnerLink,
+            JOIN.LEFT_OUTER,
+            on=((PartnerLink.partner == Organisation.id) & standing_links()),
+        )
+        .join(
+            _Client,
+            JOIN.LEFT_OUTER,
+            on=((_Client.id == PartnerLink.client) & (_Client.is_active == True)),  # noqa: E712
+        )
+        .order_by(Membership.id, PartnerLink.id)
     )
 
 
-def viewer_from_rows(rows: list[tuple[Any, ...]]) -> Viewer | None:
-    """Make a viewer of the rows of viewer_query() for one person, as tuples; None when there are none."""
+def viewer_from_rows(rows: list[tuple[Any, ...]], now: datetime | None = None) -> Viewer | None:
+    """Make a viewer of the rows of viewer_query() for one person, as tuples; None when there are none.
+
+    Arguments: now, aware UTC, at which links between organisations must not be over; without it those count that no
+    verb and no job has ended yet.
+    """
     if not rows:
         return None
     first = rows[0]
+    own: dict[int, Rights] = {}
+    clients = []
+    moment = PartnerLink.until.python_value
+    for row in rows:
+        if row[10] is None or row[11] is None:
+            continue
+        rights = own.setdefault(
+            row[10], Rights(row[10], row[11], row[12], bool(row[13]), bool(row[14]), bool(row[15]))
+        )
+        if row[17] is None:
+            continue
+        if now is None or row[20] is None or now < moment(row[20]):
+            clients.append(Client(row[16], row[17], bool(row[18]), row[19], rights))
     return Viewer(
         id=first[0],
         full_name=first[1],
@@ -202,21 +283,22 @@ def viewer_from_rows(rows: list[tuple[Any, ...]]) -> Viewer | None:
         is_supervisor=bool(first[7]),
         is_active=bool(first[8]),
         email_verified=first[9] is not None,
-        memberships=tuple(
-            Rights(row[10], row[11], row[12], bool(row[13]), bool(row[14]), bool(row[15]))
-            for row in rows
-            if row[10] is not None and row[11] is not None
-        ),
+        memberships=tuple(own.values()),
+        clients=tuple(clients),
     )
 
 
-def load_viewer(person_id: int) -> Viewer | None:
-    """The person with this key and their rights as they are now, or None. One query."""
+def load_viewer(person_id: int, now: datetime | None = None) -> Viewer | None:
+    """The person with this key and their rights as they are now, or None. One query.
+
+    Arguments: as viewer_from_rows().
+    """
     this = statements.stand_in(0)
     return viewer_from_rows(
         statements.tuples(
             "policies.viewer", lambda: viewer_query().where(Person.id == this), {this: person_id}
-        )
+        ),
+        now,
     )
 
 
@@ -224,8 +306,9 @@ def visible_tickets(viewer: Viewer | None) -> ModelSelect:
     """The requests this person may know of (ACC-3, VIEW-1, VIEW-5, VIEW-13): the only start of such a query.
 
     Agents see all. An account manager sees what was shared, in the organisations managed. A customer sees
-    own requests, those with an audience that includes them, and those where they are in CC, collaborator or
-    named reader. "Only me" hides from colleagues, never from the organisation's administrators.
+    own requests, those with an audience that includes them, those where they are in CC, collaborator or
+    named reader, and those of the clients of their organisation as far as the link allows (ACC-18).
+    "Only me" hides from colleagues, never from the organisation's administrators.
     """
     query = Ticket.select()
     if viewer is None or not viewer.is_active:
@@ -301,6 +384,36 @@ def _in_read(viewer: Viewer) -> Any:
     )
 
 
+def _opened_by(partner_ids: list[int]) -> Any:
+    """The condition that a request was opened by the people of one of these partners."""
+    return Ticket.id.in_(
+        PartnerOpening.select(PartnerOpening.ticket).where(PartnerOpening.partner.in_(partner_ids))
+    )
+
+
+def _opened_for(clients: list[Client]) -> Any:
+    """The condition that a request belongs to one of these clients and came through its partner."""
+    of_partner: dict[int, list[int]] = {}
+    for client in clients:
+        of_partner.setdefault(client.partner.organisation_id, []).append(client.organisation_id)
+    found = [
+        Ticket.organisation.in_(keys) & _opened_by([partner_id]) for partner_id, keys in of_partner.items()
+    ]
+    return reduce(or_, found) if found else False
+
+
+def _came_through(viewer: Viewer) -> Any:
+    return _opened_for(list(viewer.clients))
+
+
+def _read_for_clients(viewer: Viewer) -> Any:
+    reading = [client for client in viewer.clients if reads_all(client.partner)]
+    whole = _in([client.organisation_id for client in reading if client.reads == "all"])
+    opened = _opened_for([client for client in reading if client.reads != "all"])
+    found = [condition for condition in (whole, opened) if condition is not False]
+    return reduce(or_, found) if found else False
+
+
 # Every way to know of a request; one that is open is enough. visible_tickets() and the page that explains
 # (explaining.py) are both made of this table.
 WAYS: tuple[Way, ...] = (
@@ -340,6 +453,24 @@ WAYS: tuple[Way, ...] = (
             ("open", lambda viewer: Ticket.audience == "organisation"),
         ),
     ),
+    # Whoever opened it for a client keeps it as long as the link stands; colleagues of theirs read what the link
+    # allows, and never what is not open to the whole organisation, its administrators included (ACC-18).
+    Way(
+        "partner_requester",
+        (
+            ("customer", _is_customer),
+            ("requester", lambda viewer: Ticket.requester == viewer.id),
+            ("acts_for", _came_through),
+        ),
+    ),
+    Way(
+        "partner",
+        (
+            ("customer", _is_customer),
+            ("reads_clients", _read_for_clients),
+            ("open", lambda viewer: Ticket.audience == "organisation"),
+        ),
+    ),
 )
 
 
@@ -350,6 +481,10 @@ def managed_by(viewer: Viewer) -> list[int]:
     """The organisations whose account manager this person is. One query."""
     managed = Organisation.select(Organisation.id).where(Organisation.account_manager == viewer.id)
     return [organisation_id for (organisation_id,) in managed.tuples()]
+
+
+# Stand-ins of clients begin here: pages have their own from 100 on.
+_CLIENTS = 10_000
 
 
 def with_stand_ins(viewer: Viewer) -> tuple[Viewer, dict[Any, Any]]:
@@ -363,6 +498,16 @@ def with_stand_ins(viewer: Viewer) -> tuple[Viewer, dict[Any, Any]]:
         key = statements.stand_in(place)
         given[key] = rights.organisation_id
         memberships.append(replace(rights, organisation_id=key, organisation_name=""))
+    own = dict(zip((rights.organisation_id for rights in viewer.memberships), memberships, strict=True))
+    clients = []
+    for place, client in enumerate(viewer.clients, 1 + len(memberships)):
+        key = statements.stand_in(_CLIENTS + place)
+        given[key] = client.organisation_id
+        clients.append(
+            replace(
+                client, organisation_id=key, organisation_name="", partner=own[client.partner.organisation_id]
+            )
+        )
     anybody = replace(
         viewer,
         id=statements.stand_in(0),
@@ -372,6 +517,7 @@ def with_stand_ins(viewer: Viewer) -> tuple[Viewer, dict[Any, Any]]:
         language="",
         time_zone="",
         memberships=tuple(memberships),
+        clients=tuple(clients),
     )
     return anybody, given
 
@@ -431,6 +577,45 @@ def rights_in(viewer: Viewer, organisation_id: int) -> Rights | None:
     return None
 
 
+def acts_for(viewer: Viewer, ticket: Ticket) -> Rights | None:
+    """The rights by which a partner's people act on a request that came through their organisation (ACC-18).
+
+    None once the link is over, for requests that the client opened itself, and for everybody else. One query for those
+    whose organisation acts for this client, none for all others.
+    """
+    here = [client for client in viewer.clients if client.organisation_id == ticket.organisation_id]
+    if not here:
+        return None
+    opening = PartnerOpening.select(PartnerOpening.partner).where(PartnerOpening.ticket == ticket.id)
+    partner_id = opening.tuples().first()
+    return next((client.rights for client in here if (client.partner.organisation_id,) == partner_id), None)
+
+
+def partner_of(ticket: Ticket, now: datetime) -> int | None:
+    """The partner through which a request came, as long as its link stands (ACC-18); None without one. One query.
+
+    Arguments: now, aware UTC.
+    """
+    row = (
+        PartnerOpening.select(PartnerOpening.partner)
+        .join(PartnerLink, on=(PartnerLink.partner == PartnerOpening.partner))
+        .where(
+            (PartnerOpening.ticket == ticket.id)
+            & (PartnerLink.client == ticket.organisation_id)
+            & standing_links()
+            & (PartnerLink.until.is_null() | (PartnerLink.until > now))
+        )
+        .tuples()
+        .first()
+    )
+    return row[0] if row is not None else None
+
+
+def rights_on(viewer: Viewer, ticket: Ticket) -> Rights | None:
+    """The rights of a person on one request: in its organisation, or as one of the partner that opened it."""
+    return rights_in(viewer, ticket.organisation_id) or acts_for(viewer, ticket)
+
+
 def participates(viewer: Viewer, ticket: Ticket) -> bool:
     """True when the person is in CC or a collaborator of this request, with a proven address."""
     return (
@@ -451,7 +636,7 @@ def may_answer(viewer: Viewer | None, ticket: Ticket) -> bool:
         return False
     if viewer.is_staff:
         return viewer.is_agent
-    rights = rights_in(viewer, ticket.organisation_id)
+    rights = rights_on(viewer, ticket)
     if rights and (ticket.requester_id == viewer.id or (completes_all(rights) and can_see(viewer, ticket))):
         return True
     return participates(viewer, ticket)
@@ -543,7 +728,7 @@ def may_contest(viewer: Viewer | None, ticket: Ticket) -> bool:
 
 
 def _speaks_for(viewer: Viewer, ticket: Ticket) -> bool:
-    rights = rights_in(viewer, ticket.organisation_id)
+    rights = rights_on(viewer, ticket)
     return rights is not None and (
         ticket.requester_id == viewer.id or (completes_all(rights) and can_see(viewer, ticket))
     )
@@ -556,6 +741,11 @@ def can_open_for(viewer: Viewer | None, organisation_id: int) -> bool:
     )
 
 
+def opens_through(viewer: Viewer, organisation_id: int) -> int | None:
+    """The partner through which this person would open a request for an organisation; None for one of their own."""
+    return next((r.partner_id for r in viewer.opens_for if r.organisation_id == organisation_id), None)
+
+
 def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int) -> bool:
     """True for oneself, and for an organisation's administrator who chooses a living member of it (REQ-2)."""
     if not can_open_for(viewer, organisation_id):
@@ -563,6 +753,7 @@ def can_open_in_name_of(viewer: Viewer, organisation_id: int, requester_id: int)
     if viewer.id == requester_id:
         return True
     rights = rights_in(viewer, organisation_id)
+    # Nobody opens in the name of the people of a client (ACC-18).
     if rights is None or rights.role != "administrator":
         return False
     return (

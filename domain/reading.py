@@ -17,6 +17,8 @@ from models import (
     NamedPerson,
     Organisation,
     Participant,
+    PartnerLink,
+    PartnerOpening,
     Person,
     Product,
     ReadMark,
@@ -34,6 +36,7 @@ _Requester = Person.alias("requester")
 _Assignee = Person.alias("assignee")
 _OpenedBy = Person.alias("opened_by")
 _Manager = Person.alias("manager")
+_Partner = Organisation.alias("partner")
 
 
 @dataclass
@@ -101,6 +104,13 @@ def _load(viewer: Viewer) -> ModelSelect:
             Product,
             # How far this person has read it: unread.py compares it with the thread (VIEW-16).
             fn.COALESCE(TicketRead.message_id, ReadMark.message_id).alias("seen_to"),
+            # The partner that opened it, and whether its organisation is a client of any (ACC-18).
+            fn.COALESCE(_Partner.name, "").alias("partner_name"),
+            fn.EXISTS(
+                PartnerLink.select(PartnerLink.id).where(
+                    (PartnerLink.client == Ticket.organisation) & policies.standing_links()
+                )
+            ).alias("has_partners"),
         )
         .join(Organisation, on=(Ticket.organisation == Organisation.id))
         .join(
@@ -119,6 +129,9 @@ def _load(viewer: Viewer) -> ModelSelect:
         .join(Team, JOIN.LEFT_OUTER, on=(Ticket.team == Team.id))
         .switch(Ticket)
         .join(Product, JOIN.LEFT_OUTER, on=(Ticket.product == Product.id))
+        .switch(Ticket)
+        .join(PartnerOpening, JOIN.LEFT_OUTER, on=(PartnerOpening.ticket == Ticket.id), attr="opening")
+        .join(_Partner, JOIN.LEFT_OUTER, on=(PartnerOpening.partner == _Partner.id), attr="partner")
         .switch(Ticket)
         .join(ReadMark, JOIN.LEFT_OUTER, on=(ReadMark.person == viewer.id), attr="mark")
         .switch(Ticket)

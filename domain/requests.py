@@ -33,6 +33,7 @@ from models import (
     Message,
     NamedPerson,
     Participant,
+    PartnerOpening,
     Portal,
     Product,
     Scale,
@@ -242,13 +243,16 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             follow_up_of=parent.id if parent else None,
             idempotency_key=submission.idempotency_key,
         )
+        partner_id = policies.opens_through(by, submission.organisation_id)
+        if partner_id is not None:
+            PartnerOpening.create(ticket=ticket.id, partner=partner_id)
         files.claim(submission.attachment_keys, ticket, message, by)
         for person in submission.named_people:
             NamedPerson.create(ticket=ticket.id, **person)
         if submission.licence is not None:
             LicenceRequest.create(ticket=ticket.id, organisation=ticket.organisation_id, **submission.licence)
         for address in submission.cc:
-            email = conversation.check_cc(address, ticket.organisation_id, by)
+            email = conversation.check_cc(address, ticket.organisation_id, by, partner_id=partner_id)
             conversation.put_in_cc(ticket, email, by, now)
         # Nobody named is nobody who reads it but its requester and the administrators: the form asks for somebody.
         for person_id in dict.fromkeys(submission.audience_people) if submission.audience == "people" else ():

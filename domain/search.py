@@ -1,7 +1,7 @@
 """Full text of requests and articles: the indexes, and finding inside what a person may see.
 
 The words are folded and stemmed here, the same way for SQLite (FTS5) and PostgreSQL (tsvector), so that both
-answer alike. Each row also carries who it belongs to (o12 organisation, r45 requester, c46 in copy), so
+answer alike. Each row also carries who it belongs to (o12 organisation, r45 requester, c46 in copy, p13 partner), so
 that a common word in a small organisation stays cheap at a million requests.
 """
 
@@ -15,7 +15,7 @@ from functools import lru_cache
 import snowballstemmer
 
 from domain import files
-from models import Article, Idea, Message, Participant, Ticket, TicketEvent, db, is_sqlite
+from models import Article, Idea, Message, Participant, PartnerOpening, Ticket, TicketEvent, db, is_sqlite
 
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "’": "'"})
 _WORD = re.compile(r"[a-z0-9]+")
@@ -176,7 +176,15 @@ def index_ticket(ticket_id: int) -> None:
         .where((Participant.ticket == ticket_id) & Participant.person.is_null(False))
         .tuples()
     )
-    belongs = [f"o{organisation_id}", f"r{requester_id}", *(f"c{person_id}" for (person_id,) in people)]
+    partners = (
+        PartnerOpening.select(PartnerOpening.partner).where(PartnerOpening.ticket == ticket_id).tuples()
+    )
+    belongs = [
+        f"o{organisation_id}",
+        f"r{requester_id}",
+        *(f"c{person_id}" for (person_id,) in people),
+        *(f"p{partner_id}" for (partner_id,) in partners),
+    ]
     store(ticket_id, words(" ".join(public)), words(" ".join(internal)), belongs)
 
 

@@ -14,7 +14,18 @@ from peewee import IntegrityError
 
 from domain import audit, catalogue, deletion, files, joining, lifecycle, notifications, requests
 from domain.refusals import Invalid, Missing, NotNow
-from models import Attachment, Membership, Message, Participant, Person, Redaction, RequestForm, Ticket, db
+from models import (
+    Attachment,
+    Membership,
+    Message,
+    Participant,
+    PartnerOpening,
+    Person,
+    Redaction,
+    RequestForm,
+    Ticket,
+    db,
+)
 
 if TYPE_CHECKING:
     from domain.files import Store, StoredFile
@@ -215,6 +226,9 @@ def _split(
         split_of=ticket.id,
         idempotency_key=idempotency_key,
     )
+    # What came through a partner stays one of those that it opened (ACC-18).
+    for opening in PartnerOpening.select().where(PartnerOpening.ticket == ticket.id):
+        PartnerOpening.create(ticket=made.id, partner=opening.partner_id)
     _bring_people(ticket, made, requester, by, now, with_cc)
     requests.announce(made, described, by, now, digest=digest, split_of=ticket.number)
     event = audit.record_event(ticket, "ticket:split", by, now, number=made.number, of_message=message.id)

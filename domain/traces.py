@@ -39,6 +39,7 @@ from models import (
     Organisation,
     OutboxMessage,
     Participant,
+    PartnerLink,
     Person,
     PriorityContest,
     Redaction,
@@ -81,6 +82,7 @@ COLUMNS: dict[Any, tuple[str, ...]] = {
     ContactImport: ("file_name", "reason", "ignored"),
     ContactImportLine: ("cells", "data"),
     Erasure: ("reason",),
+    PartnerLink: ("note", "end_reason"),
 }
 # Of these columns two rows may not say the same: a row that would is deleted, it counts nothing by itself.
 ALONE = (SearchMiss,)

@@ -90,7 +90,7 @@ def through(session_id: int, owner: Viewer, person_id: int, until: datetime, now
     Arguments: owner, to whom the session belongs; person_id, who is seen; until, when it ends by itself.
     Returns the owner, with why it is over, when it may go on no longer: it is ended and recorded then.
     """
-    person = load_viewer(person_id)
+    person = load_viewer(person_id, now)
     if not owner.is_admin:
         over = "rights"
     elif now >= until:

@@ -53,9 +53,7 @@ class RequestFields(FlaskForm):
 
     organisation = OneOf(
         _l("For which organisation"),
-        choices=lambda form, field: [
-            SelectChoice(str(place.id), place.name) for place in form.occasion.places
-        ],
+        choices=lambda form, field: form.organisations(),
     )
     on_behalf_of = OneOf(_l("On behalf of"), choices=lambda form, field: list(form.requesters()))
     reason = Lines(
@@ -171,6 +169,23 @@ class RequestFields(FlaskForm):
                 gettext("The text has changed since you opened this page: read it again, then tick the box.")
             )
 
+    # ---- For whom --------------------------------------------------------------------------------------
+
+    @property
+    def for_clients(self) -> bool:
+        """Whether some of the organisations are clients of the viewer's own (ACC-18)."""
+        return any(place.partner_id is not None for place in self.occasion.places)
+
+    def organisations(self) -> list[SelectChoice]:
+        """For which organisations the viewer may open requests: their own, then apart those that theirs acts for."""
+        if not self.for_clients:
+            return [SelectChoice(str(place.id), place.name) for place in self.occasion.places]
+        own, clients = gettext("Your organisations"), gettext("Clients")
+        return [
+            SelectChoice(str(place.id), place.name, optgroup=own if place.partner_id is None else clients)
+            for place in self.occasion.places
+        ]
+
     # ---- Who asks --------------------------------------------------------------------------------------
 
     def requesters(self) -> Iterator[SelectChoice]:
@@ -191,13 +206,20 @@ class RequestFields(FlaskForm):
             for key, name in place.members
         ]
 
+    def validate_audience(self, field: OneOfFew) -> None:
+        """Nobody of a client is named by a partner, who is not told their names (ACC-18)."""
+        if field.data == "people" and self.place is not None and self.place.partner_id is not None:
+            raise ValidationError(
+                gettext("The people of a client cannot be named here. Choose another answer.")
+            )
+
     def validate_audience_people(self, field: AnyOf) -> None:
         """Somebody must be named when named people are to read it; otherwise the names do not count."""
         if self.audience.data != "people" or self.place is None:
             return
         known = {str(key) for key, _name in self.place.members}
         field.data = [key for key in field.data or () if key in known]
-        if not field.data:
+        if not field.data and self.place.partner_id is None:
             raise ValidationError(gettext("Choose at least one colleague, or another answer above."))
 
     @property
@@ -227,7 +249,11 @@ class RequestFields(FlaskForm):
         good = []
         for address in addresses if place else ():
             try:
-                good.append(conversation.check_cc(address, place.id, self.occasion.viewer))
+                good.append(
+                    conversation.check_cc(
+                        address, place.id, self.occasion.viewer, partner_id=place.partner_id
+                    )
+                )
             except Invalid as refusal:
                 field.errors.append(presenters.refusal(refusal))
         field.addresses = tuple(dict.fromkeys(good))

@@ -187,6 +187,8 @@ TABLE: list[tuple[str, str, str, dict[str, str], str]] = [
     ("contacts.remove", "GET", "/organisation/contacts/{charlie}/removal", {}, "303 404 404 404 404 404 404 200"),
     ("contacts.remove", "POST", "/organisation/contacts/{alice}/removal", {"reason": "Partie."}, "303 404 404 303 404 404 404 303"),
     ("contacts.remove", "POST", "/organisation/contacts/{charlie}/removal", {"reason": "Parti."}, "303 404 404 404 404 404 404 303"),
+    # The organisations that act for one's own, and its clients
+    ("partners.index", "GET", "/organisation/partners", {}, "303 200 200 200 200 403 403 403"),
     ("contacts.confirm", "POST", "/organisation/contacts/confirmation", {"seen": "x"}, "303 403 403 303 403 403 403 403"),
     # Opening a request
     ("catalogue.index", "GET", "/catalogue", {}, "303 200 200 200 200 200 200 200"),
@@ -519,6 +521,7 @@ ADMIN_TABLES: dict[str, str] = {
     "membership": "list details new edit",
     "person": "list details new edit",
     "ticket": "list details edit",
+    "partnerlink": "list details new edit",
     "contactimport": "list details new",
     "contactreview": "list details",
     "licencerequest": "list details edit",

@@ -112,6 +112,7 @@ STAY: dict[str, str] = {
         "of the vendor, under the mark",
     ),
     **dict.fromkeys(("ArticleVote", "IdeaVote", "Idea", "IdeaComment"), "counted by others, under the mark"),
+    "PartnerLink": "who set it and who ended it, under the mark",
     "Organisation": "whose account manager the person was: nobody from then on",
     "ContactImport": "what an admin brought in, under the mark",
     "Consent": "proves what was lawful, under the mark",

@@ -49,6 +49,7 @@ def test_the_table_names_each_job_once_with_what_it_is_for():
         "imports",
         "retention",
         "contact-reviews",
+        "partners",
         "digest",
         "satisfaction",
     ]

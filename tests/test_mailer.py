@@ -29,6 +29,7 @@ from domain import (
     lifecycle,
     mail_choices,
     notifications,
+    partners,
     redaction,
     satisfaction,
     second_step,
@@ -214,6 +215,8 @@ def rows_of_every_mail(counter):
         Organisation.id == counter.acme.id
     ).execute()
     contact_reviews.sweep(NOW)
+    reseller = Organisation.create(name="Relais Sud", slug="relais", created_at=NOW)
+    partners.link(reseller.id, counter.acme.id, None, NOW, reads="all", note="Contrat de revente.")
     for template in ("account-locked", "registration-waiting"):
         notifications.enqueue(
             template, source="account:2", now=NOW, person=counter.root, person_id=counter.dana.id

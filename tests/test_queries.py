@@ -36,6 +36,7 @@ CUSTOMER = {
     "/tickets/{n}/mails": 4,
     "/account": 4,
     "/account/mobile": 5,
+    "/organisation/partners": 3,
     "/account/notifications": 3,
     "/account/sessions": 4,
     "/help": 4,
@@ -73,10 +74,11 @@ DESK = {
     "/desk/incidents/new": 3,
 }
 ADMIN = {
-    "/admin/": 54,
+    "/admin/": 55,
     "/desk/satisfaction": 5,
     "/admin/organisation/": 6,
     "/admin/membership/": 5,
+    "/admin/partnerlink/": 5,
     "/admin/person/": 5,
     "/admin/contactimport/": 4,
     "/admin/contactreview/": 4,

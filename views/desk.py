@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -24,6 +25,7 @@ from domain import (
     lifecycle,
     lists,
     mail_log,
+    partners,
     policies,
     reading,
     status_page,
@@ -407,6 +409,7 @@ def page(
                 (presenters.localized(question, "name"), presenters.localized(answer, "text"))
                 for question, answer in facts.about
             ],
+            partners=_partners(ticket, now),
             open_count=presenters.capped_count(facts.open_requests, lists.QUEUE_COUNT_CAP),
             open_more=facts.open_requests > 1,
             organisation_url=_address(
@@ -821,3 +824,14 @@ def remove_cc(number: str, participant: int) -> ResponseReturnValue:
     conversation.remove_cc(ticket, participant, current.viewer(), current.now())
     flash(_("This address gets no more answers."), "success")
     return back(ticket)
+
+
+def _partners(ticket: Ticket, now: datetime) -> list[str]:
+    """The organisations that act for the customer, a line each (ACC-18). No query where none does."""
+    if not ticket.has_partners:
+        return []
+    return [
+        presenters.partner_line(link)
+        for link in partners.of_organisations([ticket.organisation_id], now)
+        if link.client_id == ticket.organisation_id and partners.state(link, now) == "standing"
+    ]

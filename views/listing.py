@@ -43,7 +43,7 @@ def label(name: str) -> str:
 
 def offered(viewer: Any) -> tuple[str, ...]:
     """The columns that say something to this person: the organisation only to those who read several."""
-    several = viewer.is_staff or len(viewer.memberships) > 1
+    several = viewer.is_staff or len(viewer.memberships) > 1 or bool(viewer.clients)
     return tuple(name for name in columns.COLUMNS if name != "organisation" or several)
 
 

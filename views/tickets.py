@@ -77,6 +77,7 @@ def address(endpoint: str, asked: lists.Asked, **changes: str) -> str:
         "form": asked.form,
         "category": asked.category,
         "kind": asked.kind,
+        "organisation": str(asked.place or ""),
         "q": asked.q,
         "sort": asked.sort,
         **changes,
@@ -111,7 +112,16 @@ def asked_list(viewer: Any) -> lists.Asked:
     wanted = asked(request.args, "organisation" if viewer.staff_role == "account_manager" else "mine")
     if wanted.column not in lists.sorts_of(viewer, wanted.list):
         wanted = replace(wanted, sort=lists.DEFAULT_SORT)
+    place = request.args.get("organisation", "")
+    if place in {str(key) for key in _places(viewer)}:
+        wanted = replace(wanted, place=int(place))
     return wanted
+
+
+def _places(viewer: Any) -> dict[int, str]:
+    """The organisations among which a customer narrows a list, with their names: none for those who read only one."""
+    found = {} if viewer.is_staff else lists.places_of(viewer)
+    return found if len(found) > 1 else {}
 
 
 @blueprint.get("/tickets")
@@ -149,7 +159,9 @@ def index() -> ResponseReturnValue:
         tabs=_tabs(viewer, wanted),
         said=said_of(page),
         selects=(selects := _selects(wanted, viewer, forms, kinds, categories)),
-        narrowed=_narrowed(wanted, forms, kinds, presenters.statuses(viewer.is_staff), selects[0]["options"]),
+        narrowed=_narrowed(
+            wanted, forms, kinds, presenters.statuses(viewer.is_staff), selects[0]["options"], _places(viewer)
+        ),
         newer=address("tickets.index", wanted, before=page.newer) if page.newer else None,
         older=address("tickets.index", wanted, after=page.older) if page.older else None,
         address=lambda **changes: address("tickets.index", wanted, **changes),
@@ -164,8 +176,16 @@ def _selects(
 ) -> list[dict[str, Any]]:
     """The filters above a list."""
     said = _filter_words(presenters.language(), viewer.is_staff)
+    places = _places(viewer) if wanted.list != "mine" or viewer.clients else {}
+    of_place = {
+        "name": "organisation",
+        "label": said["organisation"],
+        "options": [("", said["organisations"]), *((str(key), name) for key, name in places.items())],
+        "value": str(wanted.place or ""),
+    }
     return [
         {"name": "status", "label": said["status"], "options": said["statuses"], "value": wanted.status},
+        *([of_place] if places else []),
         {
             "name": "kind",
             "label": said["kind"],
@@ -204,11 +224,18 @@ def _filter_words(_language: str, for_team: bool) -> dict[str, Any]:
         "categories": _("All categories"),
         "form": _("Form"),
         "forms": _("All forms"),
+        "organisation": _("Organisation"),
+        "organisations": _("All organisations"),
     }
 
 
 def _narrowed(
-    wanted: lists.Asked, forms: Any, kinds: Any, words: Any, statuses: list[tuple[str, str]]
+    wanted: lists.Asked,
+    forms: Any,
+    kinds: Any,
+    words: Any,
+    statuses: list[tuple[str, str]],
+    places: dict[int, str],
 ) -> list[dict[str, str]]:
     """What the list leaves out, one mark each, with the address that takes it away."""
     marks = []
@@ -224,6 +251,8 @@ def _narrowed(
         marks.append((_category_name(wanted.category), "category"))
     if wanted.kind:
         marks.append((kinds.get(wanted.kind, wanted.kind), "kind"))
+    if wanted.place in places:
+        marks.append((places[wanted.place], "organisation"))
     return [
         {"label": label, "remove_url": address("tickets.index", wanted, **{name: ""})}
         for label, name in marks
@@ -399,7 +428,7 @@ def contest_place(ticket: Ticket, viewer: Any, events: Any) -> presenters.Contes
 
 
 def _can_join(viewer: Any, ticket: Ticket, read: reading.Reading) -> bool:
-    rights = policies.rights_in(viewer, ticket.organisation_id)
+    rights = policies.rights_on(viewer, ticket)
     return (
         rights is not None
         and policies.completes_all(rights)

@@ -39,6 +39,7 @@ READ = frozenset(
         "licences",
         "listing",
         "pages",
+        "partners",
         "requests",
         "satisfaction",
         "search",

@@ -100,6 +100,7 @@ USUAL = [
 EMPTY = [
     State("home, empty", "/", empty=True),
     State("list, empty", "/tickets?list=mine", empty=True),
+    State("partners and clients, none", "/organisation/partners", CUSTOMERS, empty=True),
     State("copies, empty", "/tickets?list=cc", empty=True),
     State("organisation's list, empty", "/tickets?list=organisation", empty=True),
     State("list, nothing found", "/tickets?q=licorne&status=all"),
@@ -151,6 +152,9 @@ PAGES = [
     State("a consent", "/account/data/consents/{consent}", "c", otherwise=404),
     State("approved contacts", "/organisation/contacts", "o"),
     State("contact, refused", "/organisation/contacts", "o", act=refused("main form:has([name=full_name])")),
+    State("partners and clients", "/organisation/partners", CUSTOMERS),
+    State("request of a partner", "/tickets/{of_partner}", "oar", otherwise=404, act=unfolded),
+    State("who can see it, a partner too", "/tickets/{of_partner}/audience", "oar", otherwise=404),
     State("method that is not taken", "/logout", SIGNED_IN, status=405),
 ]
 DOORS = [
@@ -187,6 +191,11 @@ ADMINISTRATION = [
     State("requests, full", "/admin/ticket/", "r"),
     State("memberships", "/admin/membership/?search=acme", "r"),
     State("organisation, new", "/admin/organisation/new/", "r"),
+    State("partners", "/admin/partnerlink/", "r"),
+    State("partner, new", "/admin/partnerlink/new/", "r"),
+    State("partner, refused", "/admin/partnerlink/new/", "r", act=refused("main form:has([name=partner])")),
+    State("partner", "/admin/partnerlink/details/?id={partner_link}", "r"),
+    State("partner, to change", "/admin/partnerlink/edit/?id={partner_link}", "r"),
     State("lists to confirm", "/admin/contactreview/", "r"),
     State("files of contacts", "/admin/contactimport/", "r"),
     State(
@@ -321,9 +330,13 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         joining,
         lifecycle,
         mail_choices,
+        partners,
+        policies,
         redaction,
+        requests,
         status_page,
     )
+    from domain.requests import Submission
     from models import (
         Consent,
         ContactReview,
@@ -446,6 +459,21 @@ def set_stage(scene: Scene, world: SimpleNamespace) -> dict[str, Any]:
         mailed_at=scene.now,
         times=2,
     )
+    relais, acme = (Organisation.get(Organisation.slug == slug).id for slug in ("relais", "acme"))
+    link = partners.link(
+        relais, acme, scene.viewer("root"), scene.now, reads="all", note="Contrat de revente."
+    )
+    remy = policies.load_viewer(Person.get(Person.email == "remy@relais.example").id)
+    of_partner = requests.submit(
+        Submission(
+            form_slug="question", organisation_id=acme, requester_id=remy.id, summary="Badges d’un site",
+            description="Le site de Nantes reçoit ses badges.", idempotency_key="partner-of-the-stage", consented=True,
+            audience="only_me",
+        ),
+        remy, scene.now,
+    )  # fmt: skip
+    partners.link(acme, Organisation.get(Organisation.slug == "vandelay").id, scene.viewer("root"), scene.now)
+    stage |= {"partner_link": link.id, "of_partner": of_partner.number}
     new = Organisation.create(name="Neuve", slug="neuve", created_at=scene.now)
     for role, who in ROLES.items():
         Person.update(language=LANGUAGES[role]).where(Person.id == getattr(world, who).id).execute()

@@ -34,6 +34,7 @@ from views.admin.ideas import IdeaCommentView, IdeaView
 from views.admin.imports import ContactImportView
 from views.admin.licences import LicenceRequestView
 from views.admin.organisations import MembershipView, OrganisationView
+from views.admin.partners import PartnerLinkView
 from views.admin.people import PersonView
 from views.admin.questions import ProfileQuestionView
 from views.admin.records import AuditEntryView, JobRunView, OutboxMessageView, TextMessageView
@@ -48,6 +49,7 @@ from views.admin.tickets import TicketEventView, TicketView
 VIEWS = (
     OrganisationView,
     MembershipView,
+    PartnerLinkView,
     PersonView,
     ProfileQuestionView,
     IdentityProviderView,

@@ -1041,4 +1041,6 @@ TABLE_WORDS: dict[str, Any] = {
     "Idea": _l("ideas"),
     "HelpLine": _l("telephone lines"),
     "EscalationLine": _l("lines of whom to turn to"),
+    "PartnerLink": _l("partners"),
+    "PartnerOpening": _l("requests"),
 }

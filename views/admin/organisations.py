@@ -155,7 +155,12 @@ class OrganisationView(Rows):
     def detail_links(self, row: Any) -> list[dict[str, Any]]:
         """Its contacts and its requests."""
         url = url_for("admin_ticket.index_view", flt_organisation=row.name)
-        return [*self.row_links(row), {"url": url, "icon": "chat-square-text", "label": _("Requests")}]
+        links = url_for("admin_partnerlink.index_view", search=row.name)
+        return [
+            *self.row_links(row),
+            {"url": url, "icon": "chat-square-text", "label": _("Requests")},
+            {"url": links, "icon": "building", "label": _("Partners and clients")},
+        ]
 
     def before_save(self, form: Any, row: Any, before: Any) -> None:
         """A new one gets its word for addresses; countries are two capitals."""

@@ -42,6 +42,7 @@ JOB_NAMES: dict[str, Any] = {
     "outbox": _l("Sending of mails"),
     "texts": _l("Sending of text messages"),
     "contact-reviews": _l("Lists of contacts to confirm"),
+    "partners": _l("Ends of links between organisations"),
     "imports": _l("Imports of contacts"),
     "digest": _l("News gathered in one mail"),
     "satisfaction": _l("Questions on how it went"),
