@@ -51,6 +51,7 @@ from models import (
     Organisation,
     OutboxMessage,
     Participant,
+    PartnerLink,
     PendingSignIn,
     Person,
     Portal,
@@ -201,6 +202,9 @@ BROKEN: dict[str, list[tuple[type[Table], dict[str, Any]]]] = {
     "viewing_has_reason": [(Viewing, {"reason": ""})],
     "erasure_way_known": [(Erasure, {"way": "forget"})],
     "erasure_mark_record_known": [(ErasureMark, {"record": "message"})],
+    "partner_link_of_two": [(PartnerLink, {"client": SQL("partner_id")})],
+    "partner_link_reads_known": [(PartnerLink, {"reads": "some"})],
+    "partner_link_in_order": [(PartnerLink, {"until": NOW - timedelta(days=1)})],
     "mobile_number_international": [(MobileNumber, {"number": "0612345678"}), (MobileNumber, {"number": ""})],
     "text_message_kind_known": [(TextMessage, {"kind": "news"})],
     "text_message_status_known": [(TextMessage, {"status": "lost"})],
@@ -303,6 +307,9 @@ def rows(world: Any) -> None:
         person=world.charlie, uid="0" * 32, way="erase", erased_at=NOW, entry=AuditEntry.get().id
     )  # fmt: skip
     ErasureMark.create(erasure=erased, record="audit_entry", row=1, stays="0" * 64)
+    PartnerLink.create(
+        partner=world.organisations["acme"], client=world.organisations["globex"], starts_at=NOW, set_at=NOW
+    )
     MobileNumber.create(person=world.alice, number="+33612345678", created_at=NOW, confirmed_at=NOW)
     TextMessage.create(
         source="number:1",

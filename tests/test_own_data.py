@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import models
-from domain import own_data, redaction, requests
+from domain import own_data, pace, redaction
 from domain.refusals import Invalid, NotAllowed, NotNow
 from models import Attachment, AuditEntry, OutboxMessage, Person
 from tests.conftest import NOW
@@ -36,6 +36,7 @@ NOT_IN_THE_FILE = {
     "JoinedRequest": "in the history of its request",
     "MailAction": "hashes of links that were mailed",
     "Organisation": "of the organisation; its account manager is staff",
+    "PartnerLink": "of two organisations; who set it is staff",
     "PendingSignIn": "half a sign-in, for some minutes",
     "ReadMark": "a number: how far lists count as read",
     "Redaction": "in the history of its request",
@@ -219,7 +220,7 @@ def test_ten_times_the_requests_take_little_more_memory(
     scene: Scene, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What grows is the line of each request in the index, not the requests themselves."""
-    monkeypatch.setattr(requests, "_check_pace", lambda by, now: None)
+    monkeypatch.setattr(pace, "check", lambda *row, **names: None)
 
     def peak() -> int:
         class Sink(io.RawIOBase):
