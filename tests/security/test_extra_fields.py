@@ -40,6 +40,8 @@ OWN = {
     "bulk.many": {"status", "assignee", "team", "number", "reason"},
     "session.register": {"organisation"},
     "account.sessions": {"session"},
+    "mobiles.show": {"number"},
+    "mobiles.offer": {"number"},
     "contacts.index": {"role"},
     "contacts.confirm": {"organisation"},
     "requests.new": {"organisation"},
