@@ -240,6 +240,26 @@ def test_both_steps_are_the_same_for_every_kind_of_account(
         assert answers == seen["nobody@acme.example"], name
 
 
+def test_no_account_is_looked_up_before_the_password(
+    steps: PortalClient, world: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    bind(world)
+    page = steps.get("/login")
+    asked: dict[str, list[str]] = {}
+    for name in (ALICE, "nobody@acme.example"):
+        caplog.clear()
+        with caplog.at_level("DEBUG", logger="peewee"):
+            steps.get(steps.send(page, email=name).location)
+        asked[name] = [str(record.args or record.msg) for record in caplog.records if record.name == "peewee"]
+    assert asked[ALICE] == asked["nobody@acme.example"]
+    # The providers, twice: those of the domain, and those with a button. Nobody's account, session or key.
+    assert asked[ALICE] and not any(
+        table in statement
+        for statement in asked[ALICE]
+        for table in ('"person"', '"security_key"', '"membership"')
+    )
+
+
 # ---- "No account yet?" ----------------------------------------------------------------------------------
 
 
