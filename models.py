@@ -718,6 +718,8 @@ class Ticket(Table):
             # "My requests", newest first, with and without a status; what visibility asks stands in the index, so
             # that counting reads nothing else.
             (("requester", "id", "organisation", "audience"), False),
+            # How many somebody sent in a minute, and all that somebody opened, for the file of one's own data.
+            (("opened_by", "id"), False),
             (("requester", "status", "id", "organisation", "audience"), False),
             # "My organisation's", likewise.
             (("organisation", "id", "requester", "audience"), False),

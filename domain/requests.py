@@ -205,7 +205,7 @@ def _submit(submission: Submission, by: Viewer, now: datetime) -> Ticket:
             raise NotAllowed("not-approved")
         if not policies.can_open_in_name_of(by, submission.organisation_id, submission.requester_id):
             raise NotAllowed("not-in-name-of")
-        pace.check(Ticket.requester, by, now, setting="requests_per_minute", refusal="too-many-requests")
+        pace.check(Ticket.opened_by, by, now, setting="requests_per_minute", refusal="too-many-requests")
         if form.asks_consent and not submission.consented:
             raise Invalid("consent-needed", field="consent")
         _check_products(submission)

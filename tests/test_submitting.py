@@ -125,6 +125,15 @@ def test_a_flood_is_slowed_and_a_minute_later_it_goes_on(world: Any) -> None:
     send(world, now=NOW + timedelta(seconds=61))
 
 
+def test_a_flood_counts_for_whoever_sends_and_not_for_the_colleague_it_is_sent_for(world: Any) -> None:
+    settings.put("requests_per_minute", 3, None, NOW)
+    for _ in range(3):
+        send(world, by=world.bob, requester_id=world.alice.id)
+    with pytest.raises(NotNow):
+        send(world, by=world.bob, requester_id=world.alice.id)
+    send(world, by=world.alice)
+
+
 # Consent (REQ-3)
 
 
