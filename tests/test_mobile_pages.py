@@ -105,6 +105,7 @@ def test_never_again_is_kept(client: PortalClient, app: Any, world: Any) -> None
     assert to_offer(client, app) == "/"
     # The profile still takes a number.
     assert 'href="/account/mobile"' in client.get("/account").text
+    assert "numéro de mobile" in client.get("/privacy").text
     assert client.submit("/account/mobile", form="number-form", number=TYPED).status_code == 303
 
 
@@ -119,6 +120,7 @@ def test_nothing_is_offered_without_a_gateway_or_to_who_must_set_up_a_factor(
     texts.use_gateway(None)
     assert to_offer(client, app) == "/"
     assert "/account/mobile" not in client.get("/account").text
+    assert "numéro de mobile" not in client.get("/privacy").text
     assert "envoie pas de SMS" in client.get("/account/mobile").text
 
 

@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 import presenters
-from domain import catalogue, conformity, guidance, retention, settings, telephone
+from domain import catalogue, conformity, guidance, retention, settings, telephone, texts
 from domain.refusals import Invalid, NotNow
 from forms.assistant import AssistantForm
 from forms.desk import offer
@@ -134,6 +134,7 @@ def privacy() -> ResponseReturnValue:
         hours_customer=settings.get("session_hours_customer"),
         hours_staff=settings.get("session_hours_staff"),
         kept=presenters.kept_periods(retention.periods()),
+        texts=texts.gateway() is not None,
     )
 
 
