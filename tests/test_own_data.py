@@ -37,7 +37,6 @@ NOT_IN_THE_FILE = {
     "JoinedRequest": "in the history of its request",
     "MailAction": "hashes of links that were mailed",
     "Organisation": "of the organisation; its account manager is staff",
-    "PartnerLink": "of two organisations; who set it is staff",
     "PendingSignIn": "half a sign-in, for some minutes",
     "ReadMark": "a number: how far lists count as read",
     "Redaction": "in the history of its request",
