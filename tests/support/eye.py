@@ -74,6 +74,11 @@ EXPLAINED = [
     ),
     Unsure(
         "color-contrast",
+        r"note-(flag|attachments).*pseudo element",
+        "the strip at the left edge of an internal note is drawn by one; words stand beside it, on the colour of notes",
+    ),
+    Unsure(
+        "color-contrast",
         'class="(words|nav-link( active)?)".*partially obscured',
         "tabs that do not fit stand in a strip that scrolls by itself; the others of the strip have the same colours",
     ),
