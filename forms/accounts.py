@@ -171,28 +171,6 @@ def zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ").replace("/", " / ")) for name in [*names, "UTC"]]
 
 
-class ProfileForm(FlaskForm):
-    """One's own name, language and time zone (ACC-13)."""
-
-    full_name = Line(
-        _l("Full name"), _l("Give your name."), most=NAME_MAX, render_kw={"autocomplete": "name"}
-    )
-    language = OneOf(
-        _l("Language"),
-        _l("Choose a language."),
-        choices=[("fr", "Français"), ("en", "English")],
-        width="w-sm",
-        description=_l("Of the pages and of the mails."),
-    )
-    time_zone = OneOf(
-        _l("Time zone"),
-        _l("Choose a time zone."),
-        choices=lambda form, field: with_present(field.data),
-        width="w-md",
-        description=_l("Hours and dates are shown in it."),
-    )
-
-
 def with_present(present: str | None) -> list[Any]:
     """The zones to choose from, with the one that a profile has already."""
     from wtforms.fields import SelectChoice
@@ -201,6 +179,38 @@ def with_present(present: str | None) -> list[Any]:
     if present in zoneinfo.available_timezones() and present not in {name for name, _ in known}:
         known = [*known, (str(present), str(present))]
     return [SelectChoice(name, words) for name, words in known]
+
+
+def language_field() -> Any:
+    """The language of somebody's pages and mails."""
+    return OneOf(
+        _l("Language"),
+        _l("Choose a language."),
+        choices=[("fr", "Français"), ("en", "English")],
+        width="w-sm",
+        description=_l("Of the pages and of the mails."),
+    )
+
+
+def zone_field(description: Any) -> Any:
+    """The time zone of somebody. Arguments: description, what it is for."""
+    return OneOf(
+        _l("Time zone"),
+        _l("Choose a time zone."),
+        choices=lambda form, field: with_present(field.data),
+        width="w-md",
+        description=description,
+    )
+
+
+class ProfileForm(FlaskForm):
+    """One's own name, language and time zone (ACC-13)."""
+
+    full_name = Line(
+        _l("Full name"), _l("Give your name."), most=NAME_MAX, render_kw={"autocomplete": "name"}
+    )
+    language = language_field()
+    time_zone = zone_field(_l("Hours and dates are shown in it."))
 
 
 class ContactForm(FlaskForm):

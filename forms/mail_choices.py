@@ -10,7 +10,7 @@ from wtforms.fields import SelectChoice
 
 import presenters
 from domain import mail_choices, settings
-from forms.accounts import with_present
+from forms.accounts import language_field, zone_field
 from forms.fields import OneOf, Tick
 
 _l = lazy_gettext
@@ -98,20 +98,8 @@ class MailChoicesForm(FlaskForm):
     quiet_until = OneOf(_l("To"), choices=_times, width="w-sm", default="")
     quiet_weekends = Tick(_l("Saturday and Sunday too, all day"))
     no_satisfaction = Tick(_l("Do not ask me how it went"))
-    language = OneOf(
-        _l("Language"),
-        _l("Choose a language."),
-        choices=[("fr", "Français"), ("en", "English")],
-        width="w-sm",
-        description=_l("Of the pages and of the mails."),
-    )
-    time_zone = OneOf(
-        _l("Time zone"),
-        _l("Choose a time zone."),
-        choices=lambda form, field: with_present(field.data),
-        width="w-md",
-        description=_l("The hours above are those of this zone."),
-    )
+    language = language_field()
+    time_zone = zone_field(_l("The hours above are those of this zone."))
 
     @property
     def groups(self) -> list[Any]:

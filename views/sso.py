@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
@@ -19,7 +21,7 @@ from flask_wtf import FlaskForm
 import presenters
 from domain import accounts, settings, sso
 from domain.refusals import Locked, Missing, NotAllowed, NotNow, Refusal
-from models import IdentityProvider
+from models import IdentityProvider, Person
 from views import current, fresh
 from views.redirects import local_path
 from views.session import begin_signed_in, half_way, landing, sign_in_page
@@ -200,7 +202,7 @@ def back(slug: str) -> ResponseReturnValue:
         return _refused("sso-refused", 400, provider)
     said = sso.Said(*found)
     if purpose == "enter":
-        return _enter(provider, said, target)
+        return _enter(partial(sso.enter, provider, said, language=presenters.language()), target, provider)
     return _act(provider, said, purpose, target, mark["session"], asked_at)
 
 
@@ -217,12 +219,12 @@ def _is_ours(mark: Any, provider: IdentityProvider, state: str, now: datetime) -
     return mark.get("provider") == provider.id and -1 <= age < sso.ATTEMPT_MINUTES * 60
 
 
-def _enter(provider: IdentityProvider, said: sso.Said, target: str) -> ResponseReturnValue:
+def _enter(
+    enter: Callable[..., tuple[str, Person]], target: str, provider: IdentityProvider | None = None
+) -> ResponseReturnValue:
+    """Sign in whom another system has proven, or say why not. Arguments: enter, the verb that starts the session."""
     try:
-        token, person = sso.enter(
-            provider,
-            said,
-            language=presenters.language(),
+        token, person = enter(
             origin=current.origin(),
             now=current.now(),
             user_agent=request.user_agent.string,
@@ -288,20 +290,6 @@ def signed() -> ResponseReturnValue:
             name=name,
         )
     try:
-        token, person = sso.use_link(
-            read,
-            origin=current.origin(),
-            now=current.now(),
-            user_agent=request.user_agent.string,
-            browser=request.cookies.get("guichet_browser"),
-        )
-    except accounts.SecondStep as step:
-        return half_way(step.token, target)
-    except Locked as lock:
-        return sign_in_page(target, lock=lock)
+        return _enter(partial(sso.use_link, read), target)
     except NotNow as fault:
         return _refused("sso-over", 410, **fault.data)
-    except NotAllowed as fault:
-        return _refused(fault.code, 403, **fault.data)
-    begin_signed_in(token, person)
-    return redirect(landing(person, target), 303)
