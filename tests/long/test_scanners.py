@@ -221,18 +221,25 @@ CRAWLS = {
 
 @pytest.mark.parametrize("who", CRAWLS)
 def test_wapiti_finds_nothing(portal: SimpleNamespace, tmp_path: Path, who: str) -> None:
+    # One request of each kind is enough: they all have the same pages.
+    kept = {portal.filled[name] for name in ("n", "closed", "solved", "testing", "contested")}
+    others = [row.number for row in models.Ticket.select() if row.number not in kept]
     run = wapiti(
         portal.url,
         tmp_path / "wapiti",
         MODULES,
         cookie=portal.cookies[who],
         starts=[path.format(**portal.filled) for path in CRAWLS[who]],
-        excluded=EXCLUDED if who != "stranger" else EXCLUDED[:1],
+        excluded=[
+            *(EXCLUDED if who != "stranger" else EXCLUDED[:1]),
+            *(f"{place}/{number}*" for number in others for place in ("/tickets", "/desk/tickets")),
+        ],
         skipped=SKIPPED,
         endpoint=f"{portal.endpoint}/",
     )
     traffic = portal.traffic
     print(f"wapiti, {who}: {run.pages} pages, {traffic.total} answers {dict(traffic.statuses)}")
+    print(", ".join(re.findall("Max attack time was reached for module .*", run.said)))
     assert not run.found, f"{len(run.found)} findings:\n" + "\n".join(run.found[:40])
     assert not portal.calls.made
     heard(portal, who)
@@ -260,7 +267,7 @@ TARGETS: dict[str, list[Target]] = {
         Target(
             "bob",
             "/tickets?list=organisation&status=open&form=incident&kind=incident&category=technical&label=registered"
-            "&organisation={acme}&sort=-updated&after=9999&before=1",
+            "&organisation={acme}&sort=-updated&after=500&before=1",
             tuple("list status form kind category label organisation sort after before".split()),
         ),
         Target("bob", "/tickets?list=organisation&sort=-updated", ("sort",), both=True),
@@ -276,12 +283,12 @@ TARGETS: dict[str, list[Target]] = {
         Target("stranger", "/releases?page=1", ("page",)),
         Target("stranger", "/status/history?month=2026-09", ("month",)),
         Target("bob", f"/ideas?q={Q}&sort=votes&status=planned&mine=1", ("q", "sort", "status", "mine"), risk=3),
-        Target("bob", "/account/data?before=9999", ("before",)),
+        Target("bob", "/account/data?before=500", ("before",)),
     ],
     "desk": [
         Target(
             "sam",
-            "/desk?queue=all&status=open&form=incident&organisation=acme&sort=-updated&after=9999&before=1",
+            "/desk?queue=all&status=open&form=incident&organisation=acme&sort=-updated&after=500&before=1",
             tuple("queue status form organisation sort after before".split()),
         ),
         Target("sam", f"/desk?queue=all&q={Q}&organisation=acme", ("q", "organisation"), risk=3, both=True),
@@ -293,8 +300,9 @@ TARGETS: dict[str, list[Target]] = {
         Target("root", "/desk/satisfaction?months=3&team={engineering}&score=1", ("months", "team", "score")),
     ],
     "administration": [
-        Target("root", "/admin/ticket/?search=acme&sort=1&desc=1&page=0&page_size=20",
-               ("search", "sort", "desc", "page", "page_size"), both=True),
+        Target("root", "/admin/ticket/?search=acme&sort=1", ("search", "sort"), both=True),
+        # What follows is the same for all tables: a short one answers sooner.
+        Target("root", "/admin/team/?sort=0&desc=1&page=0&page_size=20", ("desc", "page", "page_size")),
         Target("root", "/admin/ticket/?flt_status=open&flt_organisation={acme}", ("flt_status", "flt_organisation")),
         Target("root", "/admin/auditentry/?search=alice&sort=0", ("search", "sort")),
         Target("root", "/admin/person/?search=alice&flt_active=1", ("search", "flt_active")),

@@ -142,8 +142,8 @@ def wapiti(
     excluded: Iterable[str] = (),
     skipped: Iterable[str] = (),
     endpoint: str = NOWHERE,
-    crawl_seconds: int = 60,
-    module_seconds: int = 40,
+    crawl_seconds: int = 40,
+    module_seconds: int = 30,
 ) -> Wapiti:
     """Crawl the site at `url` from its front page and from `starts`, then attack with `modules`.
 
@@ -157,7 +157,7 @@ def wapiti(
     command = [
         str(programs() / "wapiti"), "-u", f"{url}/", "--scope", "folder", "-m", ",".join(modules), "-f", "json",
         "-o", str(report), "--no-bugreport", "--flush-session", "--store-session", str(folder / "session"),
-        "--store-config", str(folder / "config"), "--endpoint", endpoint, "-d", "3",
+        "--store-config", str(folder / "config"), "--endpoint", endpoint, "--dns-endpoint", "localhost", "-d", "3",
         "--max-files-per-dir", "12", "--max-links-per-page", "60", "--max-parameters", "40", "--tasks", "3", "-t", "20",
         "--max-scan-time", str(crawl_seconds), "--max-attack-time", str(module_seconds), "-v", "1",
     ]  # fmt: skip
