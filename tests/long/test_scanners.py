@@ -239,7 +239,9 @@ def test_wapiti_finds_nothing(portal: SimpleNamespace, tmp_path: Path, who: str)
         endpoint=f"{portal.endpoint}/",
     )
     traffic = portal.traffic
-    print(f"wapiti, {who}: {run.pages} pages, {traffic.total} answers {dict(traffic.statuses)}")
+    print(
+        f"wapiti, {who}: {run.pages} pages, {traffic.total} answers {dict(traffic.statuses)}, unread: {dict(traffic.unread)}"
+    )
     print(", ".join(re.findall("Max attack time was reached for module .*", run.said)))
     assert not run.found, f"{len(run.found)} findings:\n" + "\n".join(run.found[:40])
     assert not portal.calls.made
@@ -251,7 +253,10 @@ def heard(portal: SimpleNamespace, who: str) -> None:
     """The scan was answered, and by the pages of this person to the end."""
     traffic = portal.traffic
     assert traffic.total > 1000
-    assert traffic.share(200, 303, 404, 409, 422) > 0.75, traffic.statuses
+    # 405: it asks for the addresses of forms as for pages too. 400: bodies of XML, which bring no token along, and forms
+    # whose token was replaced or left out.
+    assert traffic.share(200, 303, 404, 405, 409, 422) > 0.8, (traffic.statuses, traffic.unread)
+    assert traffic.share(200, 303, 409, 422) > 0.5, (traffic.statuses, traffic.unread)
     assert traffic.share(429) < 0.02, traffic.statuses
     assert traffic.share(503) == 0
     if who != "stranger":

@@ -63,6 +63,8 @@ class Traffic:
     application: Any
     statuses: Counter[int] = field(default_factory=Counter)
     paths: Counter[str] = field(default_factory=Counter)
+    # What was refused before it was read (400), by method and kind of body.
+    unread: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     to_sign_in: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -78,6 +80,9 @@ class Traffic:
                     for name, value in headers
                 ):
                     self.to_sign_in += 1
+                if code == 400:
+                    kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
+                    self.unread[f"{environ['REQUEST_METHOD']} {kind or 'without a body'}"] += 1
                 if code >= 500:
                     asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
                     self.faults.append(f"{code} for {asked[:600]}")
