@@ -293,11 +293,8 @@ TARGETS: dict[str, list[Target]] = {
         Target("bob", "/account/data?before=500", ("before",)),
     ],
     "desk": [
-        Target(
-            "sam",
-            "/desk?queue=all&status=open&form=incident&organisation=acme&sort=-updated&after=500&before=1",
-            tuple("queue status form organisation sort after before".split()),
-        ),
+        Target("sam", "/desk?queue=team&status=open&form=incident", ("queue", "status", "form")),
+        Target("sam", "/desk?queue=team&sort=-updated&after=500&before=1", ("sort", "after", "before")),
         Target("sam", f"/desk?queue=all&q={Q}&organisation=acme", ("q", "organisation"), risk=3, both=True),
         Target("sam", "/desk/tickets/{n}*"),
         Target("sam", "/desk/tickets/{n}/merge?into={solved}", ("into",)),
