@@ -20,6 +20,7 @@ test-long: ## run every test, at full numbers and on both databases
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/ensure_browser.py
 	@$(PY) tools/ensure_vnu.py
+	@$(PY) tools/ensure_scanners.py
 	@$(PY) -m pytest -n auto --dist worksteal -m "" --engine both $(ARGS)
 
 check: ## look at the code without running it: lint, layout, types, French
