@@ -207,12 +207,13 @@ def test_a_list_asks_the_database_as_often_for_50_rows_as_for_20(
     many_of(view.table)
     path = f"/admin/{view.table.__name__.lower()}/"
     counts = []
-    for size in (20, 20, 50):
+    for size in (20, 20, 50, 50):
         query_log.clear()
         assert client.get(f"{path}?page_size={size}").status_code == 200
         counts.append(len(query_log))
-    # The first one filled what the portal remembers of its settings and labels.
-    assert counts[2] <= counts[1], f"{counts}: {query_log}"
+    # The first one filled what the portal remembers of its settings and labels, for two seconds: on a slow machine
+    # one of the others may read them again.
+    assert min(counts[2:]) <= counts[1], f"{counts}: {query_log}"
 
 
 @pytest.fixture

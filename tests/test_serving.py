@@ -23,7 +23,7 @@ def test_the_first_start_makes_the_demo_world_and_many_sign_ins_later_the_proces
     try:
         said = portal.log.read_text()
         people = re.findall(r"^  (\S+@\S+)  +(\S+)  ", said, re.M)
-        assert len(people) == 10 and len({password for _email, password in people}) == 1
+        assert len(people) == 11 and len({password for _email, password in people}) == 1
         assert (tmp_path / "demo-sign-ins.txt").stat().st_mode & 0o077 == 0
         # Each of them checks a password, on whatever thread is free: what a check takes is given back.
         for email, password in people:
