@@ -22,6 +22,9 @@ pytest.register_assert_rewrite("tests.support.lint", "tests.support.client", "te
 
 from tests.support.client import PASSWORD, PortalClient  # noqa: E402
 from tests.support.databases import Engine, make_engine  # noqa: E402
+from tests.support.once import COMPILED, build_addresses_once  # noqa: E402
+
+build_addresses_once()
 
 ROOT = Path(__file__).resolve().parent.parent
 PARIS = ZoneInfo("Europe/Paris")
@@ -343,6 +346,7 @@ def make_app(database: Any, clock: Clock, tmp_path: Path) -> Any:
             shut(models.db.obj)
             models.db.initialize(database)
         application.testing = True
+        application.jinja_env.bytecode_cache = COMPILED
         application.test_client_class = PortalClient
         return application
 
