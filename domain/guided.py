@@ -28,12 +28,12 @@ RESERVED = frozenset(
     """
     organisation on_behalf_of reason summary description attachments cc audience audience_people
     share_with_account_manager consent consent_version idempotency_key follow_up product kind feature severity
-    csrf_token draft draft_version step back again keep_draft draft_afresh draft_back remove_file attachment_keys
-    from password current_password new_password confirmation code meta data errors form_errors after answers asks
-    before beyond columns companies definitions files_like files_needed files_optional files_that_count for_clients guide
-    hidden_tag hints is_submitted kept language layout nameable named_readers occasion organisations place points populate_obj
-    post_process process profile refuse_file requesters restored sent_before submission validate validate_on_submit
-    written
+    csrf_token draft draft_version step back again keep_draft draft_afresh draft_back remove_file attachment_keys from
+    password current_password new_password confirmation code meta data errors form_errors after answers asks before
+    beyond columns companies definitions files_like files_needed files_optional files_that_count for_clients guide
+    hidden_tag hints is_submitted kept language layout nameable named_readers occasion organisations place points
+    populate_obj post_process process profile refuse_file requesters restored sent_before submission validate
+    validate_on_submit written
     """.split()
 )
 
