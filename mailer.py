@@ -1315,7 +1315,7 @@ def contacts_review(to: Reader) -> dict[str, Any]:
     row = ContactReview.get_or_none(ContactReview.id == to.row.context.get("review"))
     if row is None or row.confirmed_at is not None:
         raise Skipped("answered-meanwhile")
-    if to.person is None or to.person not in contact_reviews.administrators(row.organisation_id):
+    if to.person is None or to.person not in policies.administrators(row.organisation_id):
         raise Skipped("no-person")
     people = contacts.of_organisation(row.organisation_id)
     idle = contact_reviews.idle(people, to.row.created_at)
@@ -1343,7 +1343,7 @@ def partner_link(to: Reader) -> dict[str, Any]:
     if row is None:
         raise Skipped("no-link")
     side, what = to.row.context.get("side"), to.row.context.get("what")
-    if to.person is None or to.person not in partners.administrators(
+    if to.person is None or to.person not in policies.administrators(
         row.partner_id if side == "partner" else row.client_id
     ):
         raise Skipped("no-person")

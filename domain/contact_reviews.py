@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import JOIN
 
-from domain import audit, contacts, notifications, settings
+from domain import audit, contacts, notifications, policies, settings
 from domain.contacts import Contact
 from domain.policies import Viewer
 from domain.refusals import Missing, NotAllowed, NotNow
@@ -193,26 +193,11 @@ def _due(now: datetime) -> list[Organisation]:
 def _mail(row: ContactReview, now: datetime) -> None:
     notifications.enqueue_all(
         "contacts-review",
-        administrators(row.organisation_id),
+        policies.administrators(row.organisation_id),
         source=f"contacts-review:{row.id}:{row.times}",
         now=now,
         review=row.id,
         organisation=row.organisation_id,
-    )
-
-
-def administrators(organisation_id: int) -> list[Person]:
-    """The living administrators of an organisation."""
-    return list(
-        Person.select()
-        .join(Membership, on=(Membership.person == Person.id))
-        .where(
-            (Membership.organisation == organisation_id)
-            & (Membership.role == "administrator")
-            & Membership.removed_at.is_null()
-            & contacts.ACTIVE
-        )
-        .order_by(Person.id)
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import JOIN, ModelSelect, fn
 
-from domain import audit, conversation, notifications
+from domain import audit, conversation, notifications, policies
 from domain.policies import Viewer
 from domain.refusals import Invalid, Missing, NotAllowed, NotNow
 from domain.turns import one_at_a_time
@@ -285,26 +285,11 @@ def _leave(people: Any, clients: Any, by: Viewer | None, now: datetime) -> int:
     return sum(conversation.leave_organisation(person, place, by, now) for person, place in list(found))
 
 
-def administrators(organisation_id: int) -> list[Person]:
-    """The living administrators of an organisation: whom mails about its links go to."""
-    return list(
-        Person.select()
-        .join(Membership, on=(Membership.person == Person.id))
-        .where(
-            (Membership.organisation == organisation_id)
-            & (Membership.role == "administrator")
-            & Membership.removed_at.is_null()
-            & (Person.is_active == True)  # noqa: E712
-        )
-        .order_by(Person.id)
-    )
-
-
 def _tell(row: PartnerLink, what: str, now: datetime) -> None:
     for side, organisation_id in (("partner", row.partner_id), ("client", row.client_id)):
         notifications.enqueue_all(
             "partner-link",
-            administrators(organisation_id),
+            policies.administrators(organisation_id),
             source=f"partner:{row.id}:{what}:{now.timestamp()}:{side}",
             now=now,
             link=row.id,

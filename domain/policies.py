@@ -477,6 +477,21 @@ WAYS: tuple[Way, ...] = (
 _THIS = statements.stand_in(100)
 
 
+def administrators(organisation_id: int) -> list[Person]:
+    """The living administrators of an organisation, in order: whom mails about it go to. One query."""
+    return list(
+        Person.select()
+        .join(Membership, on=(Membership.person == Person.id))
+        .where(
+            (Membership.organisation == organisation_id)
+            & (Membership.role == "administrator")
+            & Membership.removed_at.is_null()
+            & (Person.is_active == True)  # noqa: E712
+        )
+        .order_by(Person.id)
+    )
+
+
 def managed_by(viewer: Viewer) -> list[int]:
     """The organisations whose account manager this person is. One query."""
     managed = Organisation.select(Organisation.id).where(Organisation.account_manager == viewer.id)

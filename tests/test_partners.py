@@ -520,9 +520,9 @@ def test_a_link_is_set_by_admins_recorded_and_told_to_the_administrators_of_both
     told = {(row.template, row.recipient) for row in OutboxMessage.select()}
     assert told == {
         ("partner-link", "rene@comptoir.example"),
-        *(("partner-link", a.email) for a in partners.administrators(shop.globex.id)),
+        *(("partner-link", a.email) for a in policies.administrators(shop.globex.id)),
     }
-    assert partners.administrators(shop.globex.id)
+    assert policies.administrators(shop.globex.id)
     assert audit.verify() == []
 
 
