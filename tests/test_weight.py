@@ -10,6 +10,7 @@ import pytest
 from tests.support.browser_pages import be
 from tests.support.browsing import DESK, PHONE
 from tests.support.scene import Scene
+from tests.support.slow_line import SlowLine
 
 KILOBYTE = 1000
 MOST_HTML = 60 * KILOBYTE
@@ -81,6 +82,26 @@ def test_a_first_visit_is_light_and_nothing_jumps(
     assert html <= MOST_HTML, f"{name}: {html} bytes of HTML"
     assert 20 * KILOBYTE < sum(sizes.values()) <= MOST_IN_ALL, f"{name}: {sum(sizes.values())} bytes: {urls}"
     assert page.evaluate("() => window.shifted") == 0, page.evaluate("() => window.moved")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["1280", "390"])
+def test_a_page_that_comes_in_pieces_over_a_slow_line_does_not_jump_either(
+    live_server: Any, browser_context: Any, world: SimpleNamespace, size: dict[str, int]
+) -> None:
+    number = full(Scene(live_server.application, world))
+    with SlowLine(live_server.port) as line:
+        for name, (who, path) in PAGES.items():
+            context = browser_context(viewport=size)
+            if who:
+                be(context, live_server, getattr(world, who))
+            page = context.new_page()
+            page.add_init_script(WATCH)
+            page.goto(line.url + path.format(n=number), wait_until="networkidle")
+            page.evaluate(
+                "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            )
+            assert page.evaluate("() => window.shifted") == 0, (name, page.evaluate("() => window.moved"))
+            context.close()
 
 
 def test_what_jumps_is_seen(live_server: Any, browser_context: Any, world: SimpleNamespace) -> None:
