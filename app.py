@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import (
     Flask,
@@ -26,8 +27,7 @@ from flask import (
 )
 from flask.templating import Environment
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel, get_translations
-from flask_babel import gettext as _
+from flask_babel import Babel
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import pass_eval_context
@@ -39,9 +39,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 import presenters
 import views
+import words
 from config import VERSION, Settings
 from domain import accounts, factors, files, guidance, second_step, status_page, telephone, texts, unread
 from domain import settings as choices
+from domain.mail_choices import known_zone
 from domain.policies import Viewer
 from domain.refusals import Refusal
 from gateways.files import DiskStore
@@ -49,6 +51,8 @@ from gateways.ledger import FileLedger
 from gateways.openid import OpenIdConnect
 from models import db, make_database
 from views import assets, current, finding, fresh, held, viewing
+from views.paths import path
+from words import gettext as _
 
 LANGUAGES = ("fr", "en")
 LANGUAGE_COOKIE = "guichet_language"
@@ -222,8 +226,12 @@ def _languages(app: Flask) -> None:
             return asked
         return request.accept_languages.best_match(LANGUAGES) or "fr"
 
-    def zone() -> str | None:
-        return current_user.time_zone if current_user.is_authenticated else None
+    def zone() -> ZoneInfo:
+        name = (
+            current_user.time_zone if current_user.is_authenticated else app.config["BABEL_DEFAULT_TIMEZONE"]
+        )
+        # Not the name: of a name flask_babel makes a zone of pytz, which takes ten times as long for a date.
+        return ZoneInfo(known_zone(name))
 
     Babel(app, locale_selector=language, timezone_selector=zone)
 
@@ -350,6 +358,8 @@ def _templates(app: Flask) -> None:
     _quick_words(app)
     app.jinja_env.globals.update(
         static_url=assets.static_url,
+        drawing=assets.drawing,
+        url_for=path,
         file_limits=_file_limits,
         csp_nonce=csp_nonce,
         addresses=finding.addresses,
@@ -401,19 +411,12 @@ class _Templates(Environment):
 
 
 def _quick_words(app: Flask) -> None:
-    """Words of templates: the catalogue is looked up once for each page, and a word without values only once."""
+    """Words of templates: a word without values is looked up once for each language."""
     known: dict[tuple[str, str], Markup] = {}
 
-    def catalogue() -> Any:
-        lang = presenters.language()
-        found = g.get("words")
-        if found is None or found[0] != lang:
-            found = g.words = (lang, get_translations())
-        return found[1]
-
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda message: catalogue().ugettext(message),
-        lambda one, many, number: catalogue().ungettext(one, many, number),
+        lambda message: words.catalogue().ugettext(message),
+        lambda one, many, number: words.catalogue().ungettext(one, many, number),
         newstyle=True,
     )
 
@@ -421,11 +424,11 @@ def _quick_words(app: Flask) -> None:
     @pass_eval_context
     def say(where: EvalContext, message: str, **values: Any) -> str:
         if not values and where.autoescape:
-            key = (presenters.language(), message)
+            key = (words.language(), message)
             if key not in known:
-                known[key] = Markup(catalogue().ugettext(message)) % values  # noqa: S704  (ours, not typed by anybody)
+                known[key] = Markup(words.catalogue().ugettext(message)) % values  # noqa: S704  (ours, not typed by anybody)
             return known[key]
-        text = catalogue().ugettext(message)
+        text = words.catalogue().ugettext(message)
         return (Markup(text) if where.autoescape else text) % values  # type: ignore[no-any-return]  # noqa: S704
 
     app.jinja_env.globals["_"] = say

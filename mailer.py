@@ -25,8 +25,6 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import flask_babel
-from flask_babel import gettext as _
-from flask_babel import ngettext
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
@@ -82,6 +80,8 @@ from models import (
     TicketBlock,
     TicketEvent,
 )
+from words import gettext, ngettext
+from words import gettext as _
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 SUBJECT_MAX_CHARACTERS = 140
@@ -1631,7 +1631,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.install_gettext_callables(  # type: ignore[attr-defined]
-        flask_babel.gettext, flask_babel.ngettext, newstyle=True
+        gettext, ngettext, newstyle=True
     )
     return environment
 

@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 import nh3
 from babel import Locale
 from babel.dates import format_date, format_time
-from flask_babel import get_locale, get_timezone, ngettext
-from flask_babel import gettext as _
+from flask_babel import get_locale, get_timezone
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
@@ -27,14 +26,10 @@ from domain.policies import Viewer
 from domain.refusals import Refusal
 from domain.workdays import CLOSING_DAY, HOLIDAY, SkippedDay
 from models import Ticket
+from words import gettext as _
+from words import language, ngettext
 
 NNBSP = "\u202f"
-
-
-def language() -> str:
-    """The language of the page or mail being made: fr or en."""
-    locale = get_locale()
-    return locale.language if locale is not None and locale.language in ("fr", "en") else "fr"
 
 
 def localized(row: Any, name: str, lang: str | None = None) -> str:
@@ -3127,7 +3122,7 @@ _column_words: dict[str, dict[str, str]] = {}
 
 def column_words() -> dict[str, str]:
     """The names of the columns of a list of requests, by key of columns.COLUMNS (VIEW-3). Not to be changed."""
-    lang = str(get_locale())
+    lang = language()
     known = _column_words.get(lang)
     if known is None:
         known = _column_words[lang] = _columns_named()

@@ -248,11 +248,14 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
     return query
 
 
-def _near(viewer: Viewer, query: ModelSelect, asked: Asked, size: int) -> tuple[ModelSelect, int, int] | None:
+def _near(
+    viewer: Viewer, whole: Callable[[], ModelSelect], asked: Asked, size: int
+) -> tuple[ModelSelect, int, int] | None:
     """The newest requests that hold the words: enough for the first page of a search, newest first.
 
-    Returns the query, how many it finds, and the number above which there may be more. None for everything else, and
-    when another filter leaves less than a page of the newest: then more must be read.
+    Arguments: whole, gives the requests to look among. Returns the query, how many it finds, and the number above
+    which there may be more. None for everything else, and when another filter leaves less than a page of the newest:
+    then more must be read.
     """
     if not asked.q or asked.after or asked.before or asked.sort != DEFAULT_SORT:
         return None
@@ -261,7 +264,8 @@ def _near(viewer: Viewer, query: ModelSelect, asked: Asked, size: int) -> tuple[
     ids = search.matching_ids(
         asked.q, belongs=_tokens(viewer, asked.list), with_notes=viewer.is_agent, limit=near + 1
     )
-    query = _narrow(query, viewer, replace(asked, q="")).where(Ticket.id.in_(ids) if ids else Ticket.id < 0)
+    query = _narrow(whole(), viewer, replace(asked, q=""))
+    query = query.where(Ticket.id.in_(ids) if ids else Ticket.id < 0)
     total = _count(query.select(Ticket.id))
     if len(ids) <= near:
         return query, total, COUNT_CAP
@@ -309,7 +313,7 @@ def find(viewer: Viewer, asked: Asked) -> Page:
     size = settings.get("page_size")
     # Counting what a filter leaves of all requests reads many more than it counts.
     cap = min(COUNT_CAP, AGENT_COUNT_CAP) if viewer.is_agent else COUNT_CAP
-    near = _near(viewer, _of_list(viewer, asked.list), asked, size)
+    near = _near(viewer, lambda: _of_list(viewer, asked.list), asked, size)
     if near is not None:
         query, total, more_than = near
         return Page(*_cut(viewer, query, asked, size), total, more_than)
@@ -561,7 +565,7 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
             whole = policies.visible_tickets(viewer).where(
                 Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
             )
-        near = _near(viewer, whole, asked, size)
+        near = _near(viewer, lambda: whole, asked, size)
         if near is not None:
             query, total, more_than = near
             shown = QUEUE_COUNT_CAP if total > more_than else min(total, QUEUE_COUNT_CAP)

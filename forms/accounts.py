@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField
 from wtforms.validators import ValidationError
 
 from forms.factors import Answer
 from forms.fields import Line, Lines, Needed, OneOf, Tick
+from words import gettext, lazy_gettext
 
 _l = lazy_gettext
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 
 from domain.knowledge import SENTENCE_CHARACTERS
 from forms.fields import Line, OneOfFew
+from words import lazy_gettext
 
 _l = lazy_gettext
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext
 from wtforms import HiddenField
 
 from domain import guidance
 from forms.fields import Lines, OneOf
 from forms.ideas import Keyed
+from words import lazy_gettext
 
 _l = lazy_gettext
 

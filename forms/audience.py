@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
 from forms.desk import whole_number
 from forms.fields import AnyOf, OneOfFew, Tick
+from words import lazy_gettext
 
 _l = lazy_gettext
 

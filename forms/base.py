@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, MultipleFileField
 from wtforms.fields import SelectChoice
@@ -23,6 +22,7 @@ from domain.occasions import Occasion, Place
 from domain.refusals import Invalid
 from domain.requests import Submission
 from forms.fields import TEXT_MAX, AnyOf, Line, Lines, OneOf, OneOfFew, Tick, cleaned, in_both
+from words import gettext, lazy_gettext
 
 _l = lazy_gettext
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 
 from forms.fields import Lines, OneOf
+from words import lazy_gettext
 
 _l = lazy_gettext
 

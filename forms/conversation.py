@@ -6,11 +6,11 @@ import re
 import secrets
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, MultipleFileField
 
 from forms.fields import TEXT_MAX, Line, Lines
+from words import lazy_gettext
 
 _l = lazy_gettext
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")

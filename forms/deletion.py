@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 from wtforms.validators import ValidationError
@@ -13,6 +11,8 @@ from wtforms.validators import ValidationError
 from domain import deletion
 from domain.deletion_words import same_phrase
 from forms.fields import Line, Lines, Tick
+from words import gettext as _
+from words import lazy_gettext
 
 _l = lazy_gettext
 

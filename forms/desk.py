@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
 from forms.conversation import NoteForm, ReplyForm
 from forms.fields import Line, Lines, OneOf
+from words import lazy_gettext
 
 _l = lazy_gettext
 

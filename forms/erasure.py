@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 
 from domain import erasure
 from forms.fields import Line, Lines, OneOf, OneOfFew, Tick, offered
+from words import lazy_gettext
 
 _l = lazy_gettext
 

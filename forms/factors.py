@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField
 
 from domain.factors import KEY_NAME_MAX
 from domain.mobiles import TYPED_MAX_CHARACTERS
 from forms.fields import Line, Tick
+from words import lazy_gettext
 
 _l = lazy_gettext
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask_babel import force_locale, gettext, lazy_gettext, ngettext
+from flask_babel import force_locale
 from wtforms import (
     BooleanField,
     FieldList,
@@ -28,6 +28,7 @@ from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 import presenters
+from words import gettext, lazy_gettext, ngettext
 
 LANGUAGES = ("fr", "en")
 

@@ -6,12 +6,12 @@ import re
 import secrets
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
 from domain import conversation, status_page
 from forms.fields import Line, Lines, Moment, OneOf, OneOfFew, Several, Tick
+from words import lazy_gettext
 
 _l = lazy_gettext
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms.fields import SelectChoice
 
@@ -12,6 +11,7 @@ import presenters
 from domain import mail_choices, settings
 from forms.accounts import language_field, zone_field
 from forms.fields import OneOf, Tick
+from words import gettext, lazy_gettext
 
 _l = lazy_gettext
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
 from wtforms import Form, FormField
 
 from domain.occasions import Place
 from forms.fields import Entries, Line, Lines, Tick, WebAddress
+from words import lazy_gettext as _l
 
 PEOPLE_MAX = 50
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 
 from domain.profile_questions import MOST_CHARACTERS
 from forms.fields import Line, OneOf, Words
 from models import ProfileAnswer, ProfileQuestion
+from words import lazy_gettext
 
 _l = lazy_gettext
 

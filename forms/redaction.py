@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 
 from domain import redaction
 from forms.fields import AnyOf, Line, Lines, Tick
+from words import lazy_gettext
 
 _l = lazy_gettext
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms.fields import SelectChoice
 
 import presenters
 from domain import satisfaction
 from forms.fields import Lines, OneOfFew
+from words import lazy_gettext
 
 _l = lazy_gettext
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
@@ -19,6 +18,7 @@ from views import current
 from views.redirects import local_path
 from views.second_step import BROWSER_COOKIE
 from views.session import lock_words, password_rules, start
+from words import gettext as _
 
 blueprint = Blueprint("account", __name__)
 

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_timezone
-from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
 from domain import announcements
 from domain.policies import Viewer
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("announcements", __name__)
 

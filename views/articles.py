@@ -10,7 +10,6 @@ from typing import Any
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_timezone
-from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
@@ -21,6 +20,7 @@ from forms.articles import VoteForm
 from models import Article
 from views import announcements as notices
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("articles", __name__)
 

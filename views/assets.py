@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Flask, Response, abort, current_app, request
+from markupsafe import Markup
 
 blueprint = Blueprint("assets", __name__)
 
@@ -62,9 +63,25 @@ def _address(name: str, root: str) -> str:
 
 def static_url(name: str) -> str:
     """The address of a static file, with the hash of its content. Raises FileNotFoundError for a missing one."""
-    if current_app.debug:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if app.debug:
         _address.cache_clear()
-    return _address(name, current_app.root_path)
+    return _address(name, app.root_path)
+
+
+@lru_cache(maxsize=256)
+def _drawn(name: str, address: str) -> Markup:
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#i-{}"/></svg>').format(address, name)
+
+
+def drawing(name: str, label: str | None = None) -> Markup:
+    """One drawing of static/icons.svg. `label`: words for those who do not see it, when no text stands beside it."""
+    address = static_url("icons.svg")
+    if not label:
+        return _drawn(name, address)
+    return Markup('<svg class="icon" role="img" aria-label="{}"><use href="{}#i-{}"/></svg>').format(
+        label, address, name
+    )
 
 
 @blueprint.get("/static/<path:name>")

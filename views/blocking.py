@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, flash
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import blocking, lifecycle
@@ -12,6 +11,7 @@ from domain.refusals import NotNow
 from forms.desk import BlockForm, EscalationForm, offer
 from models import Ticket
 from views import current, desk, tickets
+from words import gettext as _
 
 blueprint = Blueprint("blocking", __name__, url_prefix="/desk/tickets/<number>")
 blueprint.before_request(desk.only_agents)

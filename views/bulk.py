@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -19,6 +18,7 @@ from forms.bulk import BulkForm
 from forms.desk import offer, whole_number
 from views import current
 from views import desk as queues
+from words import gettext as _
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/desk")
 blueprint.before_request(queues.only_agents)

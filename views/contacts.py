@@ -6,7 +6,6 @@ import re
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import contact_reviews, contacts, handover, settings
@@ -15,6 +14,7 @@ from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.accounts import ContactForm, RemovalForm
 from forms.desk import offer, whole_number
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("contacts", __name__, url_prefix="/organisation/contacts")
 

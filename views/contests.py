@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import contests, policies, reading
@@ -13,6 +12,7 @@ from forms.contests import ContestForm, DecisionForm
 from forms.desk import offer
 from models import Ticket
 from views import current, desk, tickets
+from words import gettext as _
 
 blueprint = Blueprint("contests", __name__)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import ngettext
 
 import presenters
 from domain import catalogue, dashboard, policies
 from domain.policies import Rights
 from views import current
 from views.admin import export as sheet
+from words import gettext as _
+from words import ngettext
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/organisation/dashboard")
 

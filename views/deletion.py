@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import catalogue, deletion
 from domain.refusals import Invalid, Missing, NotNow
 from forms.deletion import CallForm, CancellationForm, CompletionForm, ConfirmationForm, SecondForm
 from views import current, tickets
+from words import gettext as _
 
 blueprint = Blueprint("deletion", __name__, url_prefix="/tickets/<number>/deletion")
 

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -49,6 +48,7 @@ from forms.desk import (
 )
 from models import Ticket
 from views import announcements, current, drafts, receiving, tickets
+from words import gettext as _
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 

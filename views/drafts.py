@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -20,6 +19,7 @@ from forms.fields import FORBIDDEN
 from forms.requests import REQUEST_FORMS
 from models import Draft, Ticket
 from views import current, held
+from words import gettext as _
 
 blueprint = Blueprint("drafts", __name__)
 

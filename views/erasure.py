@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -12,6 +11,7 @@ from domain import erasure
 from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.erasure import ErasureForm
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("erasure", __name__)
 

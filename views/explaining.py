@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import accounts, explaining, policies
@@ -12,6 +11,7 @@ from domain.refusals import NotAllowed
 from forms.viewing import WhyForm
 from models import Organisation, Person, Ticket
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("explaining", __name__)
 

@@ -8,7 +8,6 @@ from urllib.parse import quote
 import segno
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from markupsafe import Markup
 
 import presenters
@@ -19,6 +18,7 @@ from views import current
 from views.redirects import local_path
 from views.second_step import put, site, with_wait
 from views.session import lock_words
+from words import gettext as _
 
 blueprint = Blueprint("factors", __name__)
 

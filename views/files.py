@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, request, send_file
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import catalogue, files, licences
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("files", __name__)
 licence_blueprint = Blueprint("licences", __name__)

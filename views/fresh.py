@@ -12,11 +12,11 @@ from datetime import timedelta
 
 from flask import flash, g, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from domain import accounts
 from models import HeldForm
 from views import current, held
+from words import gettext as _
 
 GET = frozenset({"GET", "HEAD"})
 POST = frozenset({"POST"})

@@ -11,7 +11,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -23,6 +22,7 @@ from domain.refusals import Invalid, NotAllowed, NotNow, Refusal
 from forms.requests.guided import Guided, made_for
 from models import Draft
 from views import current, drafts, receiving, requests, tickets
+from words import gettext as _
 
 blueprint = Blueprint("guided", __name__, url_prefix="/requests/guided")
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -18,6 +16,8 @@ from forms.desk import offer, whole_number
 from forms.ideas import CommentForm, DiscussionForm, HideForm, IdeaForm, MergeForm, MoveForm, VoteForm
 from models import Idea
 from views import current, tickets
+from words import gettext as _
+from words import ngettext
 
 blueprint = Blueprint("ideas", __name__)
 

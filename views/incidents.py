@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -20,6 +19,7 @@ from forms.incidents import AnswerForm, IncidentForm, JoinForm, UpdateForm
 from models import IncidentAnswer
 from views import current, desk
 from views.status import zone
+from words import gettext as _
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/desk/incidents")
 blueprint.before_request(desk.only_agents)

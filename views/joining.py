@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import joining, splitting
@@ -16,6 +15,7 @@ from forms.desk import offer, whole_number
 from forms.joining import MergeForm, SplitForm
 from models import Ticket
 from views import current, desk, tickets
+from words import gettext as _
 
 blueprint = Blueprint("joining", __name__, url_prefix="/desk/tickets/<number>")
 blueprint.before_request(desk.only_agents)

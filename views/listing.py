@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_timezone
-from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
 import presenters
@@ -17,6 +17,7 @@ from domain.refusals import Refusal
 from views import current, marks
 from views.admin import export as sheet
 from views.redirects import local_path
+from words import gettext as _
 
 blueprint = Blueprint("listing", __name__)
 
@@ -71,14 +72,10 @@ def lines(
 
     Put together here and not by the template, where each cell costs a dozen calls; the same text is escaped once.
     """
-    said = presenters.column_words()
     texts = _texts(names, rows, words, news, viewer)
     starts: list[tuple[str, Callable[[lists.Row], Any], dict[Any, str]]] = []
     for name in names:
-        head = Markup('<td class="{}"').format(_CLASSES.get(name, "tiny"))
-        if name not in _WITHOUT_WORDS:
-            head += Markup(' data-l="{}"').format(_("%(label)s:", label=said[name]))
-        starts.append((f"{head}>", texts[name], {}))
+        starts.append((_start(name, presenters.language()), texts[name], {}))
     yours = {
         (kind, status.key)
         for kind, known in words.items()
@@ -92,7 +89,7 @@ def lines(
         cls = ' class="yours"' if (row.kind_slug, row.status) in yours else ""
         fresh, mark = "", ""
         if marked and row.id in news:
-            fresh, mark = " fresh", f" {marks.news(presenters.news_words(news[row.id]))}"
+            fresh, mark = " fresh", f" {marks.news(news[row.id])}"
         made.append(
             f'<tr data-ticket="{number}"{cls}><td class="full">'
             f'<a class="subject{fresh}" href="/tickets/{number}">{escape(row.summary)}</a>{mark}</td>'
@@ -106,6 +103,15 @@ def lines(
             made.append(f"{start}{escaped[place]}</td>")
         made.append("</tr>\n")
     return Markup("".join(made))  # noqa: S704  (every text in it went through escape)
+
+
+@lru_cache(maxsize=64)
+def _start(name: str, _lang: str) -> str:
+    """How a cell of a column begins, in the reader's language."""
+    head = Markup('<td class="{}"').format(_CLASSES.get(name, "tiny"))
+    if name not in _WITHOUT_WORDS:
+        head += Markup(' data-l="{}"').format(_("%(label)s:", label=label(name)))
+    return f"{head}>"
 
 
 def _texts(
@@ -174,7 +180,7 @@ def _texts(
         else (lambda row: team_marks.get(row.team_id, "") + row.number),
         "unread": (lambda row: str(news.get(row.id, "")))
         if plain
-        else (lambda row: marks.news(presenters.news_words(news[row.id])) if row.id in news else ""),
+        else (lambda row: marks.news(news[row.id]) if row.id in news else ""),
         "requester": lambda row: row.requester_name,
         "organisation": lambda row: row.organisation_name,
         "form": named,

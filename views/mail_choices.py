@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import accounts, conversation, mail_choices
@@ -14,6 +13,7 @@ from domain.refusals import Invalid, Missing
 from forms.mail_choices import MailChoicesForm, clock, minutes_of
 from models import Participant
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("mail_choices", __name__)
 

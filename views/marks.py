@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
 
 import presenters
 from domain import catalogue
-from views.assets import static_url
+from views.assets import drawing
 
 _made: dict[tuple[str, str, bool], tuple[Any, dict[Any, Markup]]] = {}
-
-
-def _icon(name: str) -> Markup:
-    """What the template macro of the same name writes."""
-    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#i-{}"/></svg>').format(
-        static_url("icons.svg"), name
-    )
 
 
 def badges(for_team: bool, kind: str = "") -> dict[str, Markup]:
@@ -30,7 +24,7 @@ def badges(for_team: bool, kind: str = "") -> dict[str, Markup]:
             words,
             {
                 status.key: Markup('<span class="status" data-status="{}">{}{}</span>').format(
-                    status.key, _icon(status.icon), status.label
+                    status.key, drawing(status.icon), status.label
                 )
                 for status in words.values()
             },
@@ -39,8 +33,14 @@ def badges(for_team: bool, kind: str = "") -> dict[str, Markup]:
     return found[1]
 
 
-def news(words: str) -> Markup:
-    """The mark of a request with something new: a dot, and the words."""
+def news(count: int) -> Markup:
+    """The mark of a request with something new: a dot, and how many messages."""
+    return _news(count, presenters.language())
+
+
+@lru_cache(maxsize=1024)
+def _news(count: int, _lang: str) -> Markup:
+    words = presenters.news_words(count)
     return Markup('<span class="news"><span class="dot" aria-hidden="true"></span>{}</span>').format(words)
 
 
@@ -55,7 +55,7 @@ def teams() -> dict[int, Markup]:
             {
                 row.id: Markup(
                     '<span class="team-mark" title="{0}">{1}<span class="visually-hidden">{0}, </span></span> '
-                ).format(presenters.localized(row, "name"), _icon(row.icon))
+                ).format(presenters.localized(row, "name"), drawing(row.icon))
                 for row in rows.values()
             },
         )

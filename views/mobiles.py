@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import factors, mobiles, settings, texts
@@ -12,6 +11,7 @@ from domain.refusals import Invalid, NotNow
 from forms.factors import MobileForm, TextedForm
 from views import current
 from views.redirects import local_path
+from words import gettext as _
 
 blueprint = Blueprint("mobiles", __name__)
 

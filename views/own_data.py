@@ -21,7 +21,6 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -31,6 +30,7 @@ from forms.desk import whole_number
 from forms.own_data import OwnDataForm
 from models import Person, RequestForm
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("own_data", __name__)
 

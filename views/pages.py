@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
@@ -17,6 +16,7 @@ from forms.assistant import AssistantForm
 from forms.desk import offer
 from models import ConsentText, db
 from views import current
+from words import gettext as _
 
 help_pages = Blueprint("help", __name__)
 blueprint = Blueprint("pages", __name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
 import presenters
@@ -12,6 +11,7 @@ from domain import profile_questions
 from domain.refusals import Invalid
 from forms.profile_questions import made_for
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("profile_questions", __name__)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
-from flask_babel import gettext as _
 
 import presenters
 from domain import files, settings
 from domain.refusals import Invalid, Refusal
 from views import current
+from words import gettext as _
 
 MAX_KEYS = 100
 

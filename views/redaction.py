@@ -6,8 +6,6 @@ from types import SimpleNamespace
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import ngettext
 
 import presenters
 from domain import redaction
@@ -16,6 +14,8 @@ from forms.desk import offer, whole_number
 from forms.redaction import RedactionForm
 from models import Ticket
 from views import current, desk, tickets
+from words import gettext as _
+from words import ngettext
 
 blueprint = Blueprint("redaction", __name__, url_prefix="/desk/tickets/<number>")
 blueprint.before_request(desk.only_agents)

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 import presenters
@@ -18,6 +17,7 @@ from domain.refusals import Invalid, Missing, NotNow
 from forms.base import RequestFields
 from forms.requests import REQUEST_FORMS
 from views import current, drafts, receiving, status
+from words import gettext as _
 
 blueprint = Blueprint("requests", __name__)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import audit, catalogue, closing, satisfaction
@@ -16,6 +15,7 @@ from forms.satisfaction import SatisfactionForm
 from models import Ticket, db
 from views import current, tickets
 from views.admin import export
+from words import gettext as _
 
 blueprint = Blueprint("satisfaction", __name__)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 import presenters
 from domain import knowledge, lists, search, status_page
 from views import current
+from words import gettext as _
+from words import ngettext
 
 blueprint = Blueprint("search", __name__)
 

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 import presenters
@@ -20,6 +19,7 @@ from models import PendingSignIn
 from views import current, fresh, mobiles
 from views.redirects import local_path
 from views.session import begin_signed_in, landing, lock_words
+from words import gettext as _
 
 blueprint = Blueprint("second_step", __name__)
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from flask import Blueprint, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -28,6 +27,7 @@ from forms.accounts import (
 from models import IdentityProvider, Person
 from views import current, viewing
 from views.redirects import local_path
+from words import gettext as _
 
 blueprint = Blueprint("session", __name__)
 

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf import FlaskForm
 
@@ -25,6 +24,7 @@ from models import IdentityProvider, Person
 from views import current, fresh
 from views.redirects import local_path
 from views.session import begin_signed_in, half_way, landing, sign_in_page
+from words import gettext as _
 
 blueprint = Blueprint("sso", __name__)
 

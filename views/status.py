@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, get_timezone
-from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
@@ -21,6 +20,7 @@ from domain.refusals import Invalid, NotAllowed, NotNow
 from forms.desk import offer, whole_number
 from forms.incidents import AffectedForm
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("status", __name__)
 

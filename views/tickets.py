@@ -10,8 +10,6 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
-from flask_babel import ngettext
 
 import presenters
 from domain import (
@@ -39,6 +37,9 @@ from forms.contests import ContestForm
 from forms.conversation import CopyForm, ReplyForm
 from models import Ticket
 from views import acts, current, drafts, listing, receiving
+from views.paths import path
+from words import gettext as _
+from words import ngettext
 
 blueprint = Blueprint("tickets", __name__)
 
@@ -85,7 +86,7 @@ def address(endpoint: str, asked: lists.Asked, **changes: str) -> str:
     defaults = {"status": "all", "sort": lists.DEFAULT_SORT}
     kept = {name: value for name, value in wanted.items() if value and defaults.get(name) != value}
     query = urlencode(kept)
-    return url_for(endpoint) + (f"?{query}" if query else "")
+    return path(endpoint) + (f"?{query}" if query else "")
 
 
 def columns_of(

@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 import presenters
 from domain import files
 from domain.refusals import Refusal
 from models import Attachment
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("uploads", __name__)
 

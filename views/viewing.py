@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 
 import presenters
@@ -12,6 +11,7 @@ from domain import policies, viewing
 from domain.refusals import Invalid, Missing, NotAllowed
 from forms.viewing import ViewingForm
 from views import current
+from words import gettext as _
 
 blueprint = Blueprint("viewing", __name__)
 

@@ -10,8 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from babel import Locale
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _l
 from stdnum import get_cc_module
 from stdnum.ch import uid
 from stdnum.exceptions import ValidationError as WrongNumber
@@ -24,6 +22,8 @@ from wtforms.validators import StopValidation
 from domain.occasions import Place
 from forms.base import RequestFields
 from forms.fields import Line, OneOf, Words
+from words import gettext
+from words import lazy_gettext as _l
 
 # Northern Ireland has VAT numbers of its own in the European Union, and no code of its own among countries.
 NORTHERN_IRELAND = Words("Irlande du Nord", "Northern Ireland")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext as _l
 from wtforms import MultipleFileField
 
 from forms.base import RequestFields
 from forms.fields import TEXT_MAX, Line, Lines, OneOfFew
 from forms.mixins import Justification
+from words import lazy_gettext as _l
 
 
 class Question(RequestFields):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
 from wtforms import DataList
 from wtforms.fields import SelectChoice
 
@@ -15,6 +14,7 @@ from forms.fields import Line, Lines, OneOf, OneOfFew, Words
 from forms.mixins import OfTheProfile
 from models import ExtraField
 from presenters import definition_words, level_words, localized
+from words import lazy_gettext as _l
 
 # From here on a list that opens is shorter to read than buttons.
 FEW = 6

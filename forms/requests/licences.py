@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _l
 from wtforms import DataList, MultipleFileField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from forms.base import RequestFields
 from forms.fields import Day, Line, OneOf, WholeNumber, Words
+from words import gettext
+from words import lazy_gettext as _l
 
 FORM_ENDINGS = (".pdf", ".doc", ".docx")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flask_babel import lazy_gettext as _l
-
 from forms.base import RequestFields
 from forms.fields import Lines
 from forms.mixins import Irreversible, Justification, People
+from words import lazy_gettext as _l
 
 
 class UserDeletion(People, Justification, Irreversible, RequestFields):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
 from wtforms import DataList
 from wtforms.fields import SelectChoice
 
@@ -12,6 +11,7 @@ from forms.base import RequestFields
 from forms.fields import Day, Line, OneOfFew, Words
 from forms.mixins import OfTheProfile
 from presenters import definition_words
+from words import lazy_gettext as _l
 
 
 class Patch(RequestFields):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
 from wtforms import DataList
 from wtforms.fields import SelectChoice
 
 from forms.base import RequestFields
 from forms.fields import TEXT_MAX, Day, Line, Lines, OneOfFew, WebAddress, Words
 from presenters import level_words
+from words import lazy_gettext as _l
 
 
 class Api(RequestFields):

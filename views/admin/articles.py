@@ -6,9 +6,7 @@ from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
 from flask_admin import expose
-from flask_babel import get_timezone, ngettext
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from flask_babel import get_timezone
 from peewee import fn
 from wtforms.validators import Length, Optional
 
@@ -22,6 +20,9 @@ from views.admin import filters
 from views.admin.base import Badge, Link, ReadOnly, Rows, choices_of, plain
 from views.admin.catalogue import show_active
 from views.admin.fields import Choice, Paragraphs, RowSelect, key_of
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 ARTICLES = _l("Articles")
 

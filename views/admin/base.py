@@ -20,9 +20,7 @@ from flask_admin import expose
 from flask_admin.base import BaseView
 from flask_admin.contrib.peewee import ModelView
 from flask_admin.model.base import ViewArgs
-from flask_babel import get_timezone, ngettext
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from flask_babel import get_timezone
 from flask_wtf import FlaskForm
 from peewee import JOIN, DateField, ForeignKeyField, IntegrityError, ModelSelect
 from werkzeug.datastructures import MultiDict
@@ -39,6 +37,9 @@ from views.admin.fields import Finder, clean_line, field_for, key_of
 from views.admin.filters import Filter
 from views.admin.folding import holds
 from views.admin.words import HELP, LABELS
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 # Beyond this a list says "10,000+": counting a million rows would cost more than showing fifty.
 MOST_COUNTED = 10_000

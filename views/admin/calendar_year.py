@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask_babel import get_locale
-from flask_babel import gettext as _
 
 from domain import closing, workdays
 from domain.closing_rules import WORKING_DAYS
@@ -23,6 +22,7 @@ from presenters import (
     skipped_words,
     weekday_names,
 )
+from words import gettext as _
 
 # Public holidays are known, and calendars planned, within these years.
 FIRST_YEAR, LAST_YEAR = 2000, 2100

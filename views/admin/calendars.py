@@ -7,9 +7,6 @@ from typing import Any
 
 from flask import request
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from wtforms.validators import Length, Optional
 
 from domain import closing, workdays
@@ -22,6 +19,9 @@ from views.admin.base import Rows, choices_of, plain
 from views.admin.catalogue import TEAMS
 from views.admin.dates import recomputing_words, reschedule
 from views.admin.fields import Choice, DayInput, Line, RowSelect, WeekHours, time_zones
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 # Longer than any holiday of a team: a range beyond is a slip of the finger.
 LONGEST_RANGE_DAYS = 62

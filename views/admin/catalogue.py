@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import g
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from peewee import fn
 from wtforms.validators import Length, Optional, Regexp
 
@@ -41,6 +38,9 @@ from views.admin.dates import reschedule
 from views.admin.fields import Choice, Line, Lines, Options, RowSelect, icon_names
 from views.admin.filters import lowered
 from views.admin.words import LABELS
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 OFFER = _l("Catalogue")
 TEAMS = _l("Team and rules")

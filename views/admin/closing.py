@@ -6,9 +6,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import current_app, request, url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from wtforms import IntegerField, ValidationError
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
@@ -43,6 +40,9 @@ from views.admin.fields import (
     WholeNumbers,
 )
 from views.admin.rules import NO_SUCH_ORGANISATION, ORGANISATION, status_words
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 # A rule acts within a year: nothing is further ahead.
 FARTHEST_DAYS = closing_rules.LONGEST_RULE_DAYS

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask import flash
-from flask_babel import gettext as _
 
 from domain import closing
 from views import current
+from words import gettext as _
 
 
 def recomputing_words() -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from domain import deletion
 from models import Deletion, Ticket
@@ -14,6 +12,8 @@ from presenters import deletion_cancel_words, when
 from views.admin import filters
 from views.admin.base import Badge, Link, ReadOnly
 from views.admin.tickets import REQUESTS, TicketNumber, desk_url, normal_number, ticket_key
+from words import gettext as _
+from words import lazy_gettext as _l
 
 STATES: tuple[tuple[str, Any, str, str], ...] = (
     ("announced", _l("To be confirmed"), "new", "pencil-fill"),

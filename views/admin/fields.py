@@ -15,8 +15,6 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flask import current_app
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from peewee import BooleanField as BooleanColumn
 from peewee import CharField, DateField, Field, IntegerField, TextField, fn
@@ -30,6 +28,8 @@ from wtforms.widgets import TextArea, TextInput
 from domain.search import fold
 from models import Table
 from views.admin.folding import holds
+from words import gettext as _
+from words import lazy_gettext as _l
 
 # The largest number that an integer column holds on both databases.
 MOST_INTEGER = 2**31 - 1

@@ -11,10 +11,10 @@ from typing import Any
 
 from flask_admin.contrib.peewee.filters import BasePeeweeFilter
 from flask_babel import get_timezone
-from flask_babel import gettext as _
 from peewee import Field, fn
 
 from views.admin.fields import MOST_INTEGER, Finder, clean_line
+from words import gettext as _
 
 
 class Filter(BasePeeweeFilter):

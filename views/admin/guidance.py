@@ -7,8 +7,6 @@ from typing import Any
 
 from babel import Locale
 from flask_babel import get_locale
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from wtforms import ValidationError
 from wtforms.validators import InputRequired, Length, Optional, Regexp
 
@@ -21,6 +19,8 @@ from views.admin.base import Badge, ReadOnly, Rows, choices_of
 from views.admin.catalogue import show_active
 from views.admin.fields import REQUIRED, Choice, Line, Lines, RowSelect
 from views.admin.ideas import COMMUNITY
+from words import gettext as _
+from words import lazy_gettext as _l
 
 # Figures with what people put between them; a plus only in front.
 PHONE = Regexp(r"\+?[0-9][0-9 ().\-/]{2,38}\Z", message=_l("A telephone number, such as +33 1 99 00 01 42."))

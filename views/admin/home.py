@@ -7,9 +7,6 @@ from typing import Any
 
 from flask import url_for
 from flask_admin import AdminIndexView, expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from peewee import fn
 
 from domain import contact_reviews, erasure, notifications, texts
@@ -19,6 +16,9 @@ from views import current
 from views.admin.base import MOST_COUNTED, AdminOnly, Rows
 from views.admin.people import waiting
 from views.admin.records import RUN_OUTCOMES, badge, job_name
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 
 class HomeView(AdminOnly, AdminIndexView):

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 
 import presenters
 from domain import ideas, search
@@ -16,6 +13,9 @@ from models import Idea, IdeaComment, IdeaFollow, IdeaMove, IdeaVote, Product
 from views.admin import filters
 from views.admin.base import Badge, Link, ReadOnly, Rows, choices_of
 from views.admin.fields import RowSelect
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 COMMUNITY = _l("Ideas and help")
 KINDS: tuple[tuple[str, Any], ...] = (("idea", _l("Idea")), ("discussion", _l("Discussion")))

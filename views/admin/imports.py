@@ -6,8 +6,6 @@ from typing import Any
 
 from flask import Response, flash, redirect, request
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField
@@ -24,6 +22,8 @@ from views.admin.base import Badge, ReadOnly, give_back
 from views.admin.fields import Choice, Line, Lookup
 from views.admin.people import CUSTOMERS, LANGUAGES
 from views.admin.rules import NO_SUCH_ORGANISATION, ORGANISATION
+from words import gettext as _
+from words import lazy_gettext as _l
 
 # Lines on a page of a report.
 LINES_ON_A_PAGE = 50

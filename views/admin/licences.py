@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, IntegerField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
@@ -18,6 +17,7 @@ from views.admin.base import Act, Badge, Link, Rows, choices_of, plain, stamp
 from views.admin.fields import REQUIRED, Choice, Line, Paragraphs, RowSelect
 from views.admin.rules import ORGANISATION
 from views.admin.tickets import REQUESTS, TicketNumber, desk_url
+from words import lazy_gettext as _l
 
 STATUSES: tuple[tuple[str, Any, str, str], ...] = (
     ("received", _l("Received"), "new", "inbox"),

@@ -7,8 +7,6 @@ import unicodedata
 from typing import Any
 
 from flask import flash, request, url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from peewee import JOIN, fn
 from wtforms import BooleanField, HiddenField
@@ -38,6 +36,8 @@ from views.admin.filters import lowered
 from views.admin.people import CUSTOMERS, LANGUAGES
 from views.admin.rules import NO_SUCH_ORGANISATION, ORGANISATION
 from views.admin.tickets import PERSON
+from words import gettext as _
+from words import lazy_gettext as _l
 
 ROLES = [
     ("member", _l("Member")),

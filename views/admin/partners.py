@@ -7,8 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import get_timezone
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from peewee import fn
 from wtforms import BooleanField, HiddenField
@@ -25,6 +23,8 @@ from views.admin.fields import REQUIRED, Choice, DayInput, Line, Lookup
 from views.admin.organisations import WhyForm
 from views.admin.people import CUSTOMERS
 from views.admin.rules import NO_SUCH_ORGANISATION, ORGANISATION
+from words import gettext as _
+from words import lazy_gettext as _l
 
 READS = [
     ("opened", _l("The requests that it opened")),

@@ -8,9 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from peewee import fn
 from wtforms import BooleanField
@@ -25,6 +22,9 @@ from views.admin import filters
 from views.admin.base import Act, Badge, Rows, plain, stamp
 from views.admin.fields import REQUIRED, Choice, Line, time_zones
 from views.admin.filters import lowered
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 CUSTOMERS = _l("Customers")
 LANGUAGES = [("fr", "Français"), ("en", "English")]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
-
 from domain import profile_questions
 from models import ProfileAnswer, ProfileQuestion
 from presenters import localized
@@ -15,6 +12,8 @@ from views.admin.base import Badge, Rows
 from views.admin.catalogue import show_active
 from views.admin.fields import Choice, Options
 from views.admin.people import CUSTOMERS
+from words import lazy_gettext as _l
+from words import ngettext
 
 ANSWERS: tuple[tuple[str, Any], ...] = (
     ("line", _l("One line")),

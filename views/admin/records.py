@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import get_timezone
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 
 import presenters
@@ -18,6 +16,8 @@ from views import current
 from views.admin import filters
 from views.admin.base import Act, Badge, ReadOnly, when_day
 from views.admin.tickets import TicketNumber, normal_number, ticket_key
+from words import gettext as _
+from words import lazy_gettext as _l
 
 PORTAL = _l("Portal")
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from flask import flash, redirect
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_wtf import FlaskForm
 
 import presenters
 from domain import retention
 from views import current
 from views.admin.base import Screen
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 # A page does not wait for a million rows: the job does the rest at night.
 SECONDS = 10.0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from peewee import fn
 
 from domain import contact_reviews
@@ -17,6 +15,8 @@ from views.admin.base import Badge, ReadOnly
 from views.admin.filters import lowered
 from views.admin.people import CUSTOMERS
 from views.admin.rules import ORGANISATION
+from words import gettext as _
+from words import lazy_gettext as _l
 
 
 class ReviewState(filters.OneOf):

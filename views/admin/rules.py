@@ -6,9 +6,6 @@ from typing import Any
 
 from flask import flash, redirect
 from flask_admin import expose
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField
 from wtforms.validators import InputRequired, Length, NumberRange
@@ -41,6 +38,9 @@ from views.admin.fields import (
     Lookup,
     RowSelect,
 )
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 ORGANISATION = Finder("organisation", Organisation.name)
 NO_SUCH_ORGANISATION = _l("No organisation has this name. Choose one of those proposed while you type.")

@@ -8,8 +8,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from wtforms import PasswordField
 from wtforms.validators import InputRequired, Length, Optional
 
@@ -23,6 +21,8 @@ from views.admin.catalogue import show_active
 from views.admin.fields import REQUIRED, Line, Lookup
 from views.admin.people import CUSTOMERS
 from views.admin.rules import NO_SUCH_ORGANISATION, ORGANISATION
+from words import gettext as _
+from words import lazy_gettext as _l
 
 LEAST_KEY = 32
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request, url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from peewee import fn
 from wtforms import SelectMultipleField
 from wtforms.validators import Length, Optional
@@ -26,6 +23,9 @@ from views.admin.base import Badge, Rows, choices_of, plain
 from views.admin.catalogue import show_active
 from views.admin.fields import Choice, DayInput, Lines, Paragraphs, RowSelect
 from views.announcements import today
+from words import gettext as _
+from words import lazy_gettext as _l
+from words import ngettext
 
 SECTION = _l("Status and announcements")
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app, g, url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import HiddenField
 from wtforms.validators import Length
@@ -33,6 +31,8 @@ from views.admin.base import Act, Badge, Link, ReadOnly, Rows, choices_of
 from views.admin.catalogue import staff
 from views.admin.fields import Choice, Finder, Paragraphs, RowSelect, clean_line
 from views.admin.rules import ORGANISATION, status_words
+from words import gettext as _
+from words import lazy_gettext as _l
 
 REQUESTS = _l("Requests")
 PERSON = Finder("person", Person.email, Person.full_name)

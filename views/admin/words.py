@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
+from words import lazy_gettext as _l
 
 LABELS: dict[str, Any] = {
     "account_manager": _l("Account manager"),
