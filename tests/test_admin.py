@@ -624,6 +624,15 @@ def test_a_wrong_entry_answers_422_and_keeps_what_was_typed(client: Any, root: P
     assert Team.select().where(Team.slug == "support").count() == 1
 
 
+def test_two_empty_fields_are_called_by_their_names_in_the_summary(client: Any, root: Person) -> None:
+    client.sign_in(root)
+    answer = client.submit("/admin/team/new/", name_fr="", name_en="", slug="night")
+    summary = answer.text.partition('class="error-summary"')[2].partition("</ul>")[0]
+    lines = [re.sub("<[^>]+>", "", line).strip() for line in re.findall("<li>(.*?)</li>", summary, re.DOTALL)]
+    assert len(lines) == len(set(lines)) >= 2, lines
+    assert any("Nom en français" in line or "Nom (français)" in line for line in lines), lines
+
+
 def test_two_people_who_edit_at_once_do_not_overwrite_one_another(client: Any, root: Person) -> None:
     client.sign_in(root)
     team = Team.select().first()
