@@ -5,9 +5,10 @@ Rows are read as plain tuples and pages are cut by key, so that a list costs the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from peewee import JOIN, SQL, ModelSelect, Tuple, fn
@@ -365,12 +366,20 @@ def export(viewer: Viewer, asked: Asked, now: datetime) -> list[Row]:
 
 
 def _prepared(
-    viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]
+    viewer: Viewer,
+    key: tuple[Any, ...],
+    build: Callable[[Viewer], ModelSelect],
+    more: Mapping[Any, Any] | None = None,
 ) -> tuple[str, list[Any]]:
-    """SQL and values of a query on what a viewer may see; `key` is all that it depends on besides the viewer."""
+    """SQL and values of a query on what a viewer may see; `key` is all that it depends on besides the viewer.
+
+    Arguments: more, stand-in to real value, for stand-ins of `build` that are not the viewer's.
+    """
     anybody, given = policies.with_stand_ins(viewer)
     rule = policies.reading_rule()
-    return statements.words(("list", *key, anybody, rule), lambda: build(anybody), given)
+    return statements.words(
+        ("list", *key, anybody, rule), lambda: build(anybody), {**given, **more} if more else given
+    )
 
 
 def _prepared_count(viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]) -> int:
@@ -743,6 +752,8 @@ def numbered(viewer: Viewer, typed: str) -> str | None:
 
 # Look-alikes are looked for among at most that many of the newest requests that share a word.
 LOOK_ALIKES_READ = 100
+# Their stand-ins while the statement is built: policies.py has those up to 99, and from 10,000 on.
+_FIRST_KEY = 300
 
 
 def _everywhere(viewer: Viewer) -> list[str]:
@@ -772,26 +783,52 @@ def anywhere(viewer: Viewer, q: str, limit: int) -> tuple[list[Row], bool]:
 def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
     """Open requests of one's organisations whose subject is about the same thing (REQ-10), the likest first.
 
-    Half of the telling words must be shared, and two at least unless the subject has only one. Three queries.
+    Half of the telling words must be shared, and two at least unless the subject has only one. The newest
+    LOOK_ALIKES_READ open ones are looked at. Two queries.
     """
-    sought = search.telling(subject)
-    owners = _owners(viewer)
-    if not sought or not owners:
+    wanted = set(search.telling(subject))
+    if not wanted or not places_of(viewer):
         return []
-    ids = search.matching_ids(" ".join(sought), belongs=owners, any_word=True, limit=LOOK_ALIKES_READ)
-    if not ids:
-        return []
-    seen = policies.visible_tickets(viewer)
-    least = max(min(2, len(sought)), (len(sought) + 1) // 2)
-    wanted = set(sought)
-    # Only subjects are read of the many, whole rows of the few that are shown.
-    subjects = seen.where(Ticket.id.in_(ids) & Ticket.status.in_(lifecycle.OPEN_STATUSES))
+    least = max(min(2, len(wanted)), (len(wanted) + 1) // 2)
+    # Only subjects are read of the many, whole rows of the few that are shown. The index of words is not asked: of an
+    # organisation with thousands of requests, nearly all that it finds are closed.
+    sql, values = _prepared(
+        viewer,
+        ("subjects",),
+        lambda anybody: (
+            _of_list(anybody, "organisation")
+            .where(Ticket.status.in_(lifecycle.OPEN_STATUSES))
+            .select(Ticket.id, Ticket.summary)
+            .order_by(Ticket.id.desc())
+            .limit(LOOK_ALIKES_READ)
+        ),
+    )
     shared = [
-        (len(wanted.intersection(search.words(summary))), key)
-        for key, summary in subjects.select(Ticket.id, Ticket.summary).tuples()
+        (len(wanted & _words_of(summary)), key) for key, summary in db.execute_sql(sql, values).fetchall()
     ]
     best = sorted((pair for pair in shared if pair[0] >= least), reverse=True)[:limit]
     if not best:
         return []
     place = {key: at for at, (_shared, key) in enumerate(best)}
-    return sorted(_fetch(*_rows(seen.where(Ticket.id.in_(list(place)))).sql()), key=lambda row: place[row.id])
+    shown, given = _places_for(list(place), limit)
+    found = _fetch(
+        *_prepared(
+            viewer,
+            ("alike", limit),
+            lambda anybody: _rows(policies.visible_tickets(anybody).where(Ticket.id.in_(shown))),
+            given,
+        )
+    )
+    return sorted(found, key=lambda row: place[row.id])
+
+
+@lru_cache(maxsize=4096)
+def _words_of(summary: str) -> frozenset[str]:
+    """The words of a subject: the same few are compared with each word that somebody types."""
+    return frozenset(search.words(summary))
+
+
+def _places_for(ids: Sequence[int], size: int) -> tuple[list[int], dict[Any, Any]]:
+    """Stand-ins for as many keys as a statement has room for, and what each stands for: 0 where there are fewer."""
+    places = [statements.stand_in(_FIRST_KEY + place) for place in range(size)]
+    return places, dict(zip(places, [*ids, *[0] * (size - len(ids))], strict=True))

@@ -212,7 +212,6 @@ def matching_ids(
     *,
     belongs: Sequence[str] = (),
     with_notes: bool = False,
-    any_word: bool = False,
     below: int | None = None,
     limit: int = 101,
 ) -> list[int]:
@@ -220,9 +219,7 @@ def matching_ids(
 
     Arguments: query, as typed; belongs, tokens of which at least one must be on the request (o12, r45, c46), so
     that the index itself narrows to what one may see; with_notes, look in internal notes too (the desk only);
-    any_word, one of the words is enough
-    (only with belongs: else it would read half of all requests); below, only keys under this one (keyset
-    paging); limit, how many.
+    below, only keys under this one (keyset paging); limit, how many.
     """
     # "Lumière et fils" is looked for by what it says: a word such as "et" may be written another way.
     sought = telling(query)
@@ -230,9 +227,7 @@ def matching_ids(
         return []
     if is_sqlite():
         columns = "{words internal}" if with_notes else "{words}"
-        match = (
-            f"{columns} : (" + (" OR " if any_word else " AND ").join(f'"{term}"' for term in sought) + ")"
-        )
+        match = f"{columns} : (" + " AND ".join(f'"{term}"' for term in sought) + ")"
         if belongs:
             match = "{belongs} : (" + " OR ".join(f'"{token}"' for token in belongs) + f") AND ({match})"
         sql = "SELECT rowid FROM ticket_search WHERE ticket_search MATCH ?"
@@ -243,7 +238,7 @@ def matching_ids(
         sql += " ORDER BY rowid DESC LIMIT ?"
         values.append(limit)
         return [row[0] for row in db.execute_sql(sql, tuple(values)).fetchall()]
-    wanted = "(" + " | ".join(sought) + ")" if any_word else " & ".join(sought)
+    wanted = " & ".join(sought)
     column = "internal" if with_notes and not belongs else "words"
     if belongs:
         wanted = "(" + " | ".join(f"_{token}" for token in belongs) + f") & {wanted}"
