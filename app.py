@@ -495,9 +495,17 @@ def error_page(status: int, text: str | None = None, **extra: Any) -> Response:
 
 
 def _errors(app: Flask) -> None:
+    def note_refusal(status: int) -> None:
+        """Log who was refused what (V16.3.2), by keys and names of ours: nothing of what was typed."""
+        if status in (403, 404) and request.endpoint is not None and current_user.is_authenticated:
+            app.logger.warning(
+                "refused: %s %s to person %s, %s", request.method, request.endpoint, current_user.id, status
+            )
+
     @app.errorhandler(Refusal)
     def refused(fault: Refusal) -> ResponseReturnValue:
         # Absent and foreign look the same: one page, whatever the reason.
+        note_refusal(fault.status)
         return error_page(fault.status, None if fault.status == 404 else presenters.refusal(fault))
 
     @app.errorhandler(CSRFError)
@@ -525,6 +533,7 @@ def _errors(app: Flask) -> None:
             return fault
         if isinstance(fault, RequestEntityTooLarge):
             return error_page(413)
+        note_refusal(fault.code or 500)
         response = error_page(fault.code or 500)
         if isinstance(fault, MethodNotAllowed) and fault.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(fault.valid_methods))

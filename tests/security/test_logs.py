@@ -198,3 +198,21 @@ def test_a_served_portal_writes_one_line_for_one_event(tmp_path: Path) -> None:
     said = (tmp_path / "out").read_text(encoding="utf-8", errors="replace")
     assert str(port) in said
     assert "forged" not in said and "\x1b[2J" not in said
+
+
+def test_who_is_refused_what_stands_in_the_log(
+    client: Any, scene: Scene, lines: list[str], world: SimpleNamespace
+) -> None:
+    ticket = scene.request("alice", summary=TYPED)
+    client.sign_in(world.charlie)
+    lines.clear()
+    assert client.get(f"/tickets/{ticket.number}").status_code == 404
+    assert client.get("/admin/person/").status_code in (403, 404)
+    assert client.get(f"/{TYPED}").status_code == 404
+    assert client.get("/tickets").status_code == 200
+    said = [line for line in lines if "refused" in line]
+    assert [line.partition("refused: ")[2] for line in said] == [
+        f"GET tickets.show to person {world.charlie.id}, 404",
+        f"GET admin_person.index_view to person {world.charlie.id}, {client.get('/admin/person/').status_code}",
+    ]
+    assert TYPED not in "".join(lines)
