@@ -68,10 +68,11 @@ def portal(
     every question gets its answer. It is told that it stands behind https, as in production: with what a browser is
     told of cookies and of https then.
     """
-    from domain import accounts, settings
+    from domain import accounts, drafts, settings
 
     for name in ("ORIGIN_FAILURES", "MAILS_AN_HOUR_TO_ONE_ADDRESS", "MAILS_AN_HOUR_FROM_ONE_ORIGIN"):
         monkeypatch.setattr(accounts, name, 10**6)
+    monkeypatch.setattr(drafts, "SAVES_PER_MINUTE", 10**6)
     set_up = make_app()
     ready = stage(set_up, world)
     PortalClient.lint = True
