@@ -143,7 +143,7 @@ class Settings:
 
 def _address_host(host: str) -> str:
     """The host to print in an address: a server that listens everywhere is still reached by one name."""
-    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  (compared, not bound)
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # nosec B104  # (compared, not bound)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

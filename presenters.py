@@ -227,7 +227,7 @@ def _render(text: str, pictures: tuple[Picture, ...] = (), *, inside: bool = Fal
     for level in (3, 2, 1):
         html = html.replace(f"<h{level}>", f"<h{level + 2}>").replace(f"</h{level}>", f"</h{level + 2}>")
     html = html.replace("<h6>", "<h5>").replace("</h6>", "</h5>")
-    return Markup(  # noqa: S704  (sanitised on this very line)
+    return Markup(  # noqa: S704  # nosec B704  # (sanitised on this very line)
         nh3.clean(
             html,
             tags=_TAGS | {"img"} if addresses else _TAGS,
@@ -304,7 +304,7 @@ def article_body(text: str) -> tuple[Markup, tuple[Heading, ...]]:
 
     def heading(match: re.Match[str]) -> str:
         level = levels[int(match[1])]
-        words = Markup(match[2]).striptags()  # noqa: S704  (sanitised just above)
+        words = Markup(match[2]).striptags()  # noqa: S704  # nosec B704  # (sanitised just above)
         base = "s-" + "-".join(re.findall(r"[a-z0-9]+", search.fold(words)))[:60]
         anchor, again = base, 2
         while any(known.anchor == anchor for known in headings):
@@ -316,7 +316,7 @@ def article_body(text: str) -> tuple[Markup, tuple[Heading, ...]]:
     html = html.replace("<table>", '<div class="table-wrap" tabindex="0"><table class="table">')
     html = html.replace("</table>", "</table></div>")
     long = len(text) >= CONTENTS_CHARACTERS and len(headings) >= CONTENTS_HEADINGS
-    return Markup(html), tuple(headings) if long else ()  # noqa: S704  (sanitised, and ours around it)
+    return Markup(html), tuple(headings) if long else ()  # noqa: S704  # nosec B704  # (sanitised, and ours around it)
 
 
 def marked(text: str, sought: Any) -> Markup:

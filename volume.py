@@ -216,7 +216,7 @@ def insert(table: str, columns: list[str], rows: list[list[Any]]) -> None:
     connection = db.connection()
     if is_sqlite():
         marks = ", ".join("?" * len(columns))
-        connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)  # noqa: S608
+        connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)  # noqa: S608  # nosec B608
         return
     with connection.cursor() as cursor, cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
         for row in rows:

@@ -384,7 +384,7 @@ def _prepared(
 
 def _prepared_count(viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]) -> int:
     sql, values = _prepared(viewer, key, build)
-    return int(db.execute_sql(f"SELECT count(*) FROM ({sql}) AS capped", values).fetchone()[0])  # noqa: S608
+    return int(db.execute_sql(f"SELECT count(*) FROM ({sql}) AS capped", values).fetchone()[0])  # noqa: S608  # nosec B608
 
 
 def _prepared_rows(viewer: Viewer, key: tuple[Any, ...], build: Callable[[Viewer], ModelSelect]) -> list[Row]:
@@ -402,7 +402,7 @@ def _fetch(sql: str, values: list[Any]) -> list[Row]:
 
 def _count(limited: ModelSelect) -> int:
     sql, values = limited.sql()
-    return int(db.execute_sql(f"SELECT count(*) FROM ({sql}) AS capped", values).fetchone()[0])  # noqa: S608
+    return int(db.execute_sql(f"SELECT count(*) FROM ({sql}) AS capped", values).fetchone()[0])  # noqa: S608  # nosec B608
 
 
 def _cut(
@@ -669,7 +669,7 @@ def _cut_parts(
             for column in ([owner] if owner is not None else []) + columns
         ]
         sql, given = part.select(*columns).order_by(*order).limit(size + 1).sql()
-        pieces.append(f"SELECT * FROM ({sql}) AS part{number}")  # noqa: S608
+        pieces.append(f"SELECT * FROM ({sql}) AS part{number}")  # noqa: S608  # nosec B608
         values.extend(given)
     keys: list[_Key] = list(db.execute_sql(" UNION ALL ".join(pieces), values).fetchall()) if pieces else []
     keys.sort(reverse=down)
@@ -703,7 +703,7 @@ def _counts(groups: dict[str, list[ModelSelect]]) -> dict[str, int]:
     for parts in groups.values():
         for part in parts:
             sql, given = part.select(Ticket.id).limit(QUEUE_COUNT_CAP).sql()
-            pieces.append(f"(SELECT count(*) FROM ({sql}) AS capped)")  # noqa: S608
+            pieces.append(f"(SELECT count(*) FROM ({sql}) AS capped)")  # noqa: S608  # nosec B608
             values.extend(given)
     found = iter(db.execute_sql("SELECT " + ", ".join(pieces), values).fetchone() if pieces else ())
     return {

@@ -244,14 +244,14 @@ def matching_ids(
         wanted = "(" + " | ".join(f"_{token}" for token in belongs) + f") & {wanted}"
     # The names of columns are literals of this module, never something typed.
     edge, edge_values = (" AND rowid < %s", [below]) if below is not None else ("", [])
-    sql = f"SELECT rowid FROM ticket_search WHERE {column} @@ %s::tsquery{edge} ORDER BY rowid DESC LIMIT %s"  # noqa: S608
+    sql = f"SELECT rowid FROM ticket_search WHERE {column} @@ %s::tsquery{edge} ORDER BY rowid DESC LIMIT %s"  # noqa: S608  # nosec B608
     values = [wanted, *edge_values, limit]
     owner = _OWNERS.get(belongs[0][:1]) if len(belongs) == 1 else None
     if owner is not None:
         # A common word of a customer with many requests: the index would give them all before it sorts them. The newest
         # of that customer are looked at first, and the index is asked only when they do not fill the page.
         sql = (
-            "WITH newest AS MATERIALIZED ("  # noqa: S608
+            "WITH newest AS MATERIALIZED ("  # noqa: S608  # nosec B608
             f"SELECT rowid FROM (SELECT id FROM ticket WHERE {owner} = %s{edge.replace('rowid', 'id')} "
             "ORDER BY id DESC LIMIT %s) AS theirs JOIN ticket_search ON rowid = theirs.id "
             f"WHERE {column} @@ %s::tsquery ORDER BY rowid DESC LIMIT %s) "
@@ -313,7 +313,7 @@ def index_article(article_id: int) -> None:
 def forget_article(article_id: int) -> None:
     """Take one article out of the index."""
     where = "rowid = ?" if is_sqlite() else "rowid = %s"
-    db.execute_sql(f"DELETE FROM article_search WHERE {where}", (article_id,))  # noqa: S608
+    db.execute_sql(f"DELETE FROM article_search WHERE {where}", (article_id,))  # noqa: S608  # nosec B608
 
 
 def article_hits(sought: Sequence[str]) -> dict[int, dict[str, bool]]:
@@ -327,11 +327,11 @@ def article_hits(sought: Sequence[str]) -> dict[int, dict[str, bool]]:
         for column in ("title", "words"):
             # The column is one of two literals; the word holds only letters and digits, and travels as a value.
             if is_sqlite():
-                piece = f"SELECT {place}, '{column}', rowid FROM article_search WHERE article_search MATCH ?"  # noqa: S608
-                pieces.append(f"SELECT * FROM ({piece} LIMIT {MOST_ARTICLES})")  # noqa: S608
+                piece = f"SELECT {place}, '{column}', rowid FROM article_search WHERE article_search MATCH ?"  # noqa: S608  # nosec B608
+                pieces.append(f"SELECT * FROM ({piece} LIMIT {MOST_ARTICLES})")  # noqa: S608  # nosec B608
                 values.append(f'{{{column}}} : "{term}"')
             else:
-                piece = f"SELECT {place}, '{column}', rowid FROM article_search WHERE {column} @@ %s::tsquery"  # noqa: S608
+                piece = f"SELECT {place}, '{column}', rowid FROM article_search WHERE {column} @@ %s::tsquery"  # noqa: S608  # nosec B608
                 pieces.append(f"({piece} LIMIT {MOST_ARTICLES})")
                 values.append(term)
     hits: dict[int, dict[str, bool]] = {}
@@ -369,7 +369,7 @@ def index_idea(idea_id: int) -> None:
 def forget_idea(idea_id: int) -> None:
     """Take one idea out of the index."""
     where = "rowid = ?" if is_sqlite() else "rowid = %s"
-    db.execute_sql(f"DELETE FROM idea_search WHERE {where}", (idea_id,))  # noqa: S608
+    db.execute_sql(f"DELETE FROM idea_search WHERE {where}", (idea_id,))  # noqa: S608  # nosec B608
 
 
 def idea_ids(query: str) -> list[int]:
@@ -384,7 +384,7 @@ def idea_ids(query: str) -> list[int]:
         )
     else:
         condition, wanted = "words @@ %s::tsquery", " & ".join(sought)
-    sql = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608
+    sql = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608  # nosec B608
     return [row[0] for row in db.execute_sql(sql, (wanted,)).fetchall()]
 
 
@@ -396,8 +396,8 @@ def idea_titles(sought: Sequence[str]) -> dict[int, int]:
     pieces, values = [], []
     for term in sought:
         condition = "idea_search MATCH ?" if is_sqlite() else "title @@ %s::tsquery"
-        piece = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608
-        pieces.append(f"SELECT rowid FROM ({piece}) AS one")  # noqa: S608
+        piece = f"SELECT rowid FROM idea_search WHERE {condition} ORDER BY rowid DESC LIMIT {MOST_IDEAS}"  # noqa: S608  # nosec B608
+        pieces.append(f"SELECT rowid FROM ({piece}) AS one")  # noqa: S608  # nosec B608
         values.append(f'{{title}} : "{term}"' if is_sqlite() else term)
     held: dict[int, int] = {}
     if pieces:

@@ -109,7 +109,7 @@ def up(migrator, db):
         new = ", ".join(f'"{name}"' for name in added)
         db.execute_sql(create.replace(f'CREATE TABLE "{table}" ', f'CREATE TABLE "{table}_new" ', 1))
         db.execute_sql(
-            f'INSERT INTO "{table}_new" ({kept}, {new}) SELECT {kept}, {", ".join(added.values())} FROM "{table}"'  # noqa: S608
+            f'INSERT INTO "{table}_new" ({kept}, {new}) SELECT {kept}, {", ".join(added.values())} FROM "{table}"'  # noqa: S608  # nosec B608
         )
         db.execute_sql(f'DROP TABLE "{table}"')
         db.execute_sql(f'ALTER TABLE "{table}_new" RENAME TO "{table}"')

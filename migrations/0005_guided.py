@@ -62,7 +62,7 @@ def up(migrator, db):
     create, *indexes = SQLITE_ROUTING
     kept = ", ".join(f'"{row[1]}"' for row in db.execute_sql('PRAGMA table_info("routing_rule")').fetchall())
     db.execute_sql(create.replace('CREATE TABLE "routing_rule" ', 'CREATE TABLE "routing_rule_new" ', 1))
-    db.execute_sql(f'INSERT INTO "routing_rule_new" ({kept}, "feature_id") SELECT {kept}, NULL FROM "routing_rule"')  # noqa: S608
+    db.execute_sql(f'INSERT INTO "routing_rule_new" ({kept}, "feature_id") SELECT {kept}, NULL FROM "routing_rule"')  # noqa: S608  # nosec B608
     db.execute_sql('DROP TABLE "routing_rule"')
     db.execute_sql('ALTER TABLE "routing_rule_new" RENAME TO "routing_rule"')
     for index in indexes:
