@@ -23,7 +23,7 @@ test-long: ## run every test, at full numbers and on both databases
 	@$(PY) tools/ensure_scanners.py
 	@$(PY) -m pytest -n auto --dist worksteal -m "" --engine both $(ARGS)
 
-check: ## look at the code without running it: lint, layout, types, French
+check: ## look at the code without running it: lint, layout, security, types, French
 	@PYTHON="$(PYTHON)" sh tools/venv.sh dev
 	@$(PY) tools/check.py
 

@@ -439,7 +439,7 @@ def _once(app: Flask) -> Callable[[str], Markup]:
     made: dict[tuple[str, str], Markup] = {}
 
     def once(name: str) -> Markup:
-        key = (name, presenters.language())
+        key = (name, words.language())
         if key not in made or app.debug:
             made[key] = Markup(app.jinja_env.get_template(name).render())  # noqa: S704  # nosec B704  # (ours, escaped by itself)
         return made[key]

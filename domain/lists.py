@@ -5,7 +5,7 @@ Rows are read as plain tuples and pages are cut by key, so that a list costs the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -249,23 +249,21 @@ def _narrow(query: ModelSelect, viewer: Viewer, asked: Asked) -> ModelSelect:
     return query
 
 
-def _near(
-    viewer: Viewer, whole: Callable[[], ModelSelect], asked: Asked, size: int
-) -> tuple[ModelSelect, int, int] | None:
+def _near(viewer: Viewer, query: ModelSelect, asked: Asked, size: int) -> tuple[ModelSelect, int, int] | None:
     """The newest requests that hold the words: enough for the first page of a search, newest first.
 
-    Arguments: whole, gives the requests to look among. Returns the query, how many it finds, and the number above
-    which there may be more. None for everything else, and when another filter leaves less than a page of the newest:
-    then more must be read.
+    Arguments: query, the requests to look among; asked, with words. Returns the query, how many it finds, and the
+    number above which there may be more. None for another page or order, and when another filter leaves less than a
+    page of the newest: then more must be read.
     """
-    if not asked.q or asked.after or asked.before or asked.sort != DEFAULT_SORT:
+    if asked.after or asked.before or asked.sort != DEFAULT_SORT:
         return None
     # The desk counts its queues further.
     near = QUEUE_COUNT_CAP if viewer.is_agent else SEARCH_NEAR
     ids = search.matching_ids(
         asked.q, belongs=_tokens(viewer, asked.list), with_notes=viewer.is_agent, limit=near + 1
     )
-    query = _narrow(whole(), viewer, replace(asked, q=""))
+    query = _narrow(query, viewer, replace(asked, q=""))
     query = query.where(Ticket.id.in_(ids) if ids else Ticket.id < 0)
     total = _count(query.select(Ticket.id))
     if len(ids) <= near:
@@ -314,7 +312,7 @@ def find(viewer: Viewer, asked: Asked) -> Page:
     size = settings.get("page_size")
     # Counting what a filter leaves of all requests reads many more than it counts.
     cap = min(COUNT_CAP, AGENT_COUNT_CAP) if viewer.is_agent else COUNT_CAP
-    near = _near(viewer, lambda: _of_list(viewer, asked.list), asked, size)
+    near = _near(viewer, _of_list(viewer, asked.list), asked, size) if asked.q else None
     if near is not None:
         query, total, more_than = near
         return Page(*_cut(viewer, query, asked, size), total, more_than)
@@ -574,7 +572,7 @@ def queue(viewer: Viewer, name: str, asked: Asked, teams: list[int]) -> Page:
             whole = policies.visible_tickets(viewer).where(
                 Ticket.team.in_(teams or [0]) & Ticket.status.in_(lifecycle.TEAM_STATUSES)
             )
-        near = _near(viewer, lambda: whole, asked, size)
+        near = _near(viewer, whole, asked, size)
         if near is not None:
             query, total, more_than = near
             shown = QUEUE_COUNT_CAP if total > more_than else min(total, QUEUE_COUNT_CAP)
@@ -752,7 +750,7 @@ def numbered(viewer: Viewer, typed: str) -> str | None:
 
 # Look-alikes are looked for among at most that many of the newest requests that share a word.
 LOOK_ALIKES_READ = 100
-# Their stand-ins while the statement is built: policies.py has those up to 99, and from 10,000 on.
+# The stand-ins of those that are shown: policies.py has those up to 99, and from 10,000 on.
 _FIRST_KEY = 300
 
 
@@ -810,13 +808,13 @@ def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
     if not best:
         return []
     place = {key: at for at, (_shared, key) in enumerate(best)}
-    shown, given = _places_for(list(place), limit)
+    shown = statements.places(list(place), limit, _FIRST_KEY)
     found = _fetch(
         *_prepared(
             viewer,
             ("alike", limit),
-            lambda anybody: _rows(policies.visible_tickets(anybody).where(Ticket.id.in_(shown))),
-            given,
+            lambda anybody: _rows(policies.visible_tickets(anybody).where(Ticket.id.in_(list(shown)))),
+            shown,
         )
     )
     return sorted(found, key=lambda row: place[row.id])
@@ -826,9 +824,3 @@ def look_alikes(viewer: Viewer, subject: str, limit: int = 3) -> list[Row]:
 def _words_of(summary: str) -> frozenset[str]:
     """The words of a subject: the same few are compared with each word that somebody types."""
     return frozenset(search.words(summary))
-
-
-def _places_for(ids: Sequence[int], size: int) -> tuple[list[int], dict[Any, Any]]:
-    """Stand-ins for as many keys as a statement has room for, and what each stands for: 0 where there are fewer."""
-    places = [statements.stand_in(_FIRST_KEY + place) for place in range(size)]
-    return places, dict(zip(places, [*ids, *[0] * (size - len(ids))], strict=True))

@@ -180,15 +180,15 @@ def of_people(keys: Iterable[int]) -> dict[int, Choices]:
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    places = [statements.stand_in(place) for place in range(len(wanted))]
+    places = statements.places(wanted, len(wanted))
     rows = statements.rows(
         ("mail_choices.of_people", len(wanted)),
         lambda: (
             Person.select(Person.id, Person.time_zone, MailChoice)
             .left_outer_join(MailChoice, on=(MailChoice.person == Person.id), attr="choice")
-            .where(Person.id.in_(places))
+            .where(Person.id.in_(list(places)))
         ),
-        dict(zip(places, wanted, strict=True)),
+        places,
     )
     found = {}
     for person in rows:

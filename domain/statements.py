@@ -40,6 +40,14 @@ def stand_in(place: int) -> int:
     return FIRST_STAND_IN - place
 
 
+def places(keys: Sequence[int], size: int, first: int = 0) -> dict[int, int]:
+    """Stand-ins for as many keys as a statement has room for, each with its key; 0, no row, where keys are fewer.
+
+    Arguments: keys, at most `size`; first, the place of the first one, after those that the statement has besides.
+    """
+    return {stand_in(first + at): keys[at] if at < len(keys) else 0 for at in range(size)}
+
+
 def _prepared(
     key: Hashable, build: Callable[[], ModelSelect], given: Mapping[Any, Any]
 ) -> tuple[ModelSelect, str, list[Any]]:

@@ -92,18 +92,17 @@ def of_rows(viewer: Viewer, ticket_ids: Sequence[int]) -> dict[int, int]:
         return {}
     # As many places as a page has rows, so that all pages share a statement.
     size = max(settings.get("page_size"), len(ticket_ids))
-    places = [statements.stand_in(_FIRST_ROW + place) for place in range(size)]
-    given: dict[Any, Any] = dict(zip(places, [*ticket_ids, *[0] * (size - len(ticket_ids))], strict=True))
+    rows = statements.places(ticket_ids, size, _FIRST_ROW)
     inside = viewer.is_agent
 
     def build() -> ModelSelect:
         return (
             _read_join(Message.select(Message.ticket, fn.COUNT(Message.id)), Message.ticket)
-            .where(Message.ticket.in_(places) & _is_new(inside))
+            .where(Message.ticket.in_(list(rows)) & _is_new(inside))
             .group_by(Message.ticket)
         )
 
-    found = statements.tuples(("unread", "rows", inside, size), build, {**given, _ME: viewer.id})
+    found = statements.tuples(("unread", "rows", inside, size), build, {**rows, _ME: viewer.id})
     return {ticket_id: int(count) for ticket_id, count in found}
 
 

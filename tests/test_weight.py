@@ -90,8 +90,7 @@ def test_a_page_that_comes_in_pieces_over_a_slow_line_does_not_jump_either(
 ) -> None:
     number = full(Scene(live_server.application, world))
     with SlowLine(live_server.port) as line:
-        # On a phone the header has fewer words, and filters stand under one another: the first two show it.
-        for name, (who, path) in list(PAGES.items())[: None if size is DESK else 3]:
+        for name, (who, path) in PAGES.items():
             context = browser_context(viewport=size)
             if who:
                 be(context, live_server, getattr(world, who))
