@@ -96,17 +96,8 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
     os.umask(0o077)
     app = Flask(__name__, static_folder=None)
     app.jinja_environment = _Templates
-    app.extensions["guichet_settings"] = settings
-    app.extensions["guichet_clock"] = clock or (lambda: datetime.now(UTC))
-    app.extensions["guichet_files"] = DiskStore(settings.files_dir)
-    app.extensions["guichet_ledger"] = FileLedger(settings.data_dir / "erasures.jsonl")
-    app.extensions["guichet_openid"] = OpenIdConnect(http_on_loopback=settings.sso_http_on_loopback)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _configure(app, settings)
+    furnish(app, settings, clock)
     db.initialize(make_database(settings.database_url))
-    accounts.use_secret(settings.secret_key)
-    chosen = settings.texts
-    texts.use_gateway(texts.Gateway(chosen.most, chosen.countries, chosen.host) if chosen else None)
     _connections(app)
     _own_forms_only(app)
     app.before_request(viewing.gate)
@@ -127,6 +118,23 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
 
     commands.register(app)
     return app
+
+
+def furnish(app: Flask, settings: Settings, clock: Callable[[], datetime] | None = None) -> None:
+    """Give the application all that depends on where it runs, but its database; create_app() does.
+
+    Arguments: as of create_app(). What it had before is replaced: an application may be furnished again, for another place.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    app.extensions["guichet_settings"] = settings
+    app.extensions["guichet_clock"] = clock or (lambda: datetime.now(UTC))
+    app.extensions["guichet_files"] = DiskStore(settings.files_dir)
+    app.extensions["guichet_ledger"] = FileLedger(settings.data_dir / "erasures.jsonl")
+    app.extensions["guichet_openid"] = OpenIdConnect(http_on_loopback=settings.sso_http_on_loopback)
+    _configure(app, settings)
+    accounts.use_secret(settings.secret_key)
+    chosen = settings.texts
+    texts.use_gateway(texts.Gateway(chosen.most, chosen.countries, chosen.host) if chosen else None)
 
 
 def _configure(app: Flask, settings: Settings) -> None:

@@ -332,25 +332,50 @@ def settings_for(url: str, data: Path, **more: str) -> Any:
     return config.Settings.from_environment(environment)
 
 
+@pytest.fixture(scope="session")
+def idle_portals() -> list[tuple[Any, dict[str, Any], dict[str, Any]]]:
+    """Portals that tests before had, with the configuration and the extensions of their first hour."""
+    return []
+
+
 @pytest.fixture
-def make_app(database: Any, clock: Clock, tmp_path: Path) -> Any:
-    """Make the portal on the database of this test, with settings such as BASE_URL="https://..." on top."""
+def make_app(
+    database: Any, clock: Clock, tmp_path: Path, request: pytest.FixtureRequest, idle_portals: Any
+) -> Iterator[Any]:
+    """Make the portal on the database of this test, with settings such as BASE_URL="https://..." on top.
+
+    To build one takes longer than most tests: one that a test before had is furnished anew. @pytest.mark.own_portal is for a
+    test that takes its portal to pieces.
+    """
+    import models
+    from app import create_app, furnish
+
+    own = request.node.get_closest_marker("own_portal") is not None
+    lent = []
 
     def make(**more: str) -> Any:
-        import models
-        from app import create_app
-
-        application = create_app(settings_for(database.guichet_url, tmp_path / "data", **more), clock=clock)
-        # create_app opens its own pool; the one of the fixture is quicker and is closed with the test.
-        if models.db.obj is not database:
+        settings = settings_for(database.guichet_url, tmp_path / "data", **more)
+        if idle_portals and not own:
+            application, config, extensions = idle_portals.pop()
+            for there, first in ((application.config, config), (application.extensions, extensions)):
+                there.clear()
+                there.update(first)
+            furnish(application, settings, clock)
+        else:
+            application = create_app(settings, clock=clock)
+            # create_app opens its own pool; the one of the fixture is quicker and is closed with the test.
             shut(models.db.obj)
             models.db.initialize(database)
-        application.testing = True
-        application.jinja_env.bytecode_cache = COMPILED
-        application.test_client_class = PortalClient
+            application.testing = True
+            application.jinja_env.bytecode_cache = COMPILED
+            application.test_client_class = PortalClient
+            config, extensions = dict(application.config), dict(application.extensions)
+        lent.append((application, config, extensions))
         return application
 
-    return make
+    yield make
+    if not own:
+        idle_portals.extend(lent)
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def test_the_acts_are_those_of_the_policies(world: Any) -> None:
         }
 
 
+@pytest.mark.usefixtures("frozen_memory")
 def test_it_costs_the_same_number_of_queries_for_everybody_who_sees(world: Any, database: Any) -> None:
     ticket, other = send(world), send(world, by=world.charlie)
     for _n in range(5):

@@ -507,6 +507,7 @@ def test_what_was_typed_is_shown_as_text(client, alice):
     assert typed_in(page)["description"].strip() == attack
 
 
+@pytest.mark.usefixtures("frozen_memory")
 @pytest.mark.parametrize("slug", REQUEST_FORMS)
 def test_a_form_asks_the_database_the_same_few_questions_whoever_asks(client, alice, bob, slug, caplog):
     counts = []

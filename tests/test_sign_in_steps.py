@@ -240,6 +240,7 @@ def test_both_steps_are_the_same_for_every_kind_of_account(
         assert answers == seen["nobody@acme.example"], name
 
 
+@pytest.mark.usefixtures("frozen_memory")
 def test_no_account_is_looked_up_before_the_password(
     steps: PortalClient, world: SimpleNamespace, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -111,6 +111,7 @@ def screens(world: SimpleNamespace, made: list[Any]) -> dict[str, list[str]]:
     }  # fmt: skip
 
 
+@pytest.mark.own_portal
 @pytest.mark.parametrize(("batch", "layer"), CASES, indirect=["batch"])
 def test_nothing_runs_on_any_screen_while_one_layer_stands(
     browser_context: Any,
