@@ -54,6 +54,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="usual",
         help="databases: usual (data on both, pages on SQLite), sqlite, postgresql, both (only browsers on SQLite)",
     )
+    parser.addoption(
+        "--late",
+        type=float,
+        default=0,
+        help="seconds after which a page's words follow its beginning, for browsers",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -402,13 +408,13 @@ def smtp_server() -> Iterator[Any]:
 
 
 @pytest.fixture
-def live_server(make_app: Any, world: SimpleNamespace) -> Iterator[Any]:
+def live_server(make_app: Any, world: SimpleNamespace, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The portal behind a real server: `url`. An error in its log fails the test (live_server.errors.clear())."""
     from tests.support.server import LiveServer, free_port
 
     port = free_port()
     application = make_app(PORT=str(port), BASE_URL=f"http://127.0.0.1:{port}")
-    server = LiveServer(application, port)
+    server = LiveServer(application, port, request.config.getoption("--late"))
     server.start()
     yield server
     server.stop()
@@ -435,7 +441,10 @@ def browser(browser_path: str) -> Iterator[Any]:
     """One browser for the whole run."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
+    from tests.support.browsing import wait_for_whole_pages
+
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        wait_for_whole_pages(patch)
         launched = playwright.chromium.launch(executable_path=browser_path)
         yield launched
         launched.close()

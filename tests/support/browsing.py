@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -51,6 +56,35 @@ class Watch:
         return [said for said in self.complaints if not any(piece in said for piece in self.allowed)]
 
 
+# What may lead to another page. A key pressed through page.keyboard may too, but there the browser is not asked whether it does.
+LEADING = {Page: ("click", "press", "go_back", "go_forward", "reload"), Locator: ("click", "dblclick", "check", "press", "select_option")}  # fmt: skip
+
+
+def wait_for_whole_pages(patch: pytest.MonkeyPatch) -> None:
+    """An act that leads to another page ends when that page is whole, as goto() does.
+
+    By itself it ends with the first byte of the page, and what is counted or looked at next is not there yet: seldom, on a quick
+    machine, and always with `pytest --late 0.3`.
+    """
+    for kind, names in LEADING.items():
+        for name in names:
+            patch.setattr(kind, name, whole(getattr(kind, name)))
+
+
+def whole(act: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `act` of a page or of a place on one, which then waits for the page."""
+
+    @wraps(act)
+    def patient(place: Any, *given: Any, **named: Any) -> Any:
+        done = act(place, *given, **named)
+        page = place if isinstance(place, Page) else place.page
+        if not page.is_closed():
+            page.wait_for_load_state()
+        return done
+
+    return patient
+
+
 def axe_source() -> str:
     """Return the text of axe-core."""
     import axe_playwright_python
@@ -66,6 +100,8 @@ def assert_accessible(page: Any, within: str | None = None) -> None:
 
     Arguments: within, a CSS selector when only a part of the page is looked at.
     """
+    # A page that loads itself anew has no words for a moment.
+    page.wait_for_load_state()
     # Evaluated from outside the page: the content security policy of the page stays as it is.
     page.evaluate(AXE_SOURCE)
     result = page.evaluate(
@@ -86,6 +122,7 @@ def assert_accessible(page: Any, within: str | None = None) -> None:
 
 def assert_looks(page: Any) -> None:
     """Fail when the page scrolls sideways or an image is broken."""
+    page.wait_for_load_state()
     seen = page.evaluate(
         """() => {
           const wide = document.documentElement.clientWidth;
@@ -108,6 +145,7 @@ def assert_looks(page: Any) -> None:
 
 def assert_whole(page: Any) -> None:
     """Fail when words are cut off: in a box that hides what does not fit and says so by no ellipsis."""
+    page.wait_for_load_state()
     cut = page.evaluate(
         """() => [...document.querySelectorAll('main *, header *, footer *')].filter(e => {
           const style = getComputedStyle(e);

@@ -9,6 +9,8 @@ from typing import Any
 
 from waitress.server import create_server
 
+from tests.support.slow_line import late
+
 # Browsers refuse to open these; the system may well offer one of them.
 UNSAFE_PORTS = {5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10080}
 
@@ -26,8 +28,10 @@ def free_port() -> int:
 class LiveServer:
     """The portal behind an address. `errors` holds what it logged at the level of an error."""
 
-    def __init__(self, application: Any, port: int) -> None:
+    def __init__(self, application: Any, port: int, pause: float = 0) -> None:
+        """Serve `application` on `port`; with a `pause`, in seconds, a page's words come that long after its beginning."""
         self.application = application
+        self.pause = pause
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.errors: list[str] = []
@@ -41,7 +45,12 @@ class LiveServer:
 
         self.keep = Keep(logging.ERROR)
         logging.getLogger().addHandler(self.keep)
-        self.server = create_server(self.application, host="127.0.0.1", port=self.port, threads=4)
+        self.server = create_server(
+            late(self.application, self.pause) if self.pause else self.application,
+            host="127.0.0.1",
+            port=self.port,
+            threads=4,
+        )
         self.thread = threading.Thread(target=self.server.run, daemon=True, name="portal")
         self.thread.start()
 

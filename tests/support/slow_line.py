@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -70,3 +71,36 @@ class SlowLine:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join(timeout=5)
+
+
+def late(application: Callable[..., Iterable[bytes]], pause: float) -> Callable[..., Iterable[bytes]]:
+    """Return the WSGI `application` on a line where a page begins, and its words come `pause` seconds later.
+
+    A browser is on the new page from its first bytes on: what a test looks at then, without waiting for it, is not there yet.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        said: dict[str, str] = {}
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            said.update({name.lower(): value for name, value in headers})
+            return start_response(status, headers, *rest)
+
+        body = application(environ, start)
+        return in_two(body, pause) if said.get("content-type", "").startswith("text/html") else body
+
+    return answer
+
+
+def in_two(body: Iterable[bytes], pause: float) -> Iterator[bytes]:
+    """Give the first ten bytes of `body`, fewer than any word of a page takes, packed or not; after `pause` the rest."""
+    try:
+        for number, piece in enumerate(body):
+            if number == 0:
+                yield piece[:10]
+                time.sleep(pause)
+                piece = piece[10:]
+            yield piece
+    finally:
+        if close := getattr(body, "close", None):
+            close()
