@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from xml.etree import ElementTree
 
 import html5lib
@@ -15,8 +16,12 @@ UNLABELLED_INPUTS = {"hidden", "submit", "button", "reset", "image"}
 TEXT_KEYS = ("id", "for", "aria-labelledby", "aria-describedby", "aria-controls")
 
 
+@lru_cache(maxsize=2)
 def parse(html: str) -> Element:
-    """Return the tree of a page. Raises AssertionError with the place when it is not well-formed HTML."""
+    """Return the tree of a page, which nobody changes. Raises AssertionError with the place when it is not well-formed HTML.
+
+    A page is read when it comes and again for its form: its tree is kept until two others have come.
+    """
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
     tree = parser.parse(html)
     lines = html.splitlines() or [""]
