@@ -123,7 +123,7 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] |
 def furnish(app: Flask, settings: Settings, clock: Callable[[], datetime] | None = None) -> None:
     """Give the application all that depends on where it runs, but its database; create_app() does.
 
-    Arguments: as of create_app(). What it had before is replaced: an application may be furnished again, for another place.
+    Arguments: as of create_app(). What it had before is replaced: an application may be furnished again, for elsewhere.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     app.extensions["guichet_settings"] = settings

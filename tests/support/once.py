@@ -1,4 +1,4 @@
-"""What each portal would compile again, compiled once for all of a test process: a process makes a few of them."""
+"""What each portal would compile again, compiled once for all of a test process, which makes a few of them."""
 
 from __future__ import annotations
 
