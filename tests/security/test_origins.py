@@ -81,6 +81,7 @@ def test_a_proxy_that_is_no_address_stops_the_start(tmp_path: Any, text: str) ->
         config.Settings.from_environment({"GUICHET_DATA": str(tmp_path), "TRUSTED_PROXY": text})
 
 
+@pytest.mark.own_portal
 def test_the_served_portal_reads_the_address_that_the_proxy_adds(app: Any, make_app: Any, world: Any) -> None:
     """The server in front of the application strips what it does not know: it must leave this header alone."""
     port = free_port()
